@@ -1,1 +1,9 @@
-//! dialect
+//! The languages of Paceline: the wire formats of clients and providers, without a socket.
+//!
+//! Nothing here builds a tree of a body that is passed through: [`json`] walks bytes once, as they come, and tells a
+//! visitor the few values somebody asked for; [`sse`] finds where events end; [`openai`] knows what the values mean.
+
+pub mod compatible;
+pub mod json;
+pub mod openai;
+pub mod sse;

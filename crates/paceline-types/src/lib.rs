@@ -1,1 +1,16 @@
-//! types
+//! The words of Paceline: what every room may say to another.
+//!
+//! Words only. A type that decides something belongs to the room that needs the decision.
+
+pub mod deployment;
+pub mod error;
+pub mod grade;
+pub mod id;
+pub mod measure;
+pub mod money;
+pub mod ports;
+pub mod record;
+mod record_json;
+pub mod secret;
+pub mod time;
+pub mod tokens;

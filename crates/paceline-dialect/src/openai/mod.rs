@@ -1,0 +1,8 @@
+//! OpenAI's dialect: requests ([`request`]), answers and stream events ([`answer`], [`stream`]), errors ([`error`]).
+//!
+//! Source: OpenAI's API description of August 2026 and the official SDKs.
+
+pub mod answer;
+pub mod error;
+pub mod request;
+pub mod stream;

@@ -1,0 +1,116 @@
+//! One observer for the events of a chat stream: every truth about content, usage, errors and the end comes from here.
+
+use crate::json;
+use crate::openai::answer::{AnswerVisitor, Learned};
+use crate::sse;
+use memchr::memchr2;
+
+/// What one event was.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about one event")]
+pub struct Seen {
+    /// It carried content: non-empty text, reasoning, a refusal or a piece of a tool call.
+    pub content: bool,
+    /// It is the extra chunk of `include_usage`: no choices, a usage object.
+    pub usage_only: bool,
+    /// It is the end mark.
+    pub done: bool,
+    /// It is an error.
+    pub error: bool,
+    /// Its data is not what the dialect allows.
+    pub garbage: bool,
+}
+
+/// Observes the events of one stream in order.
+#[derive(Debug, Default)]
+pub struct ChatStream {
+    visitor: AnswerVisitor,
+    /// The last event that carried one piece of content and nothing else, cut around that piece. Most events of a
+    /// stream equal it but for the piece, which two comparisons show without reading any JSON.
+    before: Vec<u8>,
+    after: Vec<u8>,
+    /// An event was not what the dialect allows.
+    pub garbage: bool,
+}
+
+impl ChatStream {
+    /// An observer; `collect_text` keeps the generated text for a tokenizer.
+    pub fn new(collect_text: bool) -> Self {
+        let mut stream = Self::default();
+        stream.visitor.text = collect_text.then(Vec::new);
+        stream
+    }
+
+    /// What was learned so far.
+    pub fn learned(&self) -> &Learned {
+        &self.visitor.learned
+    }
+
+    /// The generated text, where it was to be collected.
+    pub fn take_text(&mut self) -> Option<Vec<u8>> {
+        self.visitor.text.take()
+    }
+
+    /// Observes one whole event, its blank line included.
+    pub fn observe(&mut self, event: &[u8]) -> Seen {
+        if self.is_like_the_last(event) {
+            return Seen { content: true, ..Seen::default() };
+        }
+        let Some(data) = sse::data(event) else { return Seen::default() };
+        let text = data.trim_ascii();
+        if text.is_empty() {
+            return Seen::default();
+        }
+        if text == b"[DONE]" {
+            return Seen { done: true, ..Seen::default() };
+        }
+        self.visitor.next_document();
+        let errors_before = self.visitor.learned.error;
+        if json::scan(text, &mut self.visitor).is_err() {
+            self.garbage = true;
+            return Seen { garbage: true, ..Seen::default() };
+        }
+        let seen = Seen {
+            content: self.visitor.contents > 0,
+            usage_only: self.visitor.has_usage && self.visitor.no_choices,
+            error: self.visitor.learned.error && !errors_before,
+            ..Seen::default()
+        };
+        self.remember(event, text);
+        seen
+    }
+
+    fn is_like_the_last(&mut self, event: &[u8]) -> bool {
+        let (before, after) = (self.before.len(), self.after.len());
+        if before == 0 || self.visitor.text.is_some() || event.len() <= before + after {
+            return false;
+        }
+        let (head, rest) = event.split_at(before);
+        let (piece, tail) = rest.split_at(rest.len() - after);
+        if head != self.before || tail != self.after || memchr2(b'"', b'\\', piece).is_some() {
+            return false;
+        }
+        self.visitor.learned.content_bytes += piece.len() as u64;
+        self.visitor.learned.content_pieces += 1;
+        true
+    }
+
+    fn remember(&mut self, event: &[u8], text: &[u8]) {
+        let one_piece = self.visitor.contents == 1 && !self.visitor.told_more && !self.visitor.learned.error;
+        // The data must stand in the event as one line, so that offsets in it are offsets in the event.
+        let Some(at) = one_piece.then(|| memchr::memmem::find(event, text)).flatten() else { return };
+        let (start, end) = self.visitor.content_at;
+        if event.len() > 4096 || memchr2(b'\n', b'\r', text).is_some() {
+            return;
+        }
+        self.before.clear();
+        self.before.extend_from_slice(&event[..at + start]);
+        self.after.clear();
+        self.after.extend_from_slice(&event[at + end..]);
+    }
+}
+
+/// The event that tells the caller why a stream ends without its end mark.
+pub fn error_event(envelope: &str) -> Vec<u8> {
+    format!("data: {envelope}\n\n").into_bytes()
+}
