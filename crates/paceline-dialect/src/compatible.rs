@@ -32,8 +32,8 @@ pub struct Compatible {
     pub stream_usage: StreamUsage,
     /// Whether an answer cut off by the end of the connection must have carried `[DONE]`.
     pub done_mark: bool,
-    /// Whether the service serves embeddings.
-    pub embeddings: bool,
+    /// How names of the service's own models begin: `gpt-4o` alone is enough where OpenAI is configured.
+    pub model_prefixes: &'static [&'static str],
 }
 
 const ROW: Compatible = Compatible {
@@ -45,7 +45,7 @@ const ROW: Compatible = Compatible {
     base_url_env: &[],
     stream_usage: StreamUsage::OnRequest,
     done_mark: true,
-    embeddings: false,
+    model_prefixes: &[],
 };
 
 /// All rows, hosted services first, then servers that people run themselves.
@@ -57,7 +57,7 @@ pub const COMPATIBLE: &[Compatible] = &[
         base_url: "https://api.openai.com/v1",
         key_env: &["OPENAI_API_KEY"],
         base_url_env: &["OPENAI_BASE_URL"],
-        embeddings: true,
+        model_prefixes: &["gpt-", "o1", "o3", "o4", "chatgpt-", "text-embedding-", "omni-moderation"],
         ..ROW
     },
     Compatible {
@@ -83,7 +83,15 @@ pub const COMPATIBLE: &[Compatible] = &[
         base_url: "https://api.mistral.ai/v1",
         key_env: &["MISTRAL_API_KEY"],
         stream_usage: StreamUsage::Always,
-        embeddings: true,
+        model_prefixes: &[
+            "mistral-",
+            "ministral-",
+            "codestral-",
+            "magistral-",
+            "pixtral-",
+            "devstral-",
+            "open-mistral",
+        ],
         ..ROW
     },
     Compatible {
@@ -92,6 +100,7 @@ pub const COMPATIBLE: &[Compatible] = &[
         otel_name: "deepseek",
         base_url: "https://api.deepseek.com/v1",
         key_env: &["DEEPSEEK_API_KEY"],
+        model_prefixes: &["deepseek-"],
         ..ROW
     },
     Compatible {
@@ -100,7 +109,6 @@ pub const COMPATIBLE: &[Compatible] = &[
         otel_name: "together",
         base_url: "https://api.together.xyz/v1",
         key_env: &["TOGETHER_API_KEY", "TOGETHERAI_API_KEY"],
-        embeddings: true,
         ..ROW
     },
     Compatible {
@@ -109,7 +117,6 @@ pub const COMPATIBLE: &[Compatible] = &[
         otel_name: "fireworks",
         base_url: "https://api.fireworks.ai/inference/v1",
         key_env: &["FIREWORKS_API_KEY"],
-        embeddings: true,
         ..ROW
     },
     Compatible {
@@ -118,6 +125,7 @@ pub const COMPATIBLE: &[Compatible] = &[
         otel_name: "x_ai",
         base_url: "https://api.x.ai/v1",
         key_env: &["XAI_API_KEY"],
+        model_prefixes: &["grok-"],
         ..ROW
     },
     Compatible {
@@ -135,6 +143,7 @@ pub const COMPATIBLE: &[Compatible] = &[
         base_url: "https://api.perplexity.ai",
         key_env: &["PERPLEXITY_API_KEY", "PERPLEXITYAI_API_KEY"],
         stream_usage: StreamUsage::Always,
+        model_prefixes: &["sonar"],
         ..ROW
     },
     Compatible {
@@ -143,7 +152,6 @@ pub const COMPATIBLE: &[Compatible] = &[
         otel_name: "nvidia",
         base_url: "https://integrate.api.nvidia.com/v1",
         key_env: &["NVIDIA_API_KEY"],
-        embeddings: true,
         ..ROW
     },
     Compatible {
@@ -160,7 +168,6 @@ pub const COMPATIBLE: &[Compatible] = &[
         otel_name: "deepinfra",
         base_url: "https://api.deepinfra.com/v1/openai",
         key_env: &["DEEPINFRA_API_KEY"],
-        embeddings: true,
         ..ROW
     },
     Compatible {
@@ -169,6 +176,7 @@ pub const COMPATIBLE: &[Compatible] = &[
         otel_name: "moonshot_ai",
         base_url: "https://api.moonshot.ai/v1",
         key_env: &["MOONSHOT_API_KEY"],
+        model_prefixes: &["kimi-", "moonshot-"],
         ..ROW
     },
     Compatible {
@@ -177,7 +185,6 @@ pub const COMPATIBLE: &[Compatible] = &[
         otel_name: "ollama",
         key_env: &["OLLAMA_API_KEY"],
         base_url_env: &["OLLAMA_BASE_URL", "OLLAMA_HOST"],
-        embeddings: true,
         ..ROW
     },
     Compatible {
@@ -186,7 +193,6 @@ pub const COMPATIBLE: &[Compatible] = &[
         otel_name: "llamacpp",
         key_env: &["LLAMA_API_KEY"],
         base_url_env: &["LLAMACPP_BASE_URL", "LLAMA_CPP_BASE_URL"],
-        embeddings: true,
         ..ROW
     },
     Compatible {
@@ -195,7 +201,6 @@ pub const COMPATIBLE: &[Compatible] = &[
         otel_name: "vllm",
         key_env: &["VLLM_API_KEY"],
         base_url_env: &["VLLM_BASE_URL"],
-        embeddings: true,
         ..ROW
     },
     Compatible {
@@ -203,7 +208,6 @@ pub const COMPATIBLE: &[Compatible] = &[
         title: "LM Studio",
         otel_name: "lmstudio",
         base_url_env: &["LMSTUDIO_BASE_URL", "LM_STUDIO_BASE_URL"],
-        embeddings: true,
         ..ROW
     },
     Compatible {
@@ -212,17 +216,10 @@ pub const COMPATIBLE: &[Compatible] = &[
         otel_name: "sglang",
         key_env: &["SGLANG_API_KEY"],
         base_url_env: &["SGLANG_BASE_URL"],
-        embeddings: true,
         ..ROW
     },
-    Compatible {
-        name: "compatible",
-        title: "OpenAI-compatible",
-        otel_name: "compatible",
-        embeddings: true,
-        ..ROW
-    },
-    Compatible { name: "sim", title: "Simulated", otel_name: "sim", embeddings: true, ..ROW },
+    Compatible { name: "compatible", title: "OpenAI-compatible", otel_name: "compatible", ..ROW },
+    Compatible { name: "sim", title: "Simulated", otel_name: "sim", ..ROW },
 ];
 
 /// The row of that name.

@@ -67,7 +67,7 @@ async fn tcp(host: &str, port: u16) -> Result<TcpStream, HttpError> {
         match outcome {
             Ok(stream) => return Ok(stream),
             Err(error) => {
-                last = HttpError::new(What::Connect, format!("no connection to {host}:{port}: {error}"))
+                last = HttpError::new(What::Connect, format!("no connection to {host}:{port}: {error}"));
             }
         }
     }
