@@ -7,7 +7,7 @@
 //! | TPOT | (last token − first token) / (output tokens − 1), undefined below two tokens | OpenTelemetry `gen_ai.server.time_per_output_token` |
 //! | ITL | the gaps between content pieces as they arrived; p99 over one call | NVIDIA GenAI-Perf "inter token latency" taken per gap, not averaged |
 //! | output tokens per second | streams: output tokens / (last token − TTFT start of generation, see [`tokens_per_second`]); otherwise output tokens / duration | the seeds' "TPS" |
-//! | overhead | duration − time spent waiting for the provider (from the request's last byte written to each byte read) and for the caller to take bytes | Paceline |
+//! | overhead | the time in which Paceline worked on the call: the sum of the steps of its task, between waiting for the provider, the caller and the scheduler | Paceline |
 //!
 //! A call that is not streamed has no first token: its TTFT is unknown, not its duration.
 
@@ -43,9 +43,9 @@ pub fn tokens_per_second(record: &CallRecord) -> Option<f64> {
     (ms > 0.0).then(|| tokens as f64 * 1000.0 / ms)
 }
 
-/// Milliseconds of the call that were ours: neither waiting for a provider nor for the caller.
+/// Milliseconds in which Paceline worked on the call.
 pub fn overhead_ms(record: &CallRecord) -> f64 {
-    record.duration.since(record.waited).ms()
+    record.worked.ms()
 }
 
 /// Milliseconds until a connection was ready; `None` when the attempt used one already open.

@@ -233,8 +233,8 @@ pub struct CallRecord {
     pub queue: Offset,
     /// Reading the request, finding its meaning and choosing the target.
     pub route: Offset,
-    /// Waiting for providers and for the caller's side of the connection.
-    pub waited: Offset,
+    /// Time in which Paceline worked on the call: neither the provider, nor the caller, nor the scheduler was waited for.
+    pub worked: Offset,
     /// First token handed on.
     pub first_token: Option<Offset>,
     /// Last token handed on.

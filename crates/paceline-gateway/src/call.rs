@@ -1,0 +1,179 @@
+//! The guard of one call: owns the growing record and closes it exactly once, whatever happens.
+
+use crate::gateway::{Gauges, Snapshot};
+use crate::refuse::Fail;
+use crate::worker::Worker;
+use paceline_types::error::ErrorKind;
+use paceline_types::record::{CacheState, CallRecord, Caller, Dialect, Operation, Status};
+use paceline_types::time::Offset;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Tells work from waiting.
+#[derive(Debug)]
+pub(crate) struct Stopwatch {
+    resumed: Instant,
+    worked: Duration,
+}
+
+impl Stopwatch {
+    /// Work goes on.
+    pub(crate) fn resume(&mut self) {
+        self.resumed = Instant::now();
+    }
+
+    /// Work stops: somebody is waited for.
+    pub(crate) fn pause(&mut self, now: Instant) {
+        self.worked += now.saturating_duration_since(self.resumed);
+        self.resumed = now;
+    }
+}
+
+/// A call under way. Dropped unclosed, it closes as canceled, or as an internal error when a panic drops it.
+pub(crate) struct Call {
+    pub(crate) worker: Arc<Worker>,
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) started: Instant,
+    pub(crate) watch: Stopwatch,
+    /// Bytes of the request, for estimates.
+    pub(crate) request_bytes: u64,
+    /// Something of the request was sent to a provider.
+    pub(crate) reached_provider: bool,
+    record: Option<Box<CallRecord>>,
+}
+
+impl Call {
+    pub(crate) fn open(
+        worker: Arc<Worker>,
+        snapshot: Arc<Snapshot>,
+        operation: Operation,
+        caller: Arc<Caller>,
+    ) -> Self {
+        let started = Instant::now();
+        let (id, started_at) = worker.next_id();
+        Gauges::add(&worker.gateway.gauges.calls_accepted);
+        Gauges::add(&worker.gateway.gauges.calls_in_flight);
+        let record = CallRecord {
+            id,
+            started_at,
+            caller,
+            labels: None,
+            operation,
+            dialect: if operation == Operation::Passthrough { Dialect::Raw } else { Dialect::OpenAi },
+            stream: false,
+            requested_model: None,
+            target: None,
+            status: Status::Ok,
+            error_kind: None,
+            error_code: None,
+            http_status: 0,
+            finish_reason: None,
+            cache: CacheState::Off,
+            usage: None,
+            cost: None,
+            duration: Offset(0),
+            queue: Offset(0),
+            route: Offset(0),
+            worked: Offset(0),
+            first_token: None,
+            last_token: None,
+            itl_p99: None,
+            attempts: Vec::new(),
+        };
+        let watch = Stopwatch { resumed: started, worked: Duration::ZERO };
+        let record = Some(Box::new(record));
+        Self { worker, snapshot, started, watch, request_bytes: 0, reached_provider: false, record }
+    }
+
+    /// The record, to be filled. After the call is closed it is a scratch that nobody reads.
+    pub(crate) fn record(&mut self) -> Option<&mut CallRecord> {
+        self.record.as_deref_mut()
+    }
+
+    /// Fills the record.
+    pub(crate) fn note(&mut self, fill: impl FnOnce(&mut CallRecord)) {
+        if let Some(record) = &mut self.record {
+            fill(record);
+        }
+    }
+
+    /// The distance of `at` from the call's start.
+    pub(crate) fn offset(&self, at: Instant) -> Offset {
+        Offset(at.saturating_duration_since(self.started).as_nanos() as u64)
+    }
+
+    /// Waits for `future`, and counts only the time in which it works.
+    pub(crate) async fn wait<F: Future>(&mut self, future: F) -> F::Output {
+        let mut future = pin!(future);
+        let watch = &mut self.watch;
+        let mut waiting = false;
+        poll_fn(|cx| {
+            if std::mem::take(&mut waiting) {
+                watch.resume();
+            }
+            let outcome = future.as_mut().poll(cx);
+            if outcome.is_pending() {
+                waiting = true;
+                watch.pause(Instant::now());
+            }
+            outcome
+        })
+        .await
+    }
+
+    /// As [`Call::wait`], until `deadline` at most.
+    pub(crate) async fn wait_until<F: Future>(&mut self, deadline: Instant, future: F) -> Option<F::Output> {
+        let deadline = tokio::time::Instant::from_std(deadline);
+        self.wait(tokio::time::timeout_at(deadline, future)).await.ok()
+    }
+
+    /// Notes why the call failed.
+    pub(crate) fn note_failure(&mut self, fail: &Fail) {
+        self.note(|record| {
+            record.status = if fail.refused { Status::Refused } else { Status::Error };
+            record.error_kind = Some(fail.kind);
+            record.error_code.get_or_insert_with(|| fail.code.into());
+            record.http_status = fail.status.as_u16();
+        });
+    }
+
+    /// Closes the call: the record goes its way, the counts are settled.
+    pub(crate) fn close(&mut self, now: Instant) {
+        let Some(mut record) = self.record.take() else { return };
+        self.watch.pause(now);
+        record.duration = self.offset(now);
+        record.worked = Offset(self.watch.worked.as_nanos() as u64);
+        if record.usage.is_none() && self.reached_provider && record.status != Status::Error {
+            record.usage =
+                Some(paceline_dialect::openai::answer::Learned::default().estimate(self.request_bytes));
+        }
+        if let Some(last) = record.attempts.last_mut()
+            && last.ended == last.started
+        {
+            last.ended = record.duration;
+            last.usage = record.usage;
+            last.cost = record.cost;
+            last.error_kind = last.error_kind.or(record.error_kind);
+        }
+        let gateway = &self.worker.gateway;
+        gateway.ledger.settle(record.usage.as_ref());
+        Gauges::remove(&gateway.gauges.calls_in_flight);
+        gateway.sink.accept(record);
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        let Some(record) = &mut self.record else { return };
+        if std::thread::panicking() {
+            record.status = Status::Error;
+            record.error_kind = Some(ErrorKind::Internal);
+        } else {
+            record.status = Status::Canceled;
+            record.error_kind = Some(ErrorKind::Canceled);
+        }
+        self.close(Instant::now());
+    }
+}

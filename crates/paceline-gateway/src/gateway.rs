@@ -1,0 +1,170 @@
+//! What all workers share: the configuration as calls see it, and the counts.
+
+use crate::config::{GatewayConfig, KeyConfig};
+use crate::control::Control;
+use crate::ledger::Ledger;
+use crate::upstream::Upstream;
+use arc_swap::ArcSwap;
+use paceline_routing::directory::Directory;
+use paceline_types::ports::RecordSink;
+use paceline_types::record::Caller;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What a call sees from its first step to its record.
+pub(crate) struct Snapshot {
+    pub(crate) config: GatewayConfig,
+    pub(crate) directory: Directory,
+    pub(crate) upstreams: Vec<Arc<Upstream>>,
+    keys: HashMap<[u8; 32], Access>,
+    /// Secret of this process: hashes of keys tell nothing outside it.
+    hash_key: [u8; 32],
+    anonymous: Arc<Caller>,
+    administrator: Arc<Caller>,
+}
+
+/// Who a key belongs to.
+#[derive(Clone)]
+enum Access {
+    Caller(Arc<Caller>),
+    Administrator,
+}
+
+/// What a credential allows.
+pub(crate) enum Identity {
+    /// May call, in this name.
+    Caller(Arc<Caller>),
+    /// May call and administer.
+    Administrator(Arc<Caller>),
+    /// No credential where none is needed.
+    Anonymous(Arc<Caller>),
+    /// A credential is needed and none was given.
+    Missing,
+    /// A credential was given that nobody has.
+    Unknown,
+}
+
+impl Snapshot {
+    pub(crate) fn new(config: GatewayConfig, hash_key: [u8; 32]) -> Self {
+        let entries = config.providers.iter().map(|provider| provider.entry.clone()).collect();
+        let directory = Directory::new(entries, &config.models);
+        let upstreams = config.providers.iter().map(|provider| Arc::new(Upstream::new(provider))).collect();
+        let default = Arc::clone(&config.anonymous);
+        let named = |key: Option<&str>| {
+            let caller = Caller {
+                tenant: Arc::clone(&default),
+                workspace: Arc::clone(&default),
+                key: key.map(Into::into),
+            };
+            Arc::new(caller)
+        };
+        let hash = |secret: &str| *blake3::keyed_hash(&hash_key, secret.as_bytes()).as_bytes();
+        let callers = config
+            .keys
+            .iter()
+            .map(|KeyConfig { secret, caller }| (hash(secret.expose()), Access::Caller(Arc::clone(caller))));
+        let mut keys: HashMap<_, _> = callers.collect();
+        if let Some(secret) = &config.admin_key {
+            keys.insert(hash(secret.expose()), Access::Administrator);
+        }
+        let (anonymous, administrator) = (named(None), named(Some("admin")));
+        Self { config, directory, upstreams, keys, hash_key, anonymous, administrator }
+    }
+
+    /// Who carries `credential`. Keys are compared by keyed hash, so time tells nothing about them.
+    pub(crate) fn identify(&self, credential: Option<&str>) -> Identity {
+        if let (false, Some(credential)) = (self.keys.is_empty(), credential) {
+            let hash = *blake3::keyed_hash(&self.hash_key, credential.as_bytes()).as_bytes();
+            match self.keys.get(&hash) {
+                Some(Access::Caller(caller)) => return Identity::Caller(Arc::clone(caller)),
+                Some(Access::Administrator) => {
+                    return Identity::Administrator(Arc::clone(&self.administrator));
+                }
+                None => {}
+            }
+        }
+        if self.config.open && self.config.keys.is_empty() {
+            return Identity::Anonymous(Arc::clone(&self.anonymous));
+        }
+        if credential.is_some() { Identity::Unknown } else { Identity::Missing }
+    }
+}
+
+/// Counts of what is there now and what came since start.
+#[derive(Debug, Default)]
+pub struct Gauges {
+    /// Calls let through the door: each leaves one record.
+    pub calls_accepted: AtomicU64,
+    /// Calls under way.
+    pub calls_in_flight: AtomicU64,
+    /// Client connections open.
+    pub connections: AtomicU64,
+    /// Connections closed because of their framing, a slow head or a full house.
+    pub connections_refused: AtomicU64,
+}
+
+impl Gauges {
+    pub(crate) fn add(counter: &AtomicU64) {
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn remove(counter: &AtomicU64) {
+        counter.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The gateway: shared by all workers.
+pub struct Gateway {
+    snapshot: ArcSwap<Snapshot>,
+    hash_key: [u8; 32],
+    /// Counts for metrics.
+    pub gauges: Gauges,
+    /// Sums that are never dropped.
+    pub ledger: Ledger,
+    pub(crate) sink: Arc<dyn RecordSink>,
+    pub(crate) control: Arc<dyn Control>,
+    pub(crate) control_runtime: tokio::runtime::Handle,
+}
+
+impl Gateway {
+    /// Builds a gateway; `random` seeds what must not be guessed.
+    pub fn new(
+        config: GatewayConfig,
+        random: [u8; 32],
+        sink: Arc<dyn RecordSink>,
+        control: Arc<dyn Control>,
+        control_runtime: tokio::runtime::Handle,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            snapshot: ArcSwap::from_pointee(Snapshot::new(config, random)),
+            hash_key: random,
+            gauges: Gauges::default(),
+            ledger: Ledger::default(),
+            sink,
+            control,
+            control_runtime,
+        })
+    }
+
+    /// Calls from now on see `config`; those under way go on with what they saw.
+    pub fn replace(&self, config: GatewayConfig) {
+        self.snapshot.store(Arc::new(Snapshot::new(config, self.hash_key)));
+    }
+
+    /// A number for worker `at` that other processes are unlikely to have.
+    pub(crate) fn random(&self, at: usize) -> u32 {
+        let hash = blake3::keyed_hash(&self.hash_key, &at.to_le_bytes());
+        let bytes = hash.as_bytes();
+        u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
+    }
+
+    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot.load_full()
+    }
+
+    /// The configured models' names.
+    pub fn model_names(&self) -> Vec<String> {
+        self.snapshot.load().directory.listed().iter().map(ToString::to_string).collect()
+    }
+}

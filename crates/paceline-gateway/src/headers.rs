@@ -1,0 +1,174 @@
+//! Which headers cross, in either direction.
+
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use paceline_types::record::Labels;
+
+/// The longest label or tag taken, in bytes; what is longer is cut.
+const MAX_LABEL: usize = 256;
+/// How many tags are taken.
+const MAX_TAGS: usize = 16;
+
+/// Whether a caller's header goes on to a provider.
+///
+/// Not: what belongs to this connection, credentials and cookies, what chooses an account, what tells where the caller
+/// is, what would make the answer unreadable to us, and what is meant for us. Everything else goes as it came.
+pub(crate) fn goes_up(name: &HeaderName, passthrough: bool) -> bool {
+    let text = name.as_str();
+    match text {
+        "host" | "connection" | "keep-alive" | "proxy-connection" | "te" | "trailer"
+        | "transfer-encoding" => false,
+        "upgrade" | "content-length" | "expect" | "accept-encoding" | "proxy-authorization" | "cookie" => {
+            false
+        }
+        "authorization"
+        | "x-api-key"
+        | "api-key"
+        | "x-goog-api-key"
+        | "openai-organization"
+        | "openai-project" => passthrough,
+        "forwarded" | "x-real-ip" | "via" | "origin" | "referer" | "content-encoding" => false,
+        _ => {
+            !(text.starts_with("x-paceline-") || text.starts_with("x-forwarded-") || text.starts_with("sec-"))
+        }
+    }
+}
+
+/// Appends the lines of the headers that go on.
+pub(crate) fn write_up(headers: &HeaderMap, passthrough: bool, out: &mut Vec<u8>) {
+    for (name, value) in headers {
+        if goes_up(name, passthrough) {
+            write_line(out, name.as_str(), value.as_bytes());
+        }
+    }
+}
+
+/// Appends one header line.
+pub(crate) fn write_line(out: &mut Vec<u8>, name: &str, value: &[u8]) {
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Takes out of a provider's answer what belongs to its connection or to our account.
+pub(crate) fn strip_down(headers: &mut HeaderMap) {
+    const DROPPED: [HeaderName; 10] = [
+        header::CONNECTION,
+        header::CONTENT_LENGTH,
+        header::TRANSFER_ENCODING,
+        header::UPGRADE,
+        header::TRAILER,
+        header::SET_COOKIE,
+        header::ALT_SVC,
+        header::STRICT_TRANSPORT_SECURITY,
+        HeaderName::from_static("keep-alive"),
+        HeaderName::from_static("openai-organization"),
+    ];
+    for name in &DROPPED {
+        if headers.contains_key(name) {
+            headers.remove(name);
+        }
+    }
+    for name in ["openai-project", "anthropic-organization-id", "proxy-authenticate"] {
+        if headers.contains_key(name) {
+            headers.remove(name);
+        }
+    }
+    // An answer cannot speak for us.
+    if headers.keys().any(|name| name.as_str().starts_with("x-paceline-")) {
+        let ours: Vec<_> =
+            headers.keys().filter(|name| name.as_str().starts_with("x-paceline-")).cloned().collect();
+        for name in ours {
+            headers.remove(name);
+        }
+    }
+}
+
+/// The caller's credential: `Authorization: Bearer …` or `x-api-key`.
+pub(crate) fn credential(headers: &HeaderMap) -> Option<&str> {
+    if let Some(value) = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()) {
+        let (scheme, token) = value.split_once(' ').unwrap_or(("", value));
+        if scheme.eq_ignore_ascii_case("bearer") {
+            return Some(token.trim());
+        }
+    }
+    headers.get("x-api-key").and_then(|value| value.to_str().ok()).map(str::trim)
+}
+
+/// Adds a header whose value is text of ours; text that is no header value is left out.
+pub(crate) fn put(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}
+
+/// What the headers say about the call; `None` when nothing.
+pub(crate) fn labels(headers: &HeaderMap) -> Option<Box<Labels>> {
+    let mut labels: Option<Box<Labels>> = None;
+    for (name, value) in headers {
+        let name = name.as_str();
+        let Some(value) = value.to_str().ok().filter(|value| !value.is_empty()) else { continue };
+        if let Some(what) = name.strip_prefix("x-paceline-") {
+            take_label(&mut labels, what, value);
+        } else if name == "traceparent"
+            && let Some(id) = trace_id(value)
+        {
+            labels.get_or_insert_default().trace_id = Some(id.into());
+        }
+    }
+    labels
+}
+
+fn take_label(labels: &mut Option<Box<Labels>>, what: &str, value: &str) {
+    if !matches!(what, "role" | "task" | "task-type" | "operation" | "session" | "user" | "tags") {
+        return;
+    }
+    let labels = labels.get_or_insert_default();
+    let value = cut(value);
+    match what {
+        "role" => labels.role = Some(value.into()),
+        "task" => labels.task = Some(value.into()),
+        "task-type" => labels.task_type = Some(value.into()),
+        "operation" => labels.operation = Some(value.into()),
+        "session" => labels.session = Some(value.into()),
+        "user" => labels.user = Some(value.into()),
+        _ => {
+            let pairs = value.split(',').filter_map(|pair| pair.split_once('='));
+            labels.tags =
+                pairs.take(MAX_TAGS).map(|(key, value)| (key.trim().into(), value.trim().into())).collect();
+        }
+    }
+}
+
+/// Labels of the body's metadata, where the headers do not say.
+pub(crate) fn body_labels(
+    labels: &mut Option<Box<Labels>>,
+    found: &[(&'static str, String)],
+    user: Option<&str>,
+) {
+    for (name, value) in
+        found.iter().map(|(name, value)| (*name, value.as_str())).chain(user.map(|u| ("user", u)))
+    {
+        let labels = labels.get_or_insert_default();
+        let place = match name {
+            "role" => &mut labels.role,
+            "task" => &mut labels.task,
+            "task_type" => &mut labels.task_type,
+            "operation" => &mut labels.operation,
+            "session" => &mut labels.session,
+            _ => &mut labels.user,
+        };
+        place.get_or_insert_with(|| cut(value).into());
+    }
+}
+
+fn cut(value: &str) -> &str {
+    &value[..value.floor_char_boundary(MAX_LABEL)]
+}
+
+/// The trace id of a W3C `traceparent`: `version-traceid-parentid-flags`.
+fn trace_id(value: &str) -> Option<&str> {
+    let id = value.split('-').nth(1)?;
+    (id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()) && id.bytes().any(|b| b != b'0'))
+        .then_some(id)
+}

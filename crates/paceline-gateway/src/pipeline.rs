@@ -1,0 +1,119 @@
+//! The steps of a call, in order, on one screen:
+//! door → key → request → plan → limits → attempts → answer → record.
+
+use crate::body::AnswerBody;
+use crate::call::Call;
+use crate::config::OnCancel;
+use crate::gateway::Snapshot;
+use crate::headers::put;
+use crate::refuse::Fail;
+use crate::routes::{Route, route};
+use crate::step::{admin, admit, attempt, passthrough, plan, read};
+use crate::worker::Worker;
+use http::header::HeaderName;
+use http::{HeaderValue, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use paceline_types::error::ErrorKind;
+use paceline_types::id::CallId;
+use paceline_types::record::Operation;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+pub(crate) type Answer = Response<AnswerBody>;
+
+/// Answers one request.
+pub(crate) async fn serve(worker: Arc<Worker>, request: Request<Incoming>) -> Answer {
+    let snapshot = worker.gateway.snapshot();
+    if let Some(answer) = admit::browser(&snapshot, &request) {
+        return answer;
+    }
+    let origin = admit::cors_origin(&snapshot, request.headers());
+    let mut answer = dispatch(worker, snapshot, request).await;
+    if let Some(origin) = origin {
+        admit::allow_origin(answer.headers_mut(), origin);
+    }
+    answer
+}
+
+async fn dispatch(worker: Arc<Worker>, snapshot: Arc<Snapshot>, request: Request<Incoming>) -> Answer {
+    let identity = snapshot.identify(crate::headers::credential(request.headers()));
+    let provider = |name: &str| snapshot.upstreams.iter().position(|upstream| &*upstream.name == name);
+    let (operation, raw) = match route(request.uri().path(), provider) {
+        Route::Control => return admin::control(&worker, &snapshot, identity, request).await,
+        Route::Call(operation) => (operation, None),
+        Route::Passthrough(at, rest) => (Operation::Passthrough, Some((at, rest.to_owned()))),
+    };
+    let (caller, refusal) = admit::caller(&snapshot, identity, raw.as_ref().map(|(at, _)| *at));
+    let call = Call::open(worker, snapshot, operation, caller);
+    // A provider that is to be read to the end after the caller has gone needs a task that outlives the caller.
+    let drains = call.snapshot.upstreams.iter().any(|upstream| upstream.on_cancel != OnCancel::Abort);
+    let steps = guarded(call, refusal, raw, request);
+    if drains { tokio::spawn(steps).await.unwrap_or_else(|_| defect()) } else { steps.await }
+}
+
+/// A panic in a step ends its call, not its connection: the record is closed by the guard as it is dropped.
+async fn guarded(
+    call: Call,
+    refusal: Option<Fail>,
+    raw: Option<(usize, String)>,
+    request: Request<Incoming>,
+) -> Answer {
+    let steps = AssertUnwindSafe(steps(call, refusal, raw, request));
+    let mut steps = std::pin::pin!(steps.0);
+    std::future::poll_fn(|cx| {
+        std::panic::catch_unwind(AssertUnwindSafe(|| steps.as_mut().poll(cx)))
+            .unwrap_or_else(|_| std::task::Poll::Ready(defect()))
+    })
+    .await
+}
+
+fn defect() -> Answer {
+    let message =
+        "a defect in Paceline ended this call; please report it with the log lines around this time";
+    Fail::refuse(StatusCode::INTERNAL_SERVER_ERROR, ErrorKind::Internal, "internal_error", message).response()
+}
+
+/// The path of one call.
+async fn steps(
+    mut call: Call,
+    refusal: Option<Fail>,
+    raw: Option<(usize, String)>,
+    request: Request<Incoming>,
+) -> Answer {
+    let id = call.record().map(|record| record.id);
+    let named = call.snapshot.config.answer_headers;
+    let outcome = match (refusal, raw) {
+        (Some(fail), _) => Err(fail),
+        (None, Some((provider, rest))) => passthrough::run(&mut call, provider, &rest, request).await,
+        (None, None) => run(&mut call, request).await,
+    };
+    let mut answer = match outcome {
+        Ok(relayed) => relayed.into_answer(call),
+        Err(fail) => {
+            call.note_failure(&fail);
+            call.close(std::time::Instant::now());
+            fail.response()
+        }
+    };
+    if let (true, Some(id)) = (named, id) {
+        name_call(&mut answer, id);
+    }
+    answer
+}
+
+async fn run(call: &mut Call, request: Request<Incoming>) -> Result<attempt::Outcome, Fail> {
+    let ask = read::read(call, request).await?;
+    let plan = plan::plan(call, &ask)?;
+    admit::admit(call, &plan)?;
+    attempt::run(call, &plan, &ask).await
+}
+
+fn name_call(answer: &mut Answer, id: CallId) {
+    let headers = answer.headers_mut();
+    if let Ok(value) = HeaderValue::from_bytes(&id.encode()) {
+        headers.insert(HeaderName::from_static("x-paceline-call-id"), value);
+    }
+    if !headers.contains_key("x-paceline-cache") {
+        put(headers, HeaderName::from_static("x-paceline-cache"), "off");
+    }
+}

@@ -1,0 +1,224 @@
+//! Listening: connections are accepted in one place and spread over the workers, one thread each.
+
+use crate::door::Door;
+use crate::gateway::{Gateway, Gauges};
+use crate::pipeline;
+use crate::worker::Worker;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+use std::{fmt, io, thread};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, watch};
+
+/// How many accepted connections may wait for their worker.
+const HANDOVER: usize = 1024;
+/// How often unused connections to providers are looked after.
+const SWEEP: Duration = Duration::from_secs(5);
+/// The most header lines of a request.
+const MAX_HEADERS: usize = 128;
+
+/// Why there is no server.
+#[derive(Debug)]
+pub enum ServeError {
+    /// The address cannot be had.
+    Bind(SocketAddr, io::Error),
+    /// A thread or its runtime cannot be had.
+    Thread(io::Error),
+}
+
+impl fmt::Display for ServeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bind(at, error) if error.kind() == io::ErrorKind::AddrInUse => {
+                write!(
+                    f,
+                    "{at} is in use: another program (or another Paceline) listens there; stop it, or choose another address with --listen {}:{}",
+                    at.ip(),
+                    at.port().wrapping_add(1)
+                )
+            }
+            Self::Bind(at, error) => write!(f, "cannot listen on {at}: {error}"),
+            Self::Thread(error) => write!(f, "cannot start a worker: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for ServeError {}
+
+/// A listening server.
+pub struct Server {
+    listener: TcpListener,
+    gateway: Arc<Gateway>,
+    workers: Vec<Hand>,
+    stop: watch::Sender<bool>,
+}
+
+/// A worker, from outside.
+struct Hand {
+    worker: Arc<Worker>,
+    deliver: mpsc::Sender<std::net::TcpStream>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Server {
+    /// Listens at `address` with so many worker threads. To be called on the control runtime.
+    ///
+    /// # Errors
+    /// When the address or a thread cannot be had.
+    pub async fn bind(
+        address: SocketAddr,
+        workers: usize,
+        gateway: Arc<Gateway>,
+    ) -> Result<Self, ServeError> {
+        let listener = TcpListener::bind(address).await.map_err(|error| ServeError::Bind(address, error))?;
+        let (stop, stopped) = watch::channel(false);
+        let hands = (0..workers.max(1)).map(|at| Hand::start(at, &gateway, stopped.clone()));
+        let workers = hands.collect::<io::Result<_>>().map_err(ServeError::Thread)?;
+        Ok(Self { listener, gateway, workers, stop })
+    }
+
+    /// The address listened on.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Serves until `shutdown` is over; then lets calls under way end, for `grace` at most.
+    pub async fn run(mut self, shutdown: impl Future<Output = ()>, grace: Duration) {
+        let mut shutdown = pin!(shutdown);
+        loop {
+            tokio::select! {
+                () = &mut shutdown => break,
+                accepted = self.listener.accept() => match accepted {
+                    Ok((stream, _)) => self.deliver(stream),
+                    // Out of file descriptors, most likely: waiting is all that helps.
+                    Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+                },
+            }
+        }
+        drop(self.listener);
+        let _ = self.stop.send(true);
+        let deadline = Instant::now() + grace;
+        while self.gateway.gauges.connections.load(Ordering::Relaxed) > 0 && Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        for hand in &mut self.workers {
+            let (closed, _) = mpsc::channel(1);
+            drop(std::mem::replace(&mut hand.deliver, closed));
+        }
+        for thread in self.workers.iter_mut().filter_map(|hand| hand.thread.take()) {
+            let _ = thread.join();
+        }
+    }
+
+    /// Gives a connection to the worker with the fewest.
+    fn deliver(&self, stream: TcpStream) {
+        let gauges = &self.gateway.gauges;
+        let limit = self.gateway.snapshot().config.max_connections as u64;
+        let least = self.workers.iter().min_by_key(|hand| hand.worker.connections.load(Ordering::Relaxed));
+        let Some(hand) = least.filter(|_| gauges.connections.load(Ordering::Relaxed) < limit) else {
+            return refuse(&stream, gauges);
+        };
+        let _ = stream.set_nodelay(true);
+        let Ok(stream) = stream.into_std() else { return };
+        Gauges::add(&gauges.connections);
+        Gauges::add(&hand.worker.connections);
+        if let Err(full) = hand.deliver.try_send(stream) {
+            Gauges::remove(&gauges.connections);
+            Gauges::remove(&hand.worker.connections);
+            Gauges::add(&gauges.connections_refused);
+            drop(full);
+        }
+    }
+}
+
+fn refuse(stream: &TcpStream, gauges: &Gauges) {
+    Gauges::add(&gauges.connections_refused);
+    let message = "all connections are in use (server.max_connections); try again in a moment";
+    let body = paceline_dialect::openai::error::envelope(message, "api_error", None, "too_many_connections");
+    let answer = format!(
+        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let _ = stream.try_write(answer.as_bytes());
+}
+
+impl Hand {
+    fn start(at: usize, gateway: &Arc<Gateway>, stopped: watch::Receiver<bool>) -> io::Result<Self> {
+        let (deliver, received) = mpsc::channel(HANDOVER);
+        let random = gateway.random(at);
+        let worker = Worker::new(Arc::clone(gateway), random);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let own = Arc::clone(&worker);
+        let thread = thread::Builder::new()
+            .name(format!("paceline-{at}"))
+            .spawn(move || runtime.block_on(work(own, received, stopped)))?;
+        Ok(Self { worker, deliver, thread: Some(thread) })
+    }
+}
+
+/// One worker's life: connections come, are served each in its own task, until no more can come.
+async fn work(
+    worker: Arc<Worker>,
+    mut received: mpsc::Receiver<std::net::TcpStream>,
+    stopped: watch::Receiver<bool>,
+) {
+    let mut sweep = tokio::time::interval(SWEEP);
+    sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            stream = received.recv() => {
+                let Some(stream) = stream else { break };
+                tokio::spawn(connection(Arc::clone(&worker), stream, stopped.clone()));
+            }
+            _ = sweep.tick() => worker.client.sweep(Instant::now()),
+        }
+    }
+}
+
+/// Counts a connection down when it ends, however it does.
+struct Counted(Arc<Worker>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        Gauges::remove(&self.0.connections);
+        Gauges::remove(&self.0.gateway.gauges.connections);
+    }
+}
+
+async fn connection(worker: Arc<Worker>, stream: std::net::TcpStream, mut stopped: watch::Receiver<bool>) {
+    let counted = Counted(Arc::clone(&worker));
+    let Ok(stream) = TcpStream::from_std(stream) else { return };
+    let (max_head, head_timeout) = {
+        let config = &worker.gateway.snapshot().config;
+        (config.max_head, config.head_timeout)
+    };
+    let door = Door::new(stream, max_head, head_timeout);
+    let service = service_fn(move |request| {
+        let worker = Arc::clone(&worker);
+        async move { Ok::<_, Infallible>(pipeline::serve(worker, request).await) }
+    });
+    let served = http1::Builder::new()
+        .max_headers(MAX_HEADERS)
+        .max_buf_size(max_head.max(64 * 1024) + 8192)
+        .serve_connection(TokioIo::new(door), service);
+    let mut served = pin!(served);
+    tokio::select! {
+        _ = &mut served => {}
+        _ = async { stopped.wait_for(|stop| *stop).await.is_ok() } => {
+            served.as_mut().graceful_shutdown();
+            let _ = served.await;
+        }
+    }
+    drop(counted);
+}

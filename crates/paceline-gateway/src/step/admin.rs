@@ -1,0 +1,60 @@
+//! Passing a request on to the admin side.
+
+use crate::body::AnswerBody;
+use crate::gateway::{Identity, Snapshot};
+use crate::pipeline::Answer;
+use crate::refuse::Fail;
+use crate::step::admit::unauthorized;
+use crate::step::read::collect;
+use crate::worker::Worker;
+use http::{Request, StatusCode};
+use hyper::body::Incoming;
+use paceline_types::error::ErrorKind;
+
+/// The longest body the admin side takes, in bytes.
+const MAX_BODY: usize = 1 << 20;
+
+/// Answers what is no call. Health is open to all; the rest needs the admin key where there is one.
+pub(crate) async fn control(
+    worker: &Worker,
+    snapshot: &Snapshot,
+    identity: Identity,
+    request: Request<Incoming>,
+) -> Answer {
+    let path = request.uri().path();
+    let public = path.starts_with("/health/");
+    // Callers may see which models they can ask for.
+    let listing = path == "/v1/models" || path.starts_with("/v1/models/");
+    let refusal = match identity {
+        Identity::Administrator(_) => None,
+        _ if public => None,
+        Identity::Caller(_) | Identity::Anonymous(_) if listing => None,
+        Identity::Anonymous(_) if snapshot.config.admin_key.is_none() => None,
+        Identity::Caller(_) if snapshot.config.admin_key.is_none() && snapshot.config.open => None,
+        Identity::Caller(_) => {
+            let message = "this needs the admin key";
+            Some(Fail::refuse(StatusCode::FORBIDDEN, ErrorKind::Forbidden, "admin_only", message))
+        }
+        Identity::Missing | Identity::Unknown | Identity::Anonymous(_) => {
+            Some(unauthorized("this needs the admin key: send `Authorization: Bearer …`"))
+        }
+    };
+    if let Some(fail) = refusal {
+        return fail.response();
+    }
+    let (parts, incoming) = request.into_parts();
+    let body = match collect(incoming, MAX_BODY).await {
+        Ok(body) => body,
+        Err(fail) => return fail.response(),
+    };
+    let answer = worker.gateway.control.handle(Request::from_parts(parts, body));
+    // On its own runtime: whatever the admin side does, no call waits for it.
+    match worker.gateway.control_runtime.spawn(answer).await {
+        Ok(response) => response.map(AnswerBody::Control),
+        Err(_) => {
+            let message = "a defect in Paceline ended this request";
+            Fail::refuse(StatusCode::INTERNAL_SERVER_ERROR, ErrorKind::Internal, "internal_error", message)
+                .response()
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The steps of a call, one file each; [`crate::pipeline`] is their order.
+
+pub(crate) mod admin;
+pub(crate) mod admit;
+pub(crate) mod attempt;
+pub(crate) mod limits;
+pub(crate) mod observe;
+pub(crate) mod passthrough;
+pub(crate) mod plan;
+pub(crate) mod read;
+pub(crate) mod relay;

@@ -1,0 +1,195 @@
+//! `/{provider}/…`: everything else a provider offers, passed on as it is, recorded, not looked into (G20).
+
+use crate::call::Call;
+use crate::headers;
+use crate::refuse::Fail;
+use crate::step::attempt::{Outcome, commit, error_answer, give_up, is_events, note_marks};
+use crate::step::limits::Limits;
+use crate::step::observe::{DocumentWatch, EventWatch};
+use crate::step::read::collect;
+use crate::step::relay::{Relay, Watch};
+use crate::upstream::Upstream;
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, Request, StatusCode};
+use http_body::Body;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use paceline_http::{Exchange, HttpError, Marks};
+use paceline_types::deployment::Deployment;
+use paceline_types::error::ErrorKind;
+use paceline_types::record::{Attempt, AttemptReason};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Bodies up to so many bytes are read whole, and can be sent again when a kept connection turns out dead.
+const SMALL: u64 = 1 << 20;
+
+/// Passes one request on.
+pub(crate) async fn run(
+    call: &mut Call,
+    provider: usize,
+    rest: &str,
+    request: Request<Incoming>,
+) -> Result<Outcome, Fail> {
+    let upstream = Arc::clone(&call.snapshot.upstreams[provider]);
+    let (parts, incoming) = request.into_parts();
+    let labels = headers::labels(&parts.headers);
+    call.note(|record| record.labels = labels);
+    let Some(mut path) = upstream.raw_path(rest) else {
+        let message = "the path climbs out of the provider's own paths";
+        return Err(Fail::refuse(StatusCode::BAD_REQUEST, ErrorKind::BadRequest, "invalid_path", message));
+    };
+    if let Some(query) = parts.uri.query() {
+        path.push('?');
+        path.push_str(query);
+    }
+    let entry = &call.snapshot.directory.providers()[provider];
+    let (name, patience, region) = (Arc::clone(&entry.name), entry.patience, entry.region.clone());
+    let deployment = Deployment {
+        name: Arc::clone(&name),
+        provider: name,
+        model: "".into(),
+        upstream_model: "".into(),
+        region,
+    };
+    let deployment = Arc::new(deployment);
+    let now = Instant::now();
+    let started = call.offset(now);
+    call.note(|record| {
+        record.target = Some(Arc::clone(&deployment));
+        record.route = started;
+        record.attempts.push(Attempt::begin(AttemptReason::First, deployment, started));
+    });
+    // Uploads, speech and batches take as long as streams do.
+    let limits = Limits::new(call.started, now, patience, true, &parts.headers);
+    let mut marks = Marks::default();
+    let ask = Raw { method: parts.method.as_str(), path: &path, headers: &parts.headers };
+    call.reached_provider = true;
+    let max_body = call.snapshot.config.max_body;
+    let client = Arc::clone(&call.worker.client);
+    let sending = ask.send(&client, &upstream, incoming, max_body, &mut marks);
+    let sent = call.wait_until(limits.total_deadline(), sending).await;
+    note_marks(call, &marks);
+    let exchange = sent.unwrap_or_else(|| Err(limits.late_total(&upstream.name)))?;
+    answer(call, upstream, exchange, limits).await
+}
+
+async fn answer(
+    call: &mut Call,
+    upstream: Arc<Upstream>,
+    exchange: Exchange,
+    limits: Limits,
+) -> Result<Outcome, Fail> {
+    let status = exchange.head.status;
+    call.note(|record| {
+        if let Some(attempt) = record.attempts.last_mut() {
+            attempt.http_status = status.as_u16();
+        }
+    });
+    if status.is_client_error() || status.is_server_error() {
+        let trouble = error_answer(call, &upstream, exchange, &limits).await;
+        return give_up(call, trouble);
+    }
+    let watch = watch(&exchange.head.headers);
+    Ok(commit(call, Relay::new(exchange, upstream, watch, limits)))
+}
+
+/// Usage is noted where the answer happens to tell it in a form that is known.
+fn watch(headers: &HeaderMap) -> Watch {
+    let kind = headers.get(CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
+    if is_events(headers) {
+        Watch::Events(EventWatch::new(false, false))
+    } else if kind.starts_with(b"application/json") {
+        Watch::Document(DocumentWatch::default())
+    } else {
+        Watch::Nothing
+    }
+}
+
+struct Raw<'a> {
+    method: &'a str,
+    path: &'a str,
+    headers: &'a HeaderMap,
+}
+
+impl Raw<'_> {
+    async fn send(
+        &self,
+        client: &Arc<paceline_http::Client>,
+        upstream: &Upstream,
+        incoming: Incoming,
+        max_body: usize,
+        marks: &mut Marks,
+    ) -> Result<Exchange, Fail> {
+        let length = incoming.size_hint().exact();
+        if length.is_some_and(|len| len <= SMALL) {
+            let body = collect(incoming, max_body).await?;
+            let head = upstream.raw_head(self.method, self.path, self.headers, Some(body.len() as u64));
+            let sent = client.send(&upstream.origin, &head, &[body], marks).await;
+            return sent.map_err(|error| upstream.no_answer(&error));
+        }
+        if length.is_some_and(|len| len > max_body as u64) {
+            return Err(too_large(max_body));
+        }
+        let head = upstream.raw_head(self.method, self.path, self.headers, length);
+        let failed = |error: HttpError| upstream.no_answer(&error);
+        let mut exchange = client.connect(&upstream.origin, marks).await.map_err(failed)?;
+        let streamed = stream_up(&mut exchange, &head, incoming, length.is_none(), max_body).await;
+        marks.sent = Some(Instant::now());
+        // The provider may have answered and closed before the body was over.
+        match (streamed, exchange.read_head(self.method == "HEAD").await) {
+            (Err(Streaming::Caller(fail)), _) => Err(fail),
+            (_, Ok(())) => {
+                marks.head = Some(Instant::now());
+                Ok(exchange)
+            }
+            (Err(Streaming::Provider(error)), _) | (Ok(()), Err(error)) => Err(failed(error)),
+        }
+    }
+}
+
+fn too_large(limit: usize) -> Fail {
+    let message = format!("the body is over {limit} bytes; raise server.max_body_bytes if that is meant");
+    Fail::refuse(StatusCode::PAYLOAD_TOO_LARGE, ErrorKind::TooLarge, "request_too_large", message)
+}
+
+enum Streaming {
+    Caller(Fail),
+    Provider(HttpError),
+}
+
+/// Sends a body piece by piece as it comes.
+async fn stream_up(
+    exchange: &mut Exchange,
+    head: &[u8],
+    mut incoming: Incoming,
+    chunked: bool,
+    limit: usize,
+) -> Result<(), Streaming> {
+    exchange.write_parts(head, &[]).await.map_err(Streaming::Provider)?;
+    let mut total = 0;
+    while let Some(frame) = incoming.frame().await {
+        let broken = |_| {
+            Fail::refuse(
+                StatusCode::BAD_REQUEST,
+                ErrorKind::BadRequest,
+                "body_cut",
+                "the body ended before its end",
+            )
+        };
+        let Ok(data) = frame.map_err(broken).map_err(Streaming::Caller)?.into_data() else { continue };
+        total += data.len();
+        if total > limit {
+            return Err(Streaming::Caller(too_large(limit)));
+        }
+        if data.is_empty() {
+            continue;
+        }
+        let size = if chunked { format!("{:x}\r\n", data.len()) } else { String::new() };
+        let end = if chunked { Bytes::from_static(b"\r\n") } else { Bytes::new() };
+        exchange.write_parts(size.as_bytes(), &[data, end]).await.map_err(Streaming::Provider)?;
+    }
+    let end: &[u8] = if chunked { b"0\r\n\r\n" } else { b"" };
+    exchange.write_parts(end, &[]).await.map_err(Streaming::Provider)
+}

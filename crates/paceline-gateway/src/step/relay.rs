@@ -1,0 +1,429 @@
+//! The answer on its way to the caller: whole events as they come, and the truth about how they end.
+
+use crate::body::BoxError;
+use crate::call::Call;
+use crate::config::OnCancel;
+use crate::refuse::Fail;
+use crate::step::attempt::{Trouble, note_learned};
+use crate::step::limits::Limits;
+use crate::step::observe::{DocumentWatch, EventWatch};
+use crate::upstream::{Upstream, classify};
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use http_body::Frame;
+use paceline_dialect::openai::stream::error_event;
+use paceline_http::{Exchange, HttpError};
+use paceline_types::error::ErrorKind;
+use paceline_types::record::{CallRecord, Status};
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+/// How long the connection's end may take after the stream's end mark.
+const AFTER_DONE: Duration = Duration::from_secs(1);
+/// How much is held, and how long, while another target could still be tried.
+const HELD_BYTES: usize = 64 * 1024;
+const HELD_TIME: Duration = Duration::from_secs(5);
+
+/// Who looks at the bytes.
+pub(crate) enum Watch {
+    /// A stream of OpenAI's events.
+    Events(EventWatch),
+    /// One JSON document.
+    Document(DocumentWatch),
+    /// Nobody.
+    Nothing,
+}
+
+type Step = Poll<Option<Result<Frame<Bytes>, BoxError>>>;
+
+/// An answer under way. It owns its call: dropped before the end, it is the caller who went away.
+pub(crate) struct Relay(Option<Parts>);
+
+struct Parts {
+    call: Option<Call>,
+    exchange: Exchange,
+    upstream: Arc<Upstream>,
+    watch: Watch,
+    limits: Limits,
+    last_byte: Instant,
+    /// Bytes in the exchange's buffer were not looked at yet.
+    fresh: bool,
+    /// Whole events held back before the commit.
+    held: Vec<Bytes>,
+    over: bool,
+    /// An end without the dialect's end mark is a failure.
+    must_end: bool,
+}
+
+impl Relay {
+    pub(crate) fn new(exchange: Exchange, upstream: Arc<Upstream>, watch: Watch, limits: Limits) -> Self {
+        let parts = Parts {
+            call: None,
+            exchange,
+            upstream,
+            watch,
+            limits,
+            last_byte: Instant::now(),
+            fresh: true,
+            held: Vec::new(),
+            over: false,
+            must_end: false,
+        };
+        Self(Some(parts))
+    }
+
+    /// Whether an end without end mark is a failure: so for calls, not for raw passing.
+    pub(crate) fn must_end(&mut self, must: bool) {
+        if let Some(parts) = &mut self.0 {
+            parts.must_end = must;
+        }
+    }
+
+    /// Takes over the call.
+    pub(crate) fn own(&mut self, mut call: Call) {
+        call.watch.pause(Instant::now());
+        if let Some(parts) = &mut self.0 {
+            parts.call = Some(call);
+        }
+    }
+
+    /// Status and headers of the answer; the headers are taken.
+    pub(crate) fn take_head(&mut self) -> (StatusCode, HeaderMap) {
+        let head = self.0.as_mut().map(|parts| &mut parts.exchange.head);
+        head.map_or_else(Default::default, |head| (head.status, std::mem::take(&mut head.headers)))
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.0.as_ref().is_none_or(|parts| parts.over)
+    }
+
+    /// The exact length of what is still to come, where it is known.
+    pub(crate) fn length(&self) -> Option<u64> {
+        let parts = self.0.as_ref()?;
+        match parts.watch {
+            Watch::Events(_) => None,
+            _ => parts.exchange.remaining().map(|left| left + parts.exchange.out.len() as u64),
+        }
+    }
+
+    /// Reads on until there is content, an error, or enough was held: what is decided before the commit.
+    pub(crate) async fn hold(&mut self) -> Result<(), Trouble> {
+        let Some(parts) = &mut self.0 else { return Ok(()) };
+        let patience_ends = Instant::now() + HELD_TIME;
+        loop {
+            let bytes = parts.look().map_err(Trouble::from)?;
+            if !bytes.is_empty() {
+                parts.held.push(bytes);
+            }
+            let Watch::Events(watch) = &parts.watch else { return Ok(()) };
+            if watch.error && watch.stamps.first.is_none() {
+                return Err(parts.event_error().into());
+            }
+            let held: usize = parts.held.iter().map(Bytes::len).sum();
+            if watch.stamps.first.is_some()
+                || watch.done
+                || held > HELD_BYTES
+                || Instant::now() > patience_ends
+            {
+                return Ok(());
+            }
+            let exchange = &mut parts.exchange;
+            let more = poll_fn(|cx| match exchange.poll_more(cx) {
+                Poll::Pending if exchange.poll_deadline(cx, patience_ends).is_ready() => Poll::Ready(None),
+                other => other.map(Some),
+            });
+            match more.await {
+                None => return Ok(()),
+                Some(Ok(true)) => parts.fresh = true,
+                Some(Ok(false)) => return Err(parts.truncated(None).into()),
+                Some(Err(error)) => return Err(parts.truncated(Some(&error)).into()),
+            }
+        }
+    }
+
+    /// The next piece for the caller.
+    pub(crate) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Step {
+        let Some(parts) = &mut self.0 else { return Poll::Ready(None) };
+        if let Some(call) = &mut parts.call {
+            call.watch.resume();
+        }
+        let step = catch_unwind(AssertUnwindSafe(|| parts.step(cx)));
+        let step = step.unwrap_or_else(|_| parts.fail(&defect()));
+        if let Some(call) = &mut parts.call {
+            call.watch.pause(Instant::now());
+        }
+        step
+    }
+}
+
+fn defect() -> Fail {
+    let message =
+        "a defect in Paceline ended this stream; please report it with the log lines around this time";
+    Fail::upstream(StatusCode::INTERNAL_SERVER_ERROR, ErrorKind::Internal, "internal_error", message)
+}
+
+impl Parts {
+    fn step(&mut self, cx: &mut Context<'_>) -> Step {
+        loop {
+            if self.over {
+                return Poll::Ready(None);
+            }
+            if !self.held.is_empty() {
+                return frame(self.held.remove(0));
+            }
+            if std::mem::take(&mut self.fresh) {
+                let bytes = match self.take() {
+                    Ok(bytes) => bytes,
+                    Err(fail) => return self.fail(&fail),
+                };
+                if self.is_done() && self.exchange.is_ended() {
+                    self.end_well();
+                }
+                if !bytes.is_empty() {
+                    return frame(bytes);
+                }
+                continue;
+            }
+            match self.exchange.poll_more(cx) {
+                Poll::Ready(Ok(true)) => {
+                    self.fresh = true;
+                    self.last_byte = Instant::now();
+                }
+                Poll::Ready(Ok(false)) => return self.ended(),
+                Poll::Ready(Err(_)) if self.is_done() => {
+                    self.end_well();
+                }
+                Poll::Ready(Err(error)) => {
+                    let fail = self.truncated(Some(&error));
+                    return self.fail(&fail);
+                }
+                Poll::Pending => {
+                    let (deadline, fail) = self.deadline();
+                    if self.exchange.poll_deadline(cx, deadline).is_pending() {
+                        return Poll::Pending;
+                    }
+                    match fail {
+                        None => self.end_well(),
+                        Some(fail) => {
+                            let fail = fail(&self.limits, &self.upstream.name);
+                            return self.fail(&fail);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Looks at what came, before the commit.
+    fn look(&mut self) -> Result<Bytes, Fail> {
+        self.fresh = false;
+        self.take()
+    }
+
+    /// What of the bytes that came goes to the caller now.
+    fn take(&mut self) -> Result<Bytes, Fail> {
+        match &mut self.watch {
+            Watch::Events(watch) => watch.take(&mut self.exchange.out, self.last_byte).map_err(|_| {
+                let message = format!("provider {}: an event is over 16 MB", self.upstream.name);
+                Fail::upstream(StatusCode::BAD_GATEWAY, ErrorKind::Garbage, "event_too_long", message)
+            }),
+            Watch::Document(watch) => {
+                let bytes = self.exchange.out.split().freeze();
+                watch.feed(&bytes);
+                Ok(bytes)
+            }
+            Watch::Nothing => Ok(self.exchange.out.split().freeze()),
+        }
+    }
+
+    /// Whether the dialect's own end was seen.
+    fn is_done(&self) -> bool {
+        match &self.watch {
+            Watch::Events(watch) => {
+                watch.done || (!self.upstream.done_mark && watch.stream.learned().finish_reason.is_some())
+            }
+            Watch::Document(_) | Watch::Nothing => true,
+        }
+    }
+
+    /// When patience ends now, and how that is told; told as a good end when the end mark was seen.
+    #[expect(clippy::type_complexity, reason = "a pair read in one place")]
+    fn deadline(&self) -> (Instant, Option<fn(&Limits, &str) -> Fail>) {
+        let limits = &self.limits;
+        let idle = self.last_byte + limits.patience.idle;
+        let mut next: (Instant, Option<fn(&Limits, &str) -> Fail>) = (idle, Some(Limits::late_idle));
+        if let Watch::Events(watch) = &self.watch {
+            if watch.done {
+                return (self.last_byte + AFTER_DONE, None);
+            }
+            if watch.stamps.first.is_none() && limits.stream && limits.first_token_deadline() < next.0 {
+                next = (limits.first_token_deadline(), Some(Limits::late_first_token));
+            }
+        }
+        if limits.total_deadline() < next.0 {
+            next = (limits.total_deadline(), Some(Limits::late_total));
+        }
+        next
+    }
+
+    /// The provider has ended its answer.
+    fn ended(&mut self) -> Step {
+        let now = self.last_byte;
+        let last = match &mut self.watch {
+            Watch::Events(watch) => watch.take_last(&mut self.exchange.out, now),
+            Watch::Document(watch) => {
+                watch.finish();
+                Bytes::new()
+            }
+            Watch::Nothing => Bytes::new(),
+        };
+        if self.is_done() || !self.must_end {
+            self.end_well();
+            return if last.is_empty() { Poll::Ready(None) } else { frame(last) };
+        }
+        let fail = self.truncated(None);
+        self.fail(&fail)
+    }
+
+    fn truncated(&self, error: Option<&HttpError>) -> Fail {
+        let how = error.map_or_else(|| "it ended without its end mark".to_owned(), ToString::to_string);
+        let message = format!("provider {}: the answer is incomplete, {how}; try again", self.upstream.name);
+        Fail::upstream(StatusCode::BAD_GATEWAY, ErrorKind::Truncated, "stream_truncated", message)
+    }
+
+    /// What an error event means.
+    fn event_error(&self) -> Fail {
+        let code = match &self.watch {
+            Watch::Events(watch) => watch.stream.learned().error_code.as_deref(),
+            _ => None,
+        };
+        let status = match code {
+            Some("rate_limit_exceeded" | "429") => StatusCode::TOO_MANY_REQUESTS,
+            Some("context_length_exceeded" | "400") => StatusCode::BAD_REQUEST,
+            _ => StatusCode::BAD_GATEWAY,
+        };
+        let message = format!("provider {} sent an error inside a 200 stream", self.upstream.name);
+        Fail::upstream(status, classify(status, code), "provider_failed", message)
+    }
+
+    /// The answer is whole, or is all the provider had to say.
+    fn end_well(&mut self) {
+        let mut status = Status::Ok;
+        let mut kind = None;
+        if let Watch::Events(watch) = &self.watch {
+            let begun = watch.stamps.first.is_some();
+            if watch.error {
+                status = if begun { Status::Partial } else { Status::Error };
+                kind = Some(self.event_error().kind);
+            } else if watch.stream.garbage {
+                status = if begun { Status::Partial } else { Status::Error };
+                kind = Some(ErrorKind::Garbage);
+            } else if watch.stream.learned().usage.is_none() && self.must_end {
+                self.upstream.keeps_usage_secret.store(true, Ordering::Relaxed);
+            }
+        }
+        if let Watch::Document(watch) = &self.watch
+            && self.must_end
+            && watch.broken
+        {
+            (status, kind) = (Status::Partial, Some(ErrorKind::Garbage));
+        }
+        self.finish(|record| (record.status, record.error_kind) = (status, kind));
+    }
+
+    /// The answer failed after its head had gone: told in the stream, where the dialect can, else by the connection.
+    fn fail(&mut self, fail: &Fail) -> Step {
+        let (partial, tells) = match &self.watch {
+            Watch::Events(watch) => (watch.stamps.first.is_some() || fail.kind == ErrorKind::Truncated, true),
+            _ => (true, false),
+        };
+        let status = if partial { Status::Partial } else { Status::Error };
+        self.finish(|record| {
+            (record.status, record.error_kind) = (status, Some(fail.kind));
+            record.error_code.get_or_insert_with(|| fail.code.into());
+        });
+        if tells {
+            frame(error_event(&fail.envelope()).into())
+        } else {
+            Poll::Ready(Some(Err(fail.message.clone().into())))
+        }
+    }
+
+    /// The caller went away: what was seen is noted, the guard closes the call.
+    fn cancel(&mut self) {
+        if let Some(mut call) = self.call.take() {
+            self.note(&mut call);
+        }
+    }
+
+    /// Fills the record and closes the call.
+    fn finish(&mut self, outcome: impl FnOnce(&mut CallRecord)) {
+        self.over = true;
+        let Some(mut call) = self.call.take() else { return };
+        let now = Instant::now();
+        self.note(&mut call);
+        call.note(outcome);
+        call.close(now);
+    }
+
+    /// Notes what was seen so far.
+    fn note(&self, call: &mut Call) {
+        match &self.watch {
+            Watch::Events(watch) => {
+                note_learned(call, watch.stream.learned());
+                let first = watch.stamps.first.map(|at| call.offset(at));
+                let last = watch.stamps.last.map(|at| call.offset(at));
+                call.note(|record| {
+                    (record.first_token, record.last_token) = (first, last);
+                    record.itl_p99 = watch.stamps.gaps.p99();
+                    if let Some(attempt) = record.attempts.last_mut() {
+                        attempt.first_token = first;
+                    }
+                });
+            }
+            Watch::Document(watch) => note_learned(call, watch.learned()),
+            Watch::Nothing => {}
+        }
+    }
+}
+
+fn frame(bytes: Bytes) -> Step {
+    Poll::Ready(Some(Ok(Frame::data(bytes))))
+}
+
+/// Reads an answer nobody waits for to its end, to learn what it used.
+async fn drain(mut parts: Parts, limit: Duration) {
+    let deadline = Instant::now() + limit;
+    while !parts.over && !parts.exchange.is_ended() {
+        parts.fresh = true;
+        if parts.look().is_err() {
+            break;
+        }
+        let exchange = &mut parts.exchange;
+        let more = poll_fn(|cx| match exchange.poll_more(cx) {
+            Poll::Pending if exchange.poll_deadline(cx, deadline).is_ready() => Poll::Ready(Ok(false)),
+            other => other,
+        });
+        if !matches!(more.await, Ok(true)) {
+            break;
+        }
+    }
+    let _ = parts.look();
+    parts.cancel();
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        let Some(mut parts) = self.0.take().filter(|parts| !parts.over) else { return };
+        match (parts.upstream.on_cancel, tokio::runtime::Handle::try_current()) {
+            (OnCancel::Drain(limit), Ok(runtime)) if !std::thread::panicking() => {
+                runtime.spawn(drain(parts, limit));
+            }
+            _ => parts.cancel(),
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! A provider as the path sees it: the head of a request, prepared; the classification of its failures.
+
+use crate::config::{Credential, OnCancel, ProviderConfig};
+use crate::headers::{self, write_line};
+use crate::redact::redact;
+use crate::refuse::Fail;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use paceline_dialect::compatible::StreamUsage;
+use paceline_http::{HttpError, Origin, What};
+use paceline_types::error::ErrorKind;
+use paceline_types::id::Name;
+use paceline_types::record::Operation;
+use paceline_types::secret::Secret;
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// One provider, ready to be asked.
+pub(crate) struct Upstream {
+    pub(crate) name: Name,
+    pub(crate) header_name: Option<HeaderValue>,
+    pub(crate) origin: Arc<Origin>,
+    pub(crate) on_cancel: OnCancel,
+    pub(crate) passthrough: bool,
+    pub(crate) asks_for_usage: bool,
+    pub(crate) done_mark: bool,
+    /// A stream ended well and reported no usage: the next ones are counted.
+    pub(crate) keeps_usage_secret: AtomicBool,
+    credential: Option<Secret>,
+    credential_source: String,
+    base_path: String,
+    target_prefix: String,
+    /// Header lines that every request has.
+    fixed: String,
+    chat: Vec<u8>,
+    embeddings: Vec<u8>,
+}
+
+impl Upstream {
+    pub(crate) fn new(config: &ProviderConfig) -> Self {
+        let credential = match &config.credential {
+            Credential::Key(secret) => Some(secret.clone()),
+            Credential::Passthrough | Credential::None => None,
+        };
+        let mut fixed = format!("host: {}\r\naccept-encoding: identity\r\n", config.origin.host_header());
+        if let Some(secret) = &credential {
+            fixed.push_str("authorization: Bearer ");
+            fixed.push_str(secret.expose());
+            fixed.push_str("\r\n");
+        }
+        fixed.push_str(&config.origin.proxy_lines());
+        for (name, value) in &config.headers {
+            fixed.push_str(&format!("{name}: {value}\r\n"));
+        }
+        let target_prefix = config.origin.target_prefix();
+        let post = |path: &str| {
+            let line = format!("POST {target_prefix}{}{path} HTTP/1.1\r\n{fixed}", config.base_path);
+            line.into_bytes()
+        };
+        Self {
+            name: Arc::clone(&config.entry.name),
+            header_name: HeaderValue::from_str(&config.entry.name).ok(),
+            origin: Arc::clone(&config.origin),
+            on_cancel: config.on_cancel,
+            passthrough: matches!(config.credential, Credential::Passthrough),
+            asks_for_usage: config.kind.stream_usage == StreamUsage::OnRequest,
+            done_mark: config.kind.done_mark,
+            keeps_usage_secret: AtomicBool::new(config.kind.stream_usage == StreamUsage::Never),
+            chat: post("/chat/completions"),
+            embeddings: post("/embeddings"),
+            credential,
+            credential_source: config.credential_source.clone(),
+            base_path: config.base_path.clone(),
+            target_prefix,
+            fixed,
+        }
+    }
+
+    /// The head of a request in OpenAI's dialect.
+    pub(crate) fn head(&self, operation: Operation, headers: &HeaderMap, body_len: usize) -> Vec<u8> {
+        let start = if operation == Operation::Embeddings { &self.embeddings } else { &self.chat };
+        let mut head = Vec::with_capacity(start.len() + 768);
+        head.extend_from_slice(start);
+        headers::write_up(headers, self.passthrough, &mut head);
+        end_head(&mut head, body_len as u64);
+        head
+    }
+
+    /// The head of a raw request; `body`: its length, or `None` for a body in chunks.
+    pub(crate) fn raw_head(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &HeaderMap,
+        body: Option<u64>,
+    ) -> Vec<u8> {
+        let mut head =
+            format!("{method} {}{path} HTTP/1.1\r\n{}", self.target_prefix, self.fixed).into_bytes();
+        headers::write_up(headers, self.passthrough, &mut head);
+        match body {
+            Some(0) if matches!(method, "GET" | "HEAD" | "DELETE" | "OPTIONS") => {
+                head.extend_from_slice(b"\r\n")
+            }
+            Some(len) => end_head(&mut head, len),
+            None => {
+                write_line(&mut head, "transfer-encoding", b"chunked");
+                head.extend_from_slice(b"\r\n");
+            }
+        }
+        head
+    }
+
+    /// The path at the provider.
+    pub(crate) fn raw_path(&self, rest: &str) -> Option<String> {
+        crate::routes::raw_path(&self.base_path, rest)
+    }
+
+    /// `text` without our key.
+    pub(crate) fn redact<'a>(&self, text: &'a [u8]) -> Cow<'a, [u8]> {
+        match &self.credential {
+            Some(secret) => redact(text, secret.expose()),
+            None => Cow::Borrowed(text),
+        }
+    }
+
+    /// `body` without our key, looked for only `when` it may be there: in what is not a model's answer.
+    pub(crate) fn redact_if(&self, when: bool, body: Bytes) -> Bytes {
+        match self.redact(if when { &body } else { &[] }) {
+            Cow::Owned(clean) => clean.into(),
+            Cow::Borrowed(_) => body,
+        }
+    }
+
+    /// What the caller hears when there is no answer.
+    pub(crate) fn no_answer(&self, error: &HttpError) -> Fail {
+        let (status, kind, code, advice) = match error.what {
+            What::Dns | What::Connect => (
+                StatusCode::BAD_GATEWAY,
+                ErrorKind::Connect,
+                "provider_unreachable",
+                "check base_url, the network and the proxy",
+            ),
+            What::ConnectTimeout => (
+                StatusCode::GATEWAY_TIMEOUT,
+                ErrorKind::Timeout,
+                "connect_timeout",
+                "check the network, or raise timeouts.connect_ms",
+            ),
+            What::Proxy => (
+                StatusCode::BAD_GATEWAY,
+                ErrorKind::Connect,
+                "proxy_failed",
+                "check HTTPS_PROXY and NO_PROXY",
+            ),
+            What::Tls => (
+                StatusCode::BAD_GATEWAY,
+                ErrorKind::Connect,
+                "tls_failed",
+                "check base_url, or set ca_file for a private CA",
+            ),
+            What::Send | What::NoAnswer | What::Cut => (
+                StatusCode::BAD_GATEWAY,
+                ErrorKind::Truncated,
+                "provider_hung_up",
+                "try again; the provider may be restarting",
+            ),
+            What::BadAnswer => (
+                StatusCode::BAD_GATEWAY,
+                ErrorKind::Garbage,
+                "provider_garbage",
+                "check that base_url is an OpenAI-compatible API",
+            ),
+        };
+        Fail::upstream(status, kind, code, format!("provider {}: {error}; {advice}", self.name))
+    }
+
+    /// What the caller hears when the provider refuses our key.
+    pub(crate) fn refused_us(&self, status: StatusCode, said: Option<&str>) -> Fail {
+        let said = said.map_or_else(String::new, |text| format!(" (it said: {text})"));
+        let source = if self.credential_source.is_empty() { "its key" } else { &self.credential_source };
+        let message = format!(
+            "provider {} refused Paceline's own credential with status {}{said}; check {source}",
+            self.name,
+            status.as_u16()
+        );
+        Fail::upstream(StatusCode::BAD_GATEWAY, ErrorKind::ProviderAuth, "provider_auth_failed", message)
+    }
+}
+
+fn end_head(head: &mut Vec<u8>, length: u64) {
+    let mut digits = [0; 20];
+    let mut at = digits.len();
+    let mut rest = length;
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    write_line(head, "content-length", &digits[at..]);
+    head.extend_from_slice(b"\r\n");
+}
+
+/// What an error status means (G9's classes); `code` is the provider's own.
+pub(crate) fn classify(status: StatusCode, code: Option<&str>) -> ErrorKind {
+    match (status.as_u16(), code.unwrap_or_default()) {
+        (400 | 413, "context_length_exceeded") => ErrorKind::ContextTooLong,
+        (400, "content_filter" | "content_policy_violation") => ErrorKind::ContentFilter,
+        (_, "insufficient_quota" | "billing_hard_limit_reached") => ErrorKind::ProviderAuth,
+        (401..=403, _) => ErrorKind::ProviderAuth,
+        (404, _) => ErrorKind::NotFound,
+        (413, _) => ErrorKind::TooLarge,
+        (408, _) => ErrorKind::Timeout,
+        (429, _) => ErrorKind::RateLimited,
+        (400..=499, _) => ErrorKind::BadRequest,
+        (500..=599, _) => ErrorKind::ProviderFailed,
+        _ => ErrorKind::Garbage,
+    }
+}
+
+/// How long the provider asks to wait: `retry-after-ms`, else `retry-after` in seconds.
+pub(crate) fn retry_after_ms(headers: &HeaderMap) -> Option<u64> {
+    let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok();
+    let ms = number("retry-after-ms").or_else(|| number("retry-after").map(|seconds| seconds * 1000.0))?;
+    (ms.is_finite() && ms >= 0.0).then_some(ms as u64)
+}
+
+/// The pieces of a body with `edits` made in place, none of it copied.
+pub(crate) fn splice(body: &Bytes, edits: Vec<paceline_dialect::openai::request::Edit>) -> Vec<Bytes> {
+    if edits.is_empty() {
+        return vec![body.clone()];
+    }
+    let (mut pieces, mut from) = (Vec::with_capacity(2 * edits.len() + 1), 0);
+    for edit in edits {
+        pieces.push(body.slice(from..edit.at.start));
+        pieces.push(Bytes::from(edit.text));
+        from = edit.at.end;
+    }
+    pieces.push(body.slice(from..));
+    pieces
+}

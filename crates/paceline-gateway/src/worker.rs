@@ -1,0 +1,34 @@
+//! What one data-plane thread owns.
+
+use crate::gateway::Gateway;
+use paceline_http::Client;
+use paceline_types::id::CallId;
+use paceline_types::time::Timestamp;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// One data-plane thread's own: connections to providers, and the making of ids.
+pub(crate) struct Worker {
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) client: Arc<Client>,
+    /// Connections of callers served by this worker now.
+    pub(crate) connections: AtomicU64,
+    counter: AtomicU64,
+    random: u32,
+}
+
+impl Worker {
+    pub(crate) fn new(gateway: Arc<Gateway>, random: u32) -> Arc<Self> {
+        let (connections, counter) = (AtomicU64::new(0), AtomicU64::new(0));
+        Arc::new(Self { gateway, client: Client::new(), connections, counter, random })
+    }
+
+    /// The id of a call that begins now, and the wall clock it was read from.
+    pub(crate) fn next_id(&self) -> (CallId, Timestamp) {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let wall = Timestamp(since.as_micros() as i64);
+        let count = self.counter.fetch_add(1, Ordering::Relaxed);
+        (CallId::new(wall.millis() as u64, count, self.random), wall)
+    }
+}
