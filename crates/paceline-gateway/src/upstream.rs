@@ -51,7 +51,9 @@ impl Upstream {
         }
         fixed.push_str(&config.origin.proxy_lines());
         for (name, value) in &config.headers {
-            fixed.push_str(&format!("{name}: {value}\r\n"));
+            for part in [name.as_str(), ": ", value.as_str(), "\r\n"] {
+                fixed.push_str(part);
+            }
         }
         let target_prefix = config.origin.target_prefix();
         let post = |path: &str| {
@@ -100,7 +102,7 @@ impl Upstream {
         headers::write_up(headers, self.passthrough, &mut head);
         match body {
             Some(0) if matches!(method, "GET" | "HEAD" | "DELETE" | "OPTIONS") => {
-                head.extend_from_slice(b"\r\n")
+                head.extend_from_slice(b"\r\n");
             }
             Some(len) => end_head(&mut head, len),
             None => {

@@ -49,12 +49,10 @@ pub(crate) async fn control(
     };
     let answer = worker.gateway.control.handle(Request::from_parts(parts, body));
     // On its own runtime: whatever the admin side does, no call waits for it.
-    match worker.gateway.control_runtime.spawn(answer).await {
-        Ok(response) => response.map(AnswerBody::Control),
-        Err(_) => {
-            let message = "a defect in Paceline ended this request";
-            Fail::refuse(StatusCode::INTERNAL_SERVER_ERROR, ErrorKind::Internal, "internal_error", message)
-                .response()
-        }
-    }
+    let Ok(response) = worker.gateway.control_runtime.spawn(answer).await else {
+        let message = "a defect in Paceline ended this request";
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        return Fail::refuse(status, ErrorKind::Internal, "internal_error", message).response();
+    };
+    response.map(AnswerBody::Control)
 }

@@ -1,0 +1,188 @@
+//! A quantile sketch with a stated error that merges without growing it.
+//!
+//! DDSketch (Masson, Rim, Lee, "DDSketch: a fast and fully-mergeable quantile sketch with relative-error guarantees",
+//! VLDB 2019): a value falls into the bin `ceil(log_γ(value))` with `γ = (1 + α) / (1 − α)`; the answer of a bin is
+//! within `α` of every value in it. Merging adds bins, so the error of a merged sketch is that of its parts.
+
+/// The relative error of every quantile: 1 %.
+pub const RELATIVE_ERROR: f64 = 0.01;
+
+const GAMMA: f64 = (1.0 + RELATIVE_ERROR) / (1.0 - RELATIVE_ERROR);
+
+/// The smallest value told apart from zero.
+const SMALLEST: f64 = 1e-6;
+
+/// Bins are numbered from the smallest to the largest value told apart (10¹²): about 2,100 of them.
+const MAX_BINS: usize = 2100;
+
+/// How values are spread.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Sketch {
+    count: u64,
+    sum: f64,
+    min: f64,
+    max: f64,
+    /// Values at or below [`SMALLEST`].
+    zeros: u64,
+    /// The number of the first bin in `bins`.
+    first: usize,
+    bins: Vec<u32>,
+}
+
+fn bin(value: f64) -> usize {
+    let at = (value / SMALLEST).ln() / GAMMA.ln();
+    (at.ceil().max(0.0) as usize).min(MAX_BINS - 1)
+}
+
+fn value_of(bin: usize) -> f64 {
+    SMALLEST * 2.0 * GAMMA.powf(bin as f64) / (GAMMA + 1.0)
+}
+
+impl Sketch {
+    /// Adds one value; what is negative or no number is not counted.
+    pub fn add(&mut self, value: f64) {
+        if !value.is_finite() || value < 0.0 {
+            return;
+        }
+        (self.min, self.max) =
+            if self.count == 0 { (value, value) } else { (self.min.min(value), self.max.max(value)) };
+        self.count += 1;
+        self.sum += value;
+        if value <= SMALLEST {
+            self.zeros += 1;
+        } else {
+            let bin = bin(value);
+            self.reach(bin, bin);
+            let slot = &mut self.bins[bin - self.first];
+            *slot = slot.saturating_add(1);
+        }
+    }
+
+    /// Makes room for the bins from `low` to `high`.
+    fn reach(&mut self, low: usize, high: usize) {
+        if self.bins.is_empty() {
+            self.first = low;
+        }
+        if low < self.first {
+            let more = self.first - low;
+            self.bins.splice(0..0, std::iter::repeat_n(0, more));
+            self.first = low;
+        }
+        let len = high + 1 - self.first;
+        if len > self.bins.len() {
+            self.bins.resize(len, 0);
+        }
+    }
+
+    /// Adds all values of another sketch.
+    pub fn merge(&mut self, other: &Self) {
+        if other.count == 0 {
+            return;
+        }
+        (self.min, self.max) = if self.count == 0 {
+            (other.min, other.max)
+        } else {
+            (self.min.min(other.min), self.max.max(other.max))
+        };
+        self.count += other.count;
+        self.sum += other.sum;
+        self.zeros += other.zeros;
+        if let Some(last) = other.bins.len().checked_sub(1) {
+            self.reach(other.first, other.first + last);
+            for (at, &more) in other.bins.iter().enumerate() {
+                let slot = &mut self.bins[other.first + at - self.first];
+                *slot = slot.saturating_add(more);
+            }
+        }
+    }
+
+    /// The value at quantile `q` (0 to 1), within [`RELATIVE_ERROR`]; `None` without values.
+    pub fn quantile(&self, q: f64) -> Option<f64> {
+        let last = self.count.checked_sub(1)?;
+        let rank = (q.clamp(0.0, 1.0) * last as f64).round() as u64;
+        let mut seen = self.zeros;
+        if rank < seen {
+            return Some(self.min);
+        }
+        for (at, &count) in self.bins.iter().enumerate() {
+            seen += u64::from(count);
+            if rank < seen {
+                return Some(value_of(self.first + at).clamp(self.min, self.max));
+            }
+        }
+        Some(self.max)
+    }
+
+    /// How many values.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Their sum.
+    pub fn sum(&self) -> f64 {
+        self.sum
+    }
+
+    /// Their mean; `None` without values.
+    pub fn mean(&self) -> Option<f64> {
+        (self.count > 0).then(|| self.sum / self.count as f64)
+    }
+
+    /// The smallest; `None` without values.
+    pub fn min(&self) -> Option<f64> {
+        (self.count > 0).then_some(self.min)
+    }
+
+    /// The largest; `None` without values.
+    pub fn max(&self) -> Option<f64> {
+        (self.count > 0).then_some(self.max)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{RELATIVE_ERROR, Sketch};
+    use proptest::prelude::*;
+
+    fn sketch(values: &[f64]) -> Sketch {
+        let mut sketch = Sketch::default();
+        for &value in values {
+            sketch.add(value);
+        }
+        sketch
+    }
+
+    fn values() -> impl Strategy<Value = Vec<f64>> {
+        prop::collection::vec((-5f64..8.0).prop_map(|exp| 10f64.powf(exp)), 1..400)
+    }
+
+    proptest! {
+        #[test]
+        fn quantiles_keep_the_stated_error(values in values(), q in 0f64..=1.0) {
+            let mut sorted = values.clone();
+            sorted.sort_by(f64::total_cmp);
+            let truth = sorted[(q * (values.len() - 1) as f64).round() as usize];
+            let told = sketch(&values).quantile(q).unwrap();
+            prop_assert!((told - truth).abs() <= truth * RELATIVE_ERROR * 1.000_001, "{told} for {truth}");
+        }
+
+        #[test]
+        fn merging_is_adding_all(a in values(), b in values()) {
+            let (mut left, right) = (sketch(&a), sketch(&b));
+            left.merge(&right);
+            let all = sketch(&[a, b].concat());
+            prop_assert_eq!(left.count(), all.count());
+            prop_assert!((left.sum() - all.sum()).abs() <= all.sum() * 1e-9);
+            for q in [0.0, 0.5, 0.95, 0.99, 1.0] {
+                prop_assert_eq!(left.quantile(q), all.quantile(q));
+            }
+        }
+    }
+
+    #[test]
+    fn odd_values_do_no_harm() {
+        let odd = sketch(&[f64::NAN, -1.0, f64::INFINITY, 0.0, 0.0, 1e300]);
+        assert_eq!((odd.count(), odd.quantile(0.0), odd.quantile(1.0)), (3, Some(0.0), Some(1e300)));
+        assert_eq!(Sketch::default().quantile(0.5), None);
+    }
+}
