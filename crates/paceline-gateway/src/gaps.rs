@@ -5,7 +5,7 @@ use paceline_types::time::Offset;
 /// How many of the largest gaps are kept.
 const KEPT: usize = 32;
 
-/// Keeps the largest gaps, which is all that a high percentile of one stream needs: exact up to 3,200 gaps; beyond,
+/// Keeps the largest gaps, which is all that a high percentile of one stream needs: exact below 3,200 gaps; beyond,
 /// the 32nd largest stands for it and is above it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Gaps {
@@ -35,8 +35,8 @@ impl Gaps {
 
     /// The nearest-rank 99th percentile; `None` without a gap.
     pub(crate) fn p99(&self) -> Option<Offset> {
-        let rank_from_top = (self.count as usize).checked_sub(1)? / 100;
-        Some(Offset(self.largest[rank_from_top.min(self.kept - 1)]))
+        let rank_from_top = self.count as usize / 100;
+        Some(Offset(self.largest[rank_from_top.min(self.kept.checked_sub(1)?)]))
     }
 }
 
@@ -50,7 +50,9 @@ mod tests {
         #[test]
         fn equals_the_sorted_answer(values in prop::collection::vec(0u64..1000, 0..3200)) {
             let mut gaps = Gaps::default();
-            values.iter().for_each(|&v| gaps.add(Offset(v)));
+            for &value in &values {
+                gaps.add(Offset(value));
+            }
             let mut sorted = values.clone();
             sorted.sort_unstable();
             let rank = (values.len() * 99).div_ceil(100);

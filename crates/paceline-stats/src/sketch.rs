@@ -100,6 +100,9 @@ impl Sketch {
     pub fn quantile(&self, q: f64) -> Option<f64> {
         let last = self.count.checked_sub(1)?;
         let rank = (q.clamp(0.0, 1.0) * last as f64).round() as u64;
+        if rank == last {
+            return Some(self.max);
+        }
         let mut seen = self.zeros;
         if rank < seen {
             return Some(self.min);

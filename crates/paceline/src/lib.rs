@@ -1,1 +1,3 @@
 //! paceline
+
+pub mod config;

@@ -1,0 +1,61 @@
+//! HTTP dates, such as `Sun, 06 Nov 1994 08:49:37 GMT`.
+
+const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/// A moment given in seconds since 1970.
+pub(crate) fn format(unix_s: i64) -> String {
+    let (days, seconds) = (unix_s.div_euclid(86_400), unix_s.rem_euclid(86_400));
+    let mut year = 1970;
+    let mut left = days;
+    // Whole years first, then whole months: a few hundred steps at most for any date in use.
+    while left < 0 {
+        year -= 1;
+        left += year_days(year);
+    }
+    while left >= year_days(year) {
+        left -= year_days(year);
+        year += 1;
+    }
+    let mut month = 0;
+    while left >= month_days(year, month) {
+        left -= month_days(year, month);
+        month += 1;
+    }
+    let weekday = DAYS[days.rem_euclid(7) as usize];
+    let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
+    let (day, name) = (left + 1, MONTHS[month]);
+    format!("{weekday}, {day:02} {name} {year:04} {hour:02}:{minute:02}:{second:02} GMT")
+}
+
+fn leap(year: i64) -> bool {
+    year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
+}
+
+fn year_days(year: i64) -> i64 {
+    if leap(year) { 366 } else { 365 }
+}
+
+fn month_days(year: i64, month: usize) -> i64 {
+    match month {
+        1 if leap(year) => 29,
+        1 => 28,
+        3 | 5 | 8 | 10 => 30,
+        _ => 31,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_dates() {
+        assert_eq!(format(0), "Thu, 01 Jan 1970 00:00:00 GMT");
+        assert_eq!(format(784111777), "Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(format(951782400), "Tue, 29 Feb 2000 00:00:00 GMT");
+        assert_eq!(format(-1), "Wed, 31 Dec 1969 23:59:59 GMT");
+        assert_eq!(format(1798761599), "Thu, 31 Dec 2026 23:59:59 GMT");
+    }
+}

@@ -1,0 +1,112 @@
+//! The reference of all settings as Markdown, made from the schema.
+
+use super::env::{Setting, settings_of};
+use paceline_dialect::compatible::COMPATIBLE;
+use serde_json::Value;
+use std::fmt::Write;
+
+/// One table of settings per table of the file: name, variable, default, range, meaning.
+pub fn reference() -> String {
+    let schema = super::schema::schema();
+    let mut out = String::new();
+    let root = settings_of(schema);
+    let top: Vec<&Setting> = root.iter().filter(|setting| setting.path.len() == 1).collect();
+    section(&mut out, "Top level", "Before the first `[table]` of the file.", &top, "PACELINE_");
+    for table in ["server", "timeouts", "records", "log"] {
+        let rows: Vec<&Setting> = root.iter().filter(|setting| setting.path[0] == table).collect();
+        let about = description(&schema["properties"][table]);
+        section(&mut out, &format!("`[{table}]`"), &about, &rows, "PACELINE_");
+    }
+    let properties = &schema["properties"];
+    let provider = &properties["providers"]["additionalProperties"];
+    let forms = properties["models"]["additionalProperties"]["anyOf"].as_array();
+    let model = forms.and_then(|forms| forms.iter().find(|form| form["type"] == "object"));
+    let entries = [
+        ("`[providers.NAME]`", &properties["providers"], Some(provider), "PACELINE_PROVIDERS_NAME_"),
+        ("`[models]`", &properties["models"], model, "PACELINE_MODELS_NAME_"),
+        ("`[[keys]]`", &properties["keys"], Some(&properties["keys"]["items"]), "PACELINE_KEYS_NAME_"),
+    ];
+    for (title, about, entry, prefix) in entries {
+        let settings = entry.map(settings_of).unwrap_or_default();
+        let rows: Vec<&Setting> = settings.iter().filter(|setting| setting.path[0] != "timeouts").collect();
+        section(&mut out, title, &description(about), &rows, prefix);
+        if rows.len() < settings.len() {
+            let _ = writeln!(
+                out,
+                "| `timeouts` | `{prefix}TIMEOUTS_…` | as the wider ones | | A table with the keys of `[timeouts]`. |"
+            );
+        }
+    }
+    services(&mut out);
+    out
+}
+
+fn services(out: &mut String) {
+    out.push_str("\n### Services\n\nThe values of `kind`: what each brings along.\n\n");
+    out.push_str("| Kind | Service | Address | Key from | Address from |\n|---|---|---|---|---|\n");
+    let code = |names: &[&str]| {
+        let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+        if names.is_empty() { "–".into() } else { names.join(", ") }
+    };
+    for row in COMPATIBLE {
+        let address = match (row.name, row.base_url) {
+            ("sim", _) => "in this process".into(),
+            (_, "") => "must be given".into(),
+            (_, address) => format!("`{address}`"),
+        };
+        let (keys, places) = (code(row.key_env), code(row.base_url_env));
+        let _ = writeln!(out, "| `{}` | {} | {address} | {keys} | {places} |", row.name, row.title);
+    }
+}
+
+fn section(out: &mut String, title: &str, about: &str, rows: &[&Setting], prefix: &str) {
+    let gap = if out.is_empty() { "" } else { "\n" };
+    let _ = writeln!(out, "{gap}### {title}\n\n{about}\n");
+    out.push_str("| Setting | Variable | Default | Range | Meaning |\n|---|---|---|---|---|\n");
+    for setting in rows {
+        let name = setting.path.last().map(String::as_str).unwrap_or_default();
+        let variable = format!("{prefix}{}", setting.suffix());
+        let variable =
+            if prefix.contains("_KEYS_") && name == "name" { "–".into() } else { format!("`{variable}`") };
+        let _ = writeln!(
+            out,
+            "| `{name}` | {variable} | {} | {} | {} |",
+            default(&setting.schema),
+            range(&setting.schema),
+            description(&setting.schema)
+        );
+    }
+}
+
+fn description(schema: &Value) -> String {
+    schema["description"].as_str().unwrap_or_default().replace('|', "\\|")
+}
+
+fn default(schema: &Value) -> String {
+    match (schema.get("x-default"), schema.get("default")) {
+        (Some(Value::String(words)), _) => words.clone(),
+        (Some(value), _) => format!("`{value}`"),
+        (None, None) => "–".into(),
+        (None, Some(Value::Array(items))) if items.is_empty() => "`[]`".into(),
+        (None, Some(Value::Object(map))) if map.is_empty() => "`{}`".into(),
+        (None, Some(value)) => format!("`{value}`"),
+    }
+}
+
+fn range(schema: &Value) -> String {
+    if let Some(words) = schema["enum"].as_array() {
+        let words: Vec<String> =
+            words.iter().filter_map(Value::as_str).map(|word| format!("`{word}`")).collect();
+        // The table of services is shown by itself.
+        return if words.len() > 8 { "a service".into() } else { words.join(", ") };
+    }
+    match (schema["minimum"].as_u64(), schema["maximum"].as_u64()) {
+        (Some(least), Some(most)) => format!("{least}–{most}"),
+        _ => match schema["type"].as_str() {
+            Some("boolean") => "`true`, `false`".into(),
+            Some("array") => "list of texts".into(),
+            Some("object") => "names and texts".into(),
+            _ => "text".into(),
+        },
+    }
+}

@@ -1,0 +1,365 @@
+//! What `paceline check` prints: the configuration as it is meant. Secrets by their place, never by value.
+
+use super::values::TimeoutOverrides;
+use super::{Auth, Config, Loaded, Model, OnClientCancel, Origin, Provider, Timeouts};
+use serde_json::{Value, json};
+use std::fmt::Write;
+use std::time::Duration;
+
+/// For people: what will run, then what was set and where, then warnings. Ends with a newline.
+pub fn render(loaded: &Loaded, color: bool) -> String {
+    let config = &loaded.config;
+    let page = Page { color };
+    let mut out = match &loaded.file {
+        Some(file) => format!("{} {}\n", page.bold(&file.display().to_string()), page.green("is valid")),
+        None => format!("No {}: all from the environment and defaults\n", super::DEFAULT_FILE),
+    };
+    out.push_str(&page.block("", &server_rows(config)));
+    out.push_str(&page.block("Providers", &provider_rows(config)));
+    out.push_str(&page.block("Models", &model_rows(config)));
+    out.push_str(&page.block("Callers", &caller_rows(config)));
+    out.push_str(&page.block("Settings given", &set_rows(config)));
+    for warning in &loaded.warnings {
+        let _ = writeln!(out, "\n{}", warning.render("warning", color));
+    }
+    out
+}
+
+/// Notes on a provider get another line after so many characters.
+const NOTES_WIDTH: usize = 48;
+
+struct Page {
+    color: bool,
+}
+
+impl Page {
+    fn paint(&self, code: &str, text: &str) -> String {
+        if self.color { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+
+    fn bold(&self, text: &str) -> String {
+        self.paint("1", text)
+    }
+
+    fn green(&self, text: &str) -> String {
+        self.paint("32", text)
+    }
+
+    /// A heading and rows in columns; the first column in bold. Nothing without rows.
+    fn block(&self, title: &str, rows: &[Vec<String>]) -> String {
+        if rows.is_empty() {
+            return String::new();
+        }
+        let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+        // A row's last cell needs no padding, and a long one must not push the others away.
+        let width = |column: usize| {
+            let cells = rows.iter().filter(|row| row.len() > column + 1);
+            cells.map(|row| row[column].chars().count()).max().unwrap_or(0)
+        };
+        let widths: Vec<usize> = (0..columns).map(width).collect();
+        let mut out = String::from("\n");
+        if !title.is_empty() {
+            out.push_str(&self.paint("1;36", title));
+            out.push('\n');
+        }
+        let indent = if title.is_empty() { "" } else { "  " };
+        for row in rows {
+            let mut line = String::from(indent);
+            for (column, cell) in row.iter().enumerate() {
+                let pad = widths[column].saturating_sub(cell.chars().count());
+                line.push_str(&if column == 0 { self.bold(cell) } else { cell.clone() });
+                if column + 1 < row.len() {
+                    line.push_str(&" ".repeat(pad + 3));
+                }
+            }
+            out.push_str(line.trim_end());
+            out.push('\n');
+        }
+        out
+    }
+}
+
+fn server_rows(config: &Config) -> Vec<Vec<String>> {
+    let server = &config.server;
+    let reach = if server.listen.ip().to_canonical().is_loopback() {
+        "for this machine only"
+    } else {
+        "for other machines too"
+    };
+    let workers = if server.workers == 1 { "1 worker".into() } else { format!("{} workers", server.workers) };
+    let admin = match &server.admin_key_source {
+        Some(source) => format!("from {source}"),
+        None => "none, as only this machine can reach it".into(),
+    };
+    let row = |name: &str, text: String| vec![name.to_owned(), text];
+    let mut rows = vec![
+        row("listens on", format!("http://{} {reach}, {workers}", server.listen)),
+        row("admin key", admin),
+        row("data", config.data.display().to_string()),
+        row("records", format!("the newest {} in memory", config.records.keep)),
+        row("timeouts", all_timeouts(&config.timeouts)),
+    ];
+    if !server.cors_origins.is_empty() {
+        rows.push(row("browsers", format!("pages of {} may call", server.cors_origins.join(", "))));
+    }
+    rows
+}
+
+fn provider_rows(config: &Config) -> Vec<Vec<String>> {
+    let mut rows = Vec::new();
+    for provider in &config.providers {
+        let mut notes = vec![credential(provider)];
+        if let Some(variable) = &provider.detected_by
+            && provider.key_source.as_ref().is_none_or(|source| source.to_string() != *variable)
+        {
+            notes.push(format!("found by {variable}"));
+        }
+        notes.extend(provider.region.clone());
+        if let Some(proxy) = &provider.proxy {
+            let by = proxy.env.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
+            notes.push(format!("by proxy {proxy}{by}"));
+        }
+        if let Some(file) = &provider.ca_file {
+            notes.push(format!("trusts {}", file.display()));
+        }
+        if provider.on_client_cancel == OnClientCancel::Drain {
+            notes.push(format!("drains up to {} after a client cancels", duration(provider.drain_max)));
+        }
+        if !provider.headers.is_empty() {
+            let names: Vec<&str> = provider.headers.iter().map(|(name, _)| name.as_str()).collect();
+            notes.push(format!("adds {}", names.join(", ")));
+        }
+        notes.extend(differences(&provider.timeouts, &config.timeouts));
+        let (name, title) = (provider.name.clone(), provider.kind.title.to_owned());
+        let mut lines = wrapped(&notes).into_iter();
+        rows.push(vec![name, title, provider.base_url.clone(), lines.next().unwrap_or_default()]);
+        rows.extend(lines.map(|line| vec![String::new(), String::new(), String::new(), line]));
+    }
+    if config.simulated {
+        let name = config.simulated_template.as_ref().map_or("sim", |template| template.name.as_str());
+        rows.push(vec![
+            name.to_owned(),
+            "Simulated".into(),
+            "in this process".into(),
+            "no key, no cost, made-up answers".into(),
+        ]);
+    }
+    rows
+}
+
+/// Notes as lines of bounded width.
+fn wrapped(notes: &[String]) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for note in notes {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + note.chars().count() < NOTES_WIDTH => {
+                line.push_str(", ");
+                line.push_str(note);
+            }
+            _ => lines.push(note.clone()),
+        }
+    }
+    lines
+}
+
+fn credential(provider: &Provider) -> String {
+    match (provider.auth, &provider.key_source) {
+        (Auth::Passthrough, _) => "the caller's own key".into(),
+        (Auth::Key, Some(source)) => format!("key from {source}"),
+        _ => "no key".into(),
+    }
+}
+
+fn model_rows(config: &Config) -> Vec<Vec<String>> {
+    let mut rows: Vec<Vec<String>> = config.models.iter().map(model_row).collect();
+    if rows.is_empty() {
+        let names = config.providers.iter().map(|one| one.name.as_str());
+        let mut names: Vec<String> = names.map(|name| format!("`{name}/NAME`")).collect();
+        if config.simulated {
+            names.push("`sim/NAME`".into());
+        }
+        let also = if names.len() == 1 { ", or any NAME by itself" } else { "" };
+        rows.push(vec!["any name".into(), format!("{}{also}", names.join(", "))]);
+    }
+    rows
+}
+
+fn model_row(model: &Model) -> Vec<String> {
+    let targets: Vec<String> = model.targets.iter().map(ToString::to_string).collect();
+    let mut row = vec![model.name.clone(), format!("→ {}", targets.join(", then "))];
+    let mut notes = Vec::new();
+    if !model.aliases.is_empty() {
+        notes.push(format!("also called {}", model.aliases.join(", ")));
+    }
+    if model.reasoning {
+        notes.push("reasoning".into());
+    }
+    notes.extend(own_timeouts(&model.timeouts));
+    if !notes.is_empty() {
+        row.push(notes.join(", "));
+    }
+    row
+}
+
+fn caller_rows(config: &Config) -> Vec<Vec<String>> {
+    let row = |key: &super::CallerKey| {
+        let owner = format!("tenant {}, workspace {}", key.tenant, key.workspace);
+        vec![key.name.clone(), format!("key from {}", key.source), owner]
+    };
+    config.keys.iter().map(row).collect()
+}
+
+/// The settings with fixed names that are not defaults, and where they come from.
+fn set_rows(config: &Config) -> Vec<Vec<String>> {
+    let row =
+        |(path, text): (&String, &String)| vec![path.clone(), text.clone(), origin(config.origin(path))];
+    config.set.iter().map(row).collect()
+}
+
+fn origin(origin: &Origin) -> String {
+    match origin {
+        Origin::Flag(name) => (*name).to_owned(),
+        Origin::Env(name) => name.clone(),
+        Origin::File { line, .. } => format!("line {line}"),
+        Origin::Default => "default".into(),
+    }
+}
+
+const NAMES: [&str; 6] = ["connect", "first token", "idle", "answer", "stream", "reasoning"];
+
+fn values(timeouts: &Timeouts) -> [Duration; 6] {
+    let Timeouts { connect, first_token, idle, total, stream_total, reasoning_total } = *timeouts;
+    [connect, first_token, idle, total, stream_total, reasoning_total]
+}
+
+fn all_timeouts(timeouts: &Timeouts) -> String {
+    let parts = NAMES.iter().zip(values(timeouts)).map(|(name, value)| format!("{name} {}", duration(value)));
+    parts.collect::<Vec<_>>().join(", ")
+}
+
+fn differences(own: &Timeouts, general: &Timeouts) -> Vec<String> {
+    let pairs = values(own).into_iter().zip(values(general));
+    let differing = NAMES.iter().zip(pairs).filter(|(_, (own, general))| own != general);
+    differing.map(|(name, (own, _))| format!("{name} {}", duration(own))).collect()
+}
+
+fn own_timeouts(own: &TimeoutOverrides) -> Vec<String> {
+    let TimeoutOverrides { connect, first_token, idle, total, stream_total, reasoning_total } = *own;
+    let values = [connect, first_token, idle, total, stream_total, reasoning_total];
+    let given = NAMES.iter().zip(values).filter_map(|(name, value)| Some((name, value?)));
+    given.map(|(name, value)| format!("{name} {}", duration(value))).collect()
+}
+
+/// A duration as people say it: `250 ms`, `90 s`, `3 min`.
+fn duration(value: Duration) -> String {
+    let ms = value.as_millis();
+    match ms {
+        _ if ms >= 120_000 && ms.is_multiple_of(60_000) => format!("{} min", ms / 60_000),
+        _ if ms >= 1000 && ms.is_multiple_of(1000) => format!("{} s", ms / 1000),
+        _ => format!("{ms} ms"),
+    }
+}
+
+/// For machines: the same as one object.
+pub fn render_json(loaded: &Loaded) -> Value {
+    let config = &loaded.config;
+    let server = &config.server;
+    let sources: serde_json::Map<String, Value> = config
+        .origins
+        .iter()
+        .map(|(path, place)| {
+            let place = match place {
+                Origin::Flag(name) => json!({ "flag": name }),
+                Origin::Env(name) => json!({ "env": name }),
+                Origin::File { line, .. } => json!({ "line": line }),
+                Origin::Default => json!({}),
+            };
+            (super::excerpt::path(path), place)
+        })
+        .collect();
+    json!({
+        "ok": true,
+        "file": loaded.file.as_ref().map(|file| file.display().to_string()),
+        "server": {
+            "listen": server.listen.to_string(),
+            "admin_key_from": server.admin_key_source.as_ref().map(ToString::to_string),
+            "workers": server.workers,
+            "max_connections": server.max_connections,
+            "max_body_bytes": server.max_body_bytes,
+            "max_head_bytes": server.max_head_bytes,
+            "head_timeout_ms": server.head_timeout.as_millis() as u64,
+            "cors_origins": server.cors_origins,
+            "allowed_hosts": server.allowed_hosts,
+            "answer_headers": server.answer_headers,
+            "detect": server.detect,
+        },
+        "data": config.data.display().to_string(),
+        "records": { "keep": config.records.keep },
+        "log": { "level": config.log.level, "calls_per_second": config.log.calls_per_second },
+        "timeouts": timeouts_json(&config.timeouts),
+        "simulated": config.simulated,
+        "providers": config.providers.iter().map(provider_json).collect::<Vec<_>>(),
+        "models": config.models.iter().map(model_json).collect::<Vec<_>>(),
+        "keys": config.keys.iter().map(|key| json!({
+            "name": key.name,
+            "key_from": key.source.to_string(),
+            "tenant": key.tenant,
+            "workspace": key.workspace,
+        })).collect::<Vec<_>>(),
+        "sources": sources,
+        "warnings": loaded.warnings,
+    })
+}
+
+fn provider_json(provider: &Provider) -> Value {
+    json!({
+        "name": provider.name,
+        "kind": provider.kind.name,
+        "base_url": provider.base_url,
+        "auth": provider.auth,
+        "key_from": provider.key_source.as_ref().map(ToString::to_string),
+        "detected_by": provider.detected_by,
+        "on_client_cancel": provider.on_client_cancel,
+        "drain_max_ms": provider.drain_max.as_millis() as u64,
+        "headers": provider.headers.iter().map(|(name, _)| name).collect::<Vec<_>>(),
+        "region": provider.region,
+        "ca_file": provider.ca_file,
+        "proxy": provider.proxy.as_ref().map(ToString::to_string),
+        "max_idle_connections": provider.max_idle_connections,
+        "idle_connection_ms": provider.idle_connection.as_millis() as u64,
+        "max_connection_age_ms": provider.max_connection_age.as_millis() as u64,
+        "timeouts": timeouts_json(&provider.timeouts),
+    })
+}
+
+fn model_json(model: &Model) -> Value {
+    let own = model.timeouts;
+    let ms = |value: Option<Duration>| value.map(|value| value.as_millis() as u64);
+    json!({
+        "name": model.name,
+        "targets": model.targets.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "aliases": model.aliases,
+        "reasoning": model.reasoning,
+        "timeouts": {
+            "connect_ms": ms(own.connect),
+            "first_token_ms": ms(own.first_token),
+            "idle_ms": ms(own.idle),
+            "total_ms": ms(own.total),
+            "stream_total_ms": ms(own.stream_total),
+            "reasoning_total_ms": ms(own.reasoning_total),
+        },
+    })
+}
+
+fn timeouts_json(timeouts: &Timeouts) -> Value {
+    let [connect, first_token, idle, total, stream, reasoning] =
+        values(timeouts).map(|one| one.as_millis() as u64);
+    json!({
+        "connect_ms": connect,
+        "first_token_ms": first_token,
+        "idle_ms": idle,
+        "total_ms": total,
+        "stream_total_ms": stream,
+        "reasoning_total_ms": reasoning,
+    })
+}

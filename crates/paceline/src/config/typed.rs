@@ -1,0 +1,325 @@
+//! The settings as they are written: their names, units, ranges and defaults.
+//!
+//! The doc comments are the documentation: the JSON Schema for editors, the reference in
+//! `docs/configuration.md` and the checks of ranges and names are all made from these types.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Settings of Paceline. Everything is optional; an empty file is valid.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(title = "paceline.toml")]
+pub(super) struct File {
+    /// Folder for what Paceline keeps on disk. A relative path starts from this file's folder.
+    pub data: String,
+    /// The listener and its limits.
+    pub server: Server,
+    /// How long a call may take, in milliseconds. A provider or a model may have its own
+    /// `timeouts` with the same keys.
+    pub timeouts: Timeouts,
+    /// Call records kept in memory.
+    pub records: Records,
+    /// Lines for people on standard error.
+    pub log: Log,
+    /// Providers by name. The name is the part before the slash in `provider/model`.
+    pub providers: BTreeMap<String, Provider>,
+    /// Models by the name that callers use.
+    pub models: BTreeMap<String, Model>,
+    /// Keys of callers. With none, callers need no key.
+    #[schemars(length(max = 10_000))]
+    pub keys: Vec<CallerKey>,
+}
+
+impl Default for File {
+    fn default() -> Self {
+        Self {
+            data: "paceline-data".into(),
+            server: Server::default(),
+            timeouts: Timeouts::default(),
+            records: Records::default(),
+            log: Log::default(),
+            providers: BTreeMap::new(),
+            models: BTreeMap::new(),
+            keys: Vec::new(),
+        }
+    }
+}
+
+/// The listener and its limits.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Server {
+    /// Address and port to listen on. An address that others can reach needs an admin key.
+    pub listen: String,
+    /// Environment variable that holds the admin key.
+    pub admin_key_env: String,
+    /// File that holds the admin key; instead of `admin_key_env`.
+    pub admin_key_file: Option<String>,
+    /// Threads that carry calls.
+    #[schemars(range(min = 1, max = 256), extend("x-default" = "one per usable core"))]
+    pub workers: Option<u64>,
+    /// Open client connections at most; more wait to be accepted.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub max_connections: u64,
+    /// Request body at most, in bytes, also after decompression.
+    #[schemars(range(min = 1024, max = 1_073_741_824))]
+    pub max_body_bytes: u64,
+    /// Request head at most, in bytes.
+    #[schemars(range(min = 1024, max = 65536))]
+    pub max_head_bytes: u64,
+    /// Time for a client to send its whole request head, in milliseconds.
+    #[schemars(range(min = 100, max = 60_000))]
+    pub head_timeout_ms: u64,
+    /// Origins of web pages that may call Paceline from a browser, e.g. `https://app.example.com`;
+    /// `*` alone means all.
+    #[schemars(length(max = 1000))]
+    pub cors_origins: Vec<String>,
+    /// Further host names under which browsers may address Paceline, beside the address it listens
+    /// on and `localhost`.
+    #[schemars(length(max = 1000))]
+    pub allowed_hosts: Vec<String>,
+    /// Whether answers carry `x-paceline-*` headers.
+    pub answer_headers: bool,
+    /// Whether to add the providers whose keys or addresses are in the environment.
+    #[schemars(extend("x-default" = "true without `[providers]` in the file, else false"))]
+    pub detect: Option<bool>,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:8420".into(),
+            admin_key_env: ADMIN_KEY_ENV.into(),
+            admin_key_file: None,
+            workers: None,
+            max_connections: 10_000,
+            max_body_bytes: 33_554_432,
+            max_head_bytes: 65_536,
+            head_timeout_ms: 10_000,
+            cors_origins: Vec::new(),
+            allowed_hosts: Vec::new(),
+            answer_headers: true,
+            detect: None,
+        }
+    }
+}
+
+/// The variable that holds the admin key unless another is named.
+pub(super) const ADMIN_KEY_ENV: &str = "PACELINE_ADMIN_KEY";
+
+/// How long a call may take, in milliseconds.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "the names of the settings carry their unit")]
+pub(super) struct Timeouts {
+    /// To open a connection, TLS included.
+    #[schemars(range(min = 1, max = 86_400_000), extend("x-default" = 5000))]
+    pub connect_ms: Option<u64>,
+    /// Until the first content of a stream; 600000 for models marked as reasoning.
+    #[schemars(range(min = 1, max = 86_400_000), extend("x-default" = 60_000))]
+    pub first_token_ms: Option<u64>,
+    /// Between two pieces of a stream.
+    #[schemars(range(min = 1, max = 86_400_000), extend("x-default" = 60_000))]
+    pub idle_ms: Option<u64>,
+    /// A whole answer that is not streamed.
+    #[schemars(range(min = 1, max = 86_400_000), extend("x-default" = 60_000))]
+    pub total_ms: Option<u64>,
+    /// A whole stream.
+    #[schemars(range(min = 1, max = 86_400_000), extend("x-default" = 180_000))]
+    pub stream_total_ms: Option<u64>,
+    /// A whole answer, streamed or not, and its first content, of a model marked as reasoning.
+    #[schemars(range(min = 1, max = 86_400_000), extend("x-default" = 600_000))]
+    pub reasoning_total_ms: Option<u64>,
+}
+
+/// Call records kept in memory.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Records {
+    /// How many of the newest call records are kept in memory.
+    #[schemars(range(min = 100, max = 1_000_000))]
+    pub keep: u64,
+}
+
+impl Default for Records {
+    fn default() -> Self {
+        Self { keep: 10_000 }
+    }
+}
+
+/// Lines for people on standard error.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Log {
+    /// The least important lines that are still written. `LOG_LEVEL` is honoured too.
+    pub level: Level,
+    /// Readable lines of single calls per second at most; 0 writes none.
+    #[schemars(range(min = 0, max = 100_000))]
+    pub calls_per_second: u64,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { level: Level::Info, calls_per_second: 20 }
+    }
+}
+
+/// How important a line must be to be written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+#[expect(missing_docs, reason = "the names say it; schema and reference list them in one line")]
+pub enum Level {
+    Off,
+    Error,
+    Warn,
+    #[default]
+    Info,
+    Debug,
+    Trace,
+}
+
+/// One provider.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Provider {
+    /// The service, a name of the table of services (`openai`, `groq`, `ollama` …), or
+    /// `compatible` for any other server that speaks OpenAI's dialect.
+    #[schemars(extend("x-default" = "the provider's name if it is a service, else compatible"))]
+    pub kind: Option<String>,
+    /// Address up to and with the version segment, e.g. `https://api.openai.com/v1`.
+    #[schemars(extend("x-default" = "the service's address"))]
+    pub base_url: Option<String>,
+    /// Environment variable that holds the key.
+    #[schemars(extend("x-default" = "the service's variable"))]
+    pub api_key_env: Option<String>,
+    /// File that holds the key; instead of `api_key_env`.
+    pub api_key_file: Option<String>,
+    /// Whose credential is sent: `key` the configured one, `passthrough` the caller's own, `none`
+    /// no credential.
+    #[schemars(extend("x-default" = "key if there is one, else none"))]
+    pub auth: Option<Auth>,
+    /// What happens to the upstream call when the client goes away: `abort` closes it at once,
+    /// `drain` reads on so that the usage is known.
+    pub on_client_cancel: OnClientCancel,
+    /// How long a drain may take, in milliseconds.
+    #[schemars(range(min = 0, max = 600_000))]
+    pub drain_max_ms: u64,
+    /// Headers added to every request to this provider. Not for secrets.
+    pub headers: BTreeMap<String, String>,
+    /// Where the provider runs, as written to the records, e.g. `eu-west`.
+    pub region: Option<String>,
+    /// File with the certificates (PEM) of the authorities to trust, instead of the system's.
+    pub ca_file: Option<String>,
+    /// HTTP proxy to reach the provider by, e.g. `http://proxy:3128`; `none` goes directly.
+    #[schemars(extend("x-default" = "`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`"))]
+    pub proxy: Option<String>,
+    /// Allows `http://` to a public host together with a key.
+    pub allow_insecure: bool,
+    /// Unused connections kept open per worker.
+    #[schemars(range(min = 0, max = 65_536))]
+    pub max_idle_connections: u64,
+    /// How long an unused connection is kept, in milliseconds.
+    #[schemars(range(min = 1, max = 86_400_000))]
+    pub idle_connection_ms: u64,
+    /// How old a connection may get, in milliseconds, so that changes of DNS are seen.
+    #[schemars(range(min = 1000, max = 86_400_000))]
+    pub max_connection_age_ms: u64,
+    /// Timeouts of this provider; what is not given is as in `[timeouts]`.
+    pub timeouts: Timeouts,
+}
+
+impl Default for Provider {
+    fn default() -> Self {
+        Self {
+            kind: None,
+            base_url: None,
+            api_key_env: None,
+            api_key_file: None,
+            auth: None,
+            on_client_cancel: OnClientCancel::Abort,
+            drain_max_ms: 30_000,
+            headers: BTreeMap::new(),
+            region: None,
+            ca_file: None,
+            proxy: None,
+            allow_insecure: false,
+            max_idle_connections: 256,
+            idle_connection_ms: 60_000,
+            max_connection_age_ms: 300_000,
+            timeouts: Timeouts::default(),
+        }
+    }
+}
+
+/// Whose credential is sent to a provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "described where it is used, as one line of the reference")]
+pub enum Auth {
+    Key,
+    Passthrough,
+    None,
+}
+
+/// What happens to the upstream call when the client goes away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "described where it is used, as one line of the reference")]
+pub enum OnClientCancel {
+    #[default]
+    Abort,
+    Drain,
+}
+
+/// One model: `provider/upstream-name`, or a table.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub(super) enum Model {
+    /// `provider/upstream-name`. The first slash splits; the upstream name may have more.
+    Target(String),
+    /// Targets and what is special about the model.
+    Table(ModelTable),
+}
+
+/// Targets of a model and what is special about it.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct ModelTable {
+    /// `provider/upstream-name`, the preferred one first.
+    #[schemars(length(min = 1, max = 32), extend("x-default" = "required"))]
+    pub targets: Vec<String>,
+    /// Further names for the same model.
+    #[schemars(length(max = 64))]
+    pub aliases: Vec<String>,
+    /// Whether the model thinks before it answers; it then gets `reasoning_total_ms`.
+    pub reasoning: bool,
+    /// Timeouts of this model; what is not given is as in its provider.
+    pub timeouts: Timeouts,
+}
+
+/// The key of one caller.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CallerKey {
+    /// Name of the key in records and reports.
+    #[serde(default)]
+    #[schemars(extend("x-default" = "required"))]
+    pub name: String,
+    /// Environment variable that holds the key.
+    pub key_env: Option<String>,
+    /// File that holds the key; instead of `key_env`.
+    pub key_file: Option<String>,
+    /// Tenant that the calls belong to.
+    #[serde(default = "default_owner")]
+    pub tenant: String,
+    /// Workspace that the calls belong to.
+    #[serde(default = "default_owner")]
+    pub workspace: String,
+}
+
+fn default_owner() -> String {
+    "default".into()
+}

@@ -1,0 +1,328 @@
+//! The settings as they are meant: plain values that the rooms receive, every default filled in.
+
+use super::typed;
+use super::url::{BaseUrl, Proxy};
+use paceline_dialect::compatible::Compatible;
+use paceline_types::secret::Secret;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use typed::{Auth, Level, OnClientCancel};
+
+/// Everything that was set, found or assumed.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The listener and its limits.
+    pub server: Server,
+    /// Timeouts where neither provider nor model has its own.
+    pub timeouts: Timeouts,
+    /// Call records kept in memory.
+    pub records: Records,
+    /// Lines for people.
+    pub log: Log,
+    /// Providers in the order of the file, then those found in the environment in the order of the
+    /// table of services.
+    pub providers: Vec<Provider>,
+    /// Models in the order of the file.
+    pub models: Vec<Model>,
+    /// Keys of callers in the order of the file; with none, callers need no key.
+    pub keys: Vec<CallerKey>,
+    /// Folder for what is kept on disk.
+    pub data: PathBuf,
+    /// Whether the simulated provider is to be started in process, because there is no other or
+    /// because the file asks for it by `[providers.sim]` without an address.
+    pub simulated: bool,
+    /// Where each setting that is not a default comes from, by its dotted path.
+    pub origins: BTreeMap<String, Origin>,
+    /// The settings with fixed names that were given, as text.
+    pub(super) set: BTreeMap<String, String>,
+    pub(super) simulated_template: Option<Box<Provider>>,
+}
+
+impl Config {
+    /// The provider of that name.
+    pub fn provider(&self, name: &str) -> Option<&Provider> {
+        self.providers.iter().find(|provider| provider.name == name)
+    }
+
+    /// The model of that name or alias.
+    pub fn model(&self, name: &str) -> Option<&Model> {
+        self.models.iter().find(|model| model.name == name || model.aliases.iter().any(|alias| alias == name))
+    }
+
+    /// Where a setting comes from, e.g. `server.listen`.
+    pub fn origin(&self, path: &str) -> &Origin {
+        self.origins.get(path).unwrap_or(&Origin::Default)
+    }
+
+    /// The timeouts of a call to a provider for a model (none: a model that is not configured).
+    ///
+    /// The nearest wins: the model's own, `reasoning_total` for models that think, the provider's, the
+    /// general ones.
+    pub fn effective_timeouts(&self, provider: &Provider, model: Option<&Model>) -> Timeouts {
+        let mut timeouts = provider.timeouts;
+        let Some(model) = model else { return timeouts };
+        let own = &model.timeouts;
+        timeouts.reasoning_total = own.reasoning_total.unwrap_or(timeouts.reasoning_total);
+        if model.reasoning {
+            timeouts.first_token = timeouts.reasoning_total;
+            timeouts.total = timeouts.reasoning_total;
+            timeouts.stream_total = timeouts.reasoning_total;
+        }
+        own.over(timeouts)
+    }
+
+    /// Takes in the simulated provider that was started in process and listens on `address`.
+    pub fn add_simulated(&mut self, address: SocketAddr) {
+        if let Some(mut provider) = self.simulated_template.take() {
+            provider.url = BaseUrl::local(address);
+            provider.base_url = provider.url.to_string();
+            self.providers.push(*provider);
+        }
+    }
+}
+
+/// The listener and its limits.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// Address and port to listen on; port 0 lets the system choose.
+    pub listen: SocketAddr,
+    /// Key of the admin side.
+    pub admin_key: Option<Secret>,
+    /// Where the admin key comes from.
+    pub admin_key_source: Option<KeySource>,
+    /// Threads that carry calls.
+    pub workers: usize,
+    /// Open client connections at most.
+    pub max_connections: usize,
+    /// Request body at most, in bytes.
+    pub max_body_bytes: usize,
+    /// Request head at most, in bytes.
+    pub max_head_bytes: usize,
+    /// Time to the end of a request head.
+    pub head_timeout: Duration,
+    /// Origins that may call from a browser: `*` alone, or `scheme://host[:port]` in lower case.
+    pub cors_origins: Vec<String>,
+    /// Further host names accepted from browsers, in lower case without port.
+    pub allowed_hosts: Vec<String>,
+    /// Whether answers carry `x-paceline-*` headers.
+    pub answer_headers: bool,
+    /// Whether providers were looked for in the environment.
+    pub detect: bool,
+}
+
+/// How long a call may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// To open a connection, TLS included.
+    pub connect: Duration,
+    /// Until the first content of a stream.
+    pub first_token: Duration,
+    /// Between two pieces of a stream.
+    pub idle: Duration,
+    /// A whole answer that is not streamed.
+    pub total: Duration,
+    /// A whole stream.
+    pub stream_total: Duration,
+    /// A whole answer of a model that thinks.
+    pub reasoning_total: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            first_token: Duration::from_mins(1),
+            idle: Duration::from_mins(1),
+            total: Duration::from_mins(1),
+            stream_total: Duration::from_mins(3),
+            reasoning_total: Duration::from_mins(10),
+        }
+    }
+}
+
+/// Timeouts of one provider or model; what is `None` is taken from the next wider place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TimeoutOverrides {
+    /// To open a connection, TLS included.
+    pub connect: Option<Duration>,
+    /// Until the first content of a stream.
+    pub first_token: Option<Duration>,
+    /// Between two pieces of a stream.
+    pub idle: Option<Duration>,
+    /// A whole answer that is not streamed.
+    pub total: Option<Duration>,
+    /// A whole stream.
+    pub stream_total: Option<Duration>,
+    /// A whole answer of a model that thinks.
+    pub reasoning_total: Option<Duration>,
+}
+
+impl TimeoutOverrides {
+    /// These where given, else `wider`.
+    pub fn over(&self, wider: Timeouts) -> Timeouts {
+        Timeouts {
+            connect: self.connect.unwrap_or(wider.connect),
+            first_token: self.first_token.unwrap_or(wider.first_token),
+            idle: self.idle.unwrap_or(wider.idle),
+            total: self.total.unwrap_or(wider.total),
+            stream_total: self.stream_total.unwrap_or(wider.stream_total),
+            reasoning_total: self.reasoning_total.unwrap_or(wider.reasoning_total),
+        }
+    }
+}
+
+impl From<typed::Timeouts> for TimeoutOverrides {
+    fn from(written: typed::Timeouts) -> Self {
+        let ms = |value: Option<u64>| value.map(Duration::from_millis);
+        Self {
+            connect: ms(written.connect_ms),
+            first_token: ms(written.first_token_ms),
+            idle: ms(written.idle_ms),
+            total: ms(written.total_ms),
+            stream_total: ms(written.stream_total_ms),
+            reasoning_total: ms(written.reasoning_total_ms),
+        }
+    }
+}
+
+/// Call records kept in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Records {
+    /// How many of the newest.
+    pub keep: usize,
+}
+
+/// Lines for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// The least important lines that are still written.
+    pub level: Level,
+    /// Lines of single calls per second at most; 0 writes none.
+    pub calls_per_second: u32,
+}
+
+/// One place that serves models.
+#[derive(Clone, Debug)]
+pub struct Provider {
+    /// Its name in `name/model`, records and metrics.
+    pub name: String,
+    /// The service it is.
+    pub kind: &'static Compatible,
+    /// Address up to and with the version segment, without a slash at the end.
+    pub base_url: String,
+    /// The same address in parts.
+    pub url: BaseUrl,
+    /// The key to send, if any.
+    pub key: Option<Secret>,
+    /// Where the key comes from.
+    pub key_source: Option<KeySource>,
+    /// Whose credential is sent.
+    pub auth: Auth,
+    /// What happens when the client goes away.
+    pub on_client_cancel: OnClientCancel,
+    /// How long a drain may take.
+    pub drain_max: Duration,
+    /// Headers added to every request, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// Where it runs.
+    pub region: Option<String>,
+    /// Certificates of the authorities to trust instead of the system's; was readable at the start.
+    pub ca_file: Option<PathBuf>,
+    /// The proxy to go by; `NO_PROXY` is already taken into account.
+    pub proxy: Option<Proxy>,
+    /// Unused connections kept open per worker.
+    pub max_idle_connections: usize,
+    /// How long an unused connection is kept.
+    pub idle_connection: Duration,
+    /// How old a connection may get.
+    pub max_connection_age: Duration,
+    /// Its timeouts: its own over the general ones.
+    pub timeouts: Timeouts,
+    /// The variable by which it was found in the environment, if it is not in the file.
+    pub detected_by: Option<String>,
+}
+
+/// One model that callers can name.
+#[derive(Clone, Debug)]
+pub struct Model {
+    /// Its name for callers.
+    pub name: String,
+    /// Where it is served, the preferred one first; at least one.
+    pub targets: Vec<Target>,
+    /// Further names.
+    pub aliases: Vec<String>,
+    /// Whether it thinks before it answers.
+    pub reasoning: bool,
+    /// Its own timeouts; see [`Config::effective_timeouts`].
+    pub timeouts: TimeoutOverrides,
+}
+
+/// One place that serves a model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Name of a configured provider.
+    pub provider: String,
+    /// The model's name there.
+    pub model: String,
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.provider, self.model)
+    }
+}
+
+/// The key of one caller.
+#[derive(Clone, Debug)]
+pub struct CallerKey {
+    /// Its name in records.
+    pub name: String,
+    /// The key.
+    pub key: Secret,
+    /// Where it comes from.
+    pub source: KeySource,
+    /// Tenant of its calls.
+    pub tenant: String,
+    /// Workspace of its calls.
+    pub workspace: String,
+}
+
+/// Where a secret comes from; the name of the place, never the value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeySource {
+    /// An environment variable.
+    Env(String),
+    /// A file.
+    File(PathBuf),
+}
+
+impl fmt::Display for KeySource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Env(name) => f.write_str(name),
+            Self::File(path) => write!(f, "file {}", path.display()),
+        }
+    }
+}
+
+/// Where a setting comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A flag of the command line.
+    Flag(&'static str),
+    /// An environment variable.
+    Env(String),
+    /// The configuration file.
+    File {
+        /// Line, from 1.
+        line: usize,
+        /// Offset in bytes, for the order of entries.
+        offset: usize,
+    },
+    /// Nowhere: the default.
+    Default,
+}
