@@ -319,6 +319,31 @@ mod tests {
         }
     }
 
+    /// The table users read and the one above name the same parts, and every one of them is understood.
+    #[test]
+    fn the_documented_parts_are_the_known_ones() {
+        let parts = |text: &str| {
+            let rows = text.lines().filter_map(|line| line.trim_start_matches("//! ").strip_prefix("| `"));
+            let cells = rows.filter_map(|row| row.split(" | ").next().map(str::to_owned));
+            let parts = cells.flat_map(|cell| {
+                cell.split(", ").map(|part| part.trim_matches('`').to_owned()).collect::<Vec<_>>()
+            });
+            parts.collect::<std::collections::BTreeSet<String>>()
+        };
+        let guide = include_str!("../../../docs/sim.md");
+        let guide =
+            guide.split("## Faults").nth(1).and_then(|rest| rest.split("## The ledger").next()).unwrap();
+        let known = parts(include_str!("fault.rs").split("use crate").next().unwrap());
+        assert_eq!(parts(guide), known);
+        for part in &known {
+            let spec = ["=N", "=MS", "=SECONDS", "=USD", "=TEXT"]
+                .iter()
+                .fold(part.clone(), |spec, place| spec.replace(place, "=429"));
+            assert!(Fault::parse(&spec).is_ok(), "{part}");
+        }
+        assert!(FLAGS.iter().all(|(name, _)| known.contains(*name)));
+    }
+
     #[test]
     fn drawn_faults_follow_the_rates() {
         let model = SimModel { error_rate: 0.2, rate_limit_rate: 0.1, ..SimModel::default() };

@@ -30,6 +30,14 @@ impl Histogram {
         self.sum += value;
     }
 
+    /// Adds all values of another histogram over the same bounds.
+    pub fn merge(&mut self, other: &Self) {
+        for (sum, count) in self.counts.iter_mut().zip(&other.counts) {
+            *sum += count;
+        }
+        self.sum += other.sum;
+    }
+
     /// `(bound, how many values at or below it)`, without the last, boundless bucket.
     pub fn cumulative(&self) -> impl Iterator<Item = (f64, u64)> {
         let sums = self.counts.iter().scan(0, |sum, &count| {

@@ -1,3 +1,13 @@
-//! paceline
+//! Paceline, assembled: command line, configuration, admin side, and the one place that knows every room.
 
+pub mod admin;
+pub mod app;
+pub mod assemble;
+pub mod board;
+pub mod cli;
 pub mod config;
+pub mod labels;
+pub mod log;
+pub mod metrics;
+pub mod process;
+pub mod recorder;

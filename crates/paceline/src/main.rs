@@ -1,2 +1,7 @@
-//! The `paceline` command.
-fn main() {}
+//! The `paceline` command: parse, run, exit code.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    paceline::cli::main()
+}

@@ -8,7 +8,7 @@ fn words(text: &str) -> u64 {
     text.split_whitespace().count() as u64
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test]
 async fn a_whole_answer_has_the_shape_and_says_what_it_costs() {
     let sim = Sim::start().await;
     let answer = sim.chat("", json!({})).await;
@@ -40,7 +40,7 @@ async fn a_whole_answer_has_the_shape_and_says_what_it_costs() {
     assert_eq!((call.tokens_sent, call.finish.as_deref()), (words(content), Some("stop")));
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test]
 async fn names_work_with_and_without_the_prefix() {
     let sim = Sim::start().await;
     assert_eq!(sim.chat("", json!({"model": "instant"})).await.json()["model"], "sim/instant");
@@ -55,7 +55,7 @@ async fn names_work_with_and_without_the_prefix() {
     assert!(error.as_object().unwrap().contains_key("param"));
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test]
 async fn answers_end_at_the_limit() {
     let sim = Sim::start().await;
     for key in ["max_tokens", "max_completion_tokens"] {
@@ -67,7 +67,7 @@ async fn answers_end_at_the_limit() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test]
 async fn several_choices_differ_and_are_all_counted() {
     let sim = Sim::start().await;
     let body = sim.chat("", json!({"n": 3})).await.json();
@@ -78,7 +78,7 @@ async fn several_choices_differ_and_are_all_counted() {
     assert_eq!(body["choices"][2]["index"], 2);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test]
 async fn reasoning_is_separate_and_counted() {
     let sim = Sim::start().await;
     let body = sim.chat("burst", json!({"model": "sim/reasoner"})).await.json();
@@ -90,7 +90,7 @@ async fn reasoning_is_separate_and_counted() {
     assert_eq!(body["usage"]["completion_tokens"], thought + text);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test]
 async fn log_probabilities_cover_the_text() {
     let sim = Sim::start().await;
     let body = sim.chat("", json!({"logprobs": true, "top_logprobs": 3})).await.json();
@@ -104,7 +104,7 @@ async fn log_probabilities_cover_the_text() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test]
 async fn structured_output_is_valid_json() {
     let sim = Sim::start().await;
     let content = |body: Value| {
@@ -128,7 +128,7 @@ pub(crate) fn tools() -> Value {
     ])
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test]
 async fn tools_are_called_with_arguments_that_fit() {
     let sim = Sim::start().await;
     let body = sim.chat("", json!({"tools": tools(), "tool_choice": "required"})).await.json();
@@ -147,7 +147,7 @@ async fn tools_are_called_with_arguments_that_fit() {
     assert!(plain["choices"][0]["message"]["content"].is_string());
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test]
 async fn wrong_requests_are_refused_in_the_dialect() {
     let sim = Sim::start().await;
     let mut client = sim.client().await;
@@ -168,7 +168,7 @@ async fn wrong_requests_are_refused_in_the_dialect() {
     assert_eq!(client.send("POST", "/v1/nowhere", "", b"").await.json()["error"]["code"], "unknown_url");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test]
 async fn the_same_seed_gives_the_same_answers_and_delays() {
     let config = || SimConfig {
         models: vec![SimModel {
@@ -194,7 +194,7 @@ async fn the_same_seed_gives_the_same_answers_and_delays() {
     assert_ne!(seen[0][0], seen[0][1], "each call has its own draw");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test]
 async fn a_seed_of_its_own_makes_a_request_repeatable() {
     let sim = Sim::start().await;
     let first = sim.chat("", json!({"seed": 5})).await.json();

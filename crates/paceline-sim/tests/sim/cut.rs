@@ -5,7 +5,7 @@ use paceline_sim::Outcome;
 use serde_json::{Value, json};
 use std::time::Instant;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test]
 async fn streams_break_at_the_byte() {
     let sim = Sim::start().await;
     let whole = sim.chat("", json!({"stream": true, "seed": 1})).await;
@@ -30,7 +30,7 @@ async fn streams_break_at_the_byte() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test]
 async fn whole_answers_break_at_the_byte() {
     let sim = Sim::start().await;
     for (mode, end) in [("abrupt", End::Closed), ("rst", End::Reset), ("fin", End::Clean)] {
@@ -42,7 +42,7 @@ async fn whole_answers_break_at_the_byte() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test]
 async fn streams_break_after_events() {
     let sim = Sim::start().await;
     let answer = sim.chat("cut-after=4", json!({"stream": true})).await;
@@ -53,7 +53,7 @@ async fn streams_break_after_events() {
     assert_eq!((head.status, head.body.len(), head.end), (200, 0, End::Reset));
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test]
 async fn connections_break_before_any_answer() {
     let sim = Sim::start().await;
     for mode in ["", ",cut=rst"] {
@@ -65,7 +65,7 @@ async fn connections_break_before_any_answer() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test]
 async fn a_large_answer_is_cut_at_the_byte_for_a_slow_reader() {
     let sim = Sim::start().await;
     let at = 3_000_000;
@@ -78,7 +78,7 @@ async fn a_large_answer_is_cut_at_the_byte_for_a_slow_reader() {
     assert_eq!((answer.body.len(), answer.end), (at, End::Closed));
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test]
 async fn silences_end_when_told() {
     let sim = Sim::start().await;
     for spec in ["stall-before-head", "stall-after-head", "stall-after=3"] {
@@ -97,7 +97,7 @@ async fn silences_end_when_told() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test]
 async fn what_never_left_is_not_counted_as_sent() {
     let sim = Sim::start().await;
     let mut client = sim.client().await;
@@ -126,7 +126,7 @@ async fn leave(sim: &Sim, spec: &str, extra: Value, mark: Option<&[u8]>, reset: 
     begun.elapsed().as_secs_f64() * 1_000.0
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test]
 async fn a_client_that_leaves_is_noticed_at_once() {
     const HEAD: Option<&[u8]> = Some(b"\r\n\r\n");
     const ROLE: Option<&[u8]> = Some(b"assistant");
@@ -155,7 +155,7 @@ async fn a_client_that_leaves_is_noticed_at_once() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test]
 async fn a_client_that_leaves_without_keep_alive_is_noticed_too() {
     let sim = Sim::start().await;
     let mut client = sim.client().await;
@@ -167,7 +167,7 @@ async fn a_client_that_leaves_without_keep_alive_is_noticed_too() {
     assert_eq!(sim.last().await.outcome, Outcome::ClientGone);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test]
 async fn a_silent_call_is_open_and_says_so() {
     let sim = Sim::start().await;
     let mut client = sim.client().await;

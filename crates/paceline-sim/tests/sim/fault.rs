@@ -6,7 +6,7 @@ use paceline_sim::{Dist, Outcome, SimConfig, SimModel};
 use serde_json::{Value, json};
 use std::io::Read;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test]
 async fn errors_have_status_shape_and_headers() {
     let sim = Sim::start().await;
     let answer = sim.chat("status=429,retry-after=2,retry-after-ms=1500.5", json!({})).await;
@@ -26,7 +26,7 @@ async fn errors_have_status_shape_and_headers() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test]
 async fn dates_are_http_dates() {
     let sim = Sim::start().await;
     let answer = sim.chat("status=503,retry-after-date=3600", json!({})).await;
@@ -40,7 +40,7 @@ async fn dates_are_http_dates() {
     assert!((60..=61).contains(&passed), "{now} to {later}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test]
 async fn a_refused_key_is_repeated_to_the_caller() {
     let sim = Sim::start().await;
     let lines = "Authorization: Bearer sk-planted-0123456789\r\nx-sim-fault: echo-key\r\n";
@@ -50,7 +50,7 @@ async fn a_refused_key_is_repeated_to_the_caller() {
     assert!(answer.text().contains(" sk-planted-0123456789."));
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test]
 async fn a_200_can_hold_something_else() {
     let sim = Sim::start().await;
     for stream in [true, false] {
@@ -69,7 +69,7 @@ async fn a_200_can_hold_something_else() {
     assert_eq!(sim.chat("error-first", json!({})).await.json()["error"]["type"], "server_error");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test]
 async fn errors_can_come_in_the_stream() {
     let sim = Sim::start().await;
     let first = sim.chat("error-first", json!({"stream": true})).await;
@@ -87,7 +87,7 @@ async fn errors_can_come_in_the_stream() {
     assert_eq!((&refused["object"], &refused["code"]), (&json!("error"), &json!(400)));
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test]
 async fn answers_can_be_compressed_unasked() {
     let sim = Sim::start().await;
     for stream in [true, false] {
@@ -105,7 +105,7 @@ async fn answers_can_be_compressed_unasked() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test]
 async fn connections_are_kept_unless_told_otherwise() {
     let sim = Sim::start().await;
     let mut client = sim.client().await;
@@ -119,7 +119,7 @@ async fn connections_are_kept_unless_told_otherwise() {
     assert_eq!(client.read_until(b"x").await, Err(End::Closed), "closed by the provider");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test]
 async fn scripts_are_used_up_in_order() {
     let sim = Sim::start().await;
     let script = json!({"faults": ["status=500", "status=503"]});
@@ -144,7 +144,7 @@ async fn scripts_are_used_up_in_order() {
     assert_eq!((answer.status, &answer.json()["error"]["code"]), (400, &json!("sim_bad_fault")));
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test]
 async fn rates_make_a_model_unreliable() {
     let flaky = SimModel {
         name: "flaky".into(),
@@ -178,7 +178,7 @@ async fn rates_make_a_model_unreliable() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test]
 async fn cold_models_start_slowly() {
     let cold = SimModel {
         name: "cold".into(),

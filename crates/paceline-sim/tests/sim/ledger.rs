@@ -5,7 +5,7 @@ use paceline_sim::{Outcome, SimConfig, SimServer};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test]
 async fn a_call_is_shown_as_it_was() {
     let sim = Sim::start().await;
     let body = b"{ \"model\":\"instant\",\"x\":1,\"x\":2, \"messages\":[{\"role\":\"user\",\"content\":\"\xC3\xA9\"}]}";
@@ -36,7 +36,7 @@ async fn a_call_is_shown_as_it_was() {
     assert!(!calls.to_string().contains("planted"));
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test]
 async fn times_are_in_order() {
     let sim = Sim::start().await;
     sim.chat("ttft=20,itl=4,tokens=5", json!({"stream": true, "model": "smart"})).await;
@@ -46,7 +46,7 @@ async fn times_are_in_order() {
     assert!(times.is_sorted() && times[1] >= 20.0 && times[2] >= 36.0 && times[2] < 2_000.0, "{times:?}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test]
 async fn calls_are_numbered_filtered_and_summed() {
     let sim = Sim::start().await;
     let mut client = sim.client().await;
@@ -75,7 +75,7 @@ async fn calls_are_numbered_filtered_and_summed() {
     assert_eq!(client.send("GET", "/sim/reset", "", b"").await.status, 405);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test]
 async fn a_reset_makes_everything_as_new() {
     let sim = Sim::start().await;
     let first = sim.chat("", json!({})).await.json();
@@ -87,7 +87,7 @@ async fn a_reset_makes_everything_as_new() {
     assert_eq!(sim.last().await.n, 1);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test]
 async fn bounds_hold() {
     let sim = Sim::with(SimConfig { ledger_max: 3, ..SimConfig::default() }).await;
     let mut client = sim.client().await;
@@ -109,7 +109,7 @@ async fn bounds_hold() {
     assert_eq!(client.answer().await.unwrap().status, 413);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test]
 async fn a_request_that_is_never_complete_is_recorded() {
     let sim = Sim::start().await;
     let mut client = sim.client().await;
@@ -121,7 +121,7 @@ async fn a_request_that_is_never_complete_is_recorded() {
     assert_eq!((call.outcome, call.body_bytes, call.status), (Outcome::ClientGone, 0, None));
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test]
 async fn calls_broken_by_a_stop_were_not_left_by_the_client() {
     let server = SimServer::bind("127.0.0.1:0".parse().unwrap(), SimConfig::default()).await.unwrap();
     let (addr, handle) = (server.addr(), server.handle());
@@ -141,7 +141,7 @@ async fn calls_broken_by_a_stop_were_not_left_by_the_client() {
     assert_eq!((calls[0].outcome, handle.connections()), (Outcome::Cut, (0, 1)));
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test]
 async fn a_configuration_that_is_not_sound_does_not_start() {
     let config = SimConfig { models: Vec::new(), ..SimConfig::default() };
     let error = SimServer::bind("127.0.0.1:0".parse().unwrap(), config).await.unwrap_err();

@@ -8,7 +8,7 @@ fn floats(item: &Value) -> Vec<f64> {
     item["embedding"].as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test]
 async fn embeddings_take_every_form_of_input() {
     let sim = Sim::start().await;
     let embed = async |input: Value| {
@@ -37,7 +37,7 @@ async fn embeddings_take_every_form_of_input() {
     assert_eq!((call.usage.unwrap()["prompt_tokens"].as_u64(), call.outcome), (Some(3), Outcome::Completed));
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test]
 async fn embeddings_can_be_base64_and_shorter() {
     let sim = Sim::start().await;
     let ask =
@@ -69,7 +69,7 @@ fn unbase64(text: &str) -> Vec<u8> {
     bits.chunks_exact(8).map(|byte| byte.iter().fold(0, |sum, bit| sum << 1 | *bit as u8)).collect()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test]
 async fn embeddings_fail_as_told() {
     let sim = Sim::start().await;
     sim.handle.script(Some("embed"), &["status=503", "cut-at-byte=20", "body=garbage"]).unwrap();
@@ -81,7 +81,7 @@ async fn embeddings_fail_as_told() {
     assert_eq!(sim.post("/v1/embeddings", &ask).await.status, 200);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test]
 async fn models_are_listed_and_found() {
     let sim = Sim::start().await;
     let list = sim.get("/v1/models").await.json();
@@ -98,7 +98,7 @@ async fn models_are_listed_and_found() {
     assert_eq!(sim.get("/v1/models/nobody").await.json()["error"]["code"], "model_not_found");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test]
 async fn speech_comes_in_pieces_and_is_repeatable() {
     let sim = Sim::start().await;
     let ask = json!({"model": "speech", "input": "say this", "voice": "alloy"});
@@ -118,7 +118,7 @@ async fn speech_comes_in_pieces_and_is_repeatable() {
     assert_eq!(sim.post("/v1/audio/speech", &json!({"model": "speech"})).await.status, 400);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test]
 async fn files_are_measured() {
     let sim = Sim::start().await;
     let content = "{\"a\":1}\r\n".repeat(1_000);
@@ -133,7 +133,7 @@ async fn files_are_measured() {
     assert_eq!(sim.post("/v1/files", &json!({})).await.status, 400);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test]
 async fn the_echo_shows_the_request_as_received() {
     let sim = Sim::start().await;
     let lines = "X-B: 1\r\nx-a: 2\r\nX-B: 3\r\nAuthorization: Bearer mine\r\n";

@@ -14,7 +14,7 @@ fn finishes(answer: &Answer) -> Vec<(u64, String)> {
     answer.events().iter().filter_map(of).collect()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test]
 async fn events_come_in_order() {
     let sim = Sim::start().await;
     let answer = sim.chat("", json!({"stream": true})).await;
@@ -42,7 +42,7 @@ async fn events_come_in_order() {
     assert_eq!(call.bytes_sent, answer.body.len() as u64);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test]
 async fn usage_comes_in_a_chunk_of_its_own_when_asked_for() {
     let sim = Sim::start().await;
     let answer = sim.chat("", json!({"stream": true, "stream_options": {"include_usage": true}})).await;
@@ -58,7 +58,7 @@ async fn usage_comes_in_a_chunk_of_its_own_when_asked_for() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test]
 async fn choices_are_interleaved() {
     let sim = Sim::start().await;
     let answer = sim.chat("", json!({"stream": true, "n": 2})).await;
@@ -74,7 +74,7 @@ async fn choices_are_interleaved() {
     assert_ne!(call.choices[0].text, call.choices[1].text);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test]
 async fn tool_calls_come_in_pieces() {
     let sim = Sim::start().await;
     let ask = json!([{"role": "user", "content": "please use the tools"}]);
@@ -101,7 +101,7 @@ async fn tool_calls_come_in_pieces() {
     assert_eq!(sim.last().await.choices[0].tool_arguments, arguments.concat());
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test]
 async fn reasoning_comes_first() {
     let sim = Sim::start().await;
     let answer = sim.chat("burst", json!({"stream": true, "model": "reasoner"})).await;
@@ -118,7 +118,7 @@ async fn reasoning_comes_first() {
     assert_eq!(sim.last().await.choices[0].reasoning, answer.said(0, "reasoning_content"));
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test]
 async fn probabilities_ride_with_each_token() {
     let sim = Sim::start().await;
     let answer = sim.chat("", json!({"stream": true, "logprobs": true})).await;
@@ -131,7 +131,7 @@ async fn probabilities_ride_with_each_token() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test]
 async fn hard_text_arrives_whole_however_it_is_split() {
     let sim = Sim::start().await;
     let plain = sim.chat("unicode,tokens=40", json!({"stream": true, "seed": 1})).await;
@@ -149,7 +149,7 @@ async fn hard_text_arrives_whole_however_it_is_split() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test]
 async fn small_writes_are_real() {
     let sim = Sim::start().await;
     let mut client = sim.client().await;
@@ -166,7 +166,7 @@ async fn small_writes_are_real() {
     assert!(sim.last().await.writes < 10);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test]
 async fn the_framing_is_as_told() {
     let sim = Sim::start().await;
     let stream = json!({"stream": true});
@@ -184,7 +184,7 @@ async fn the_framing_is_as_told() {
     assert!(finishes(&sim.chat("no-finish", stream).await).is_empty());
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test]
 async fn usage_can_be_withheld_or_sit_elsewhere() {
     let sim = Sim::start().await;
     let ask = json!({"stream": true, "stream_options": {"include_usage": true}});
@@ -203,7 +203,7 @@ async fn usage_can_be_withheld_or_sit_elsewhere() {
     assert_eq!(cached["usage"]["prompt_tokens_details"]["cached_tokens"], 2);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test]
 async fn one_event_can_be_large_to_the_byte() {
     let sim = Sim::start().await;
     for (spec, size) in [("event-bytes=1048576", 1 << 20), ("event-bytes=5000,crlf", 5_000)] {
@@ -216,7 +216,7 @@ async fn one_event_can_be_large_to_the_byte() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test]
 async fn values_can_be_fixed() {
     let sim = Sim::start().await;
     let answer = sim.chat("ttft=40,itl=10,tokens=3", json!({"stream": true, "model": "sim/smart"})).await;

@@ -1,0 +1,127 @@
+//! `GET /v1/calls`: find calls; `GET /v1/calls/{id}`: one whole.
+
+use crate::admin::query::{BadQuery, Query};
+use crate::admin::{Admin, reply};
+use axum::extract::{Path, RawQuery, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use paceline_store::filter::Filter;
+use paceline_types::id::CallId;
+use paceline_types::money::Cost;
+use paceline_types::record::{CallRecord, Status};
+use paceline_types::time::Timestamp;
+use serde::Serialize;
+use std::sync::Arc;
+
+/// Everything that can be asked.
+pub(crate) const PARAMETERS: [&str; 20] = [
+    "window",
+    "since",
+    "until",
+    "model",
+    "provider",
+    "route",
+    "role",
+    "task",
+    "tenant",
+    "workspace",
+    "key",
+    "session",
+    "user",
+    "tag",
+    "status",
+    "error_kind",
+    "cache",
+    "min_cost_usd",
+    "min_duration_ms",
+    "limit",
+];
+const DEFAULT_LIMIT: usize = 50;
+const MAX_LIMIT: usize = 1000;
+
+#[derive(Serialize)]
+struct Listed<'a> {
+    calls: Vec<&'a CallRecord>,
+    next_cursor: Option<String>,
+}
+
+pub(crate) async fn list(State(admin): State<Arc<Admin>>, RawQuery(query): RawQuery) -> Response {
+    admin.recorder.drain();
+    match page(&admin, query.as_deref()) {
+        Ok(response) => response,
+        Err(bad) => bad.into(),
+    }
+}
+
+fn page(admin: &Admin, query: Option<&str>) -> Result<Response, BadQuery> {
+    let known: Vec<&str> = PARAMETERS.into_iter().chain(["cursor"]).collect();
+    let query = Query::read(query, &known)?;
+    let filter = filter(&query, crate::recorder::now())?;
+    let limit = query
+        .parsed("limit", "a number from 1 to 1000", |text| {
+            text.parse().ok().filter(|n| (1..=MAX_LIMIT).contains(n))
+        })?
+        .unwrap_or(DEFAULT_LIMIT);
+    let cursor = query
+        .parsed("cursor", "a next_cursor of an answer before", |text| u64::from_str_radix(text, 36).ok())?;
+    let page = admin.recorder.store.page(&filter, limit, cursor);
+    let calls = page.calls.iter().map(AsRef::as_ref).collect();
+    Ok(reply::json(&Listed { calls, next_cursor: page.next.map(base36) }))
+}
+
+/// Cursors are numbers that nobody should reckon with.
+fn base36(mut number: u64) -> String {
+    let mut digits = Vec::new();
+    loop {
+        digits.push(char::from_digit((number % 36) as u32, 36).unwrap_or('0'));
+        number /= 36;
+        if number == 0 {
+            return digits.iter().rev().collect();
+        }
+    }
+}
+
+fn filter(query: &Query, now: Timestamp) -> Result<Filter, BadQuery> {
+    let owned = |name: &str| query.text(name).map(str::to_owned);
+    let time = |name: &str| query.parsed(name, "a time like 2026-11-23T02:17:00Z", Timestamp::parse_rfc3339);
+    let mut since = time("since")?;
+    if query.text("window").is_some() {
+        let from = Timestamp(now.0 - query.window(0)? * 1_000_000);
+        since = Some(since.map_or(from, |since| since.max(from)));
+    }
+    let pair = |text: &str| text.split_once(':').map(|(key, value)| (key.to_owned(), value.to_owned()));
+    Ok(Filter {
+        since,
+        until: time("until")?,
+        model: owned("model"),
+        provider: owned("provider"),
+        route: owned("route"),
+        role: owned("role"),
+        task: owned("task"),
+        session: owned("session"),
+        user: owned("user"),
+        tenant: owned("tenant"),
+        workspace: owned("workspace"),
+        key: owned("key"),
+        tag: query.parsed("tag", "key:value", pair)?,
+        status: query.parsed("status", "ok, error, partial, canceled or refused", Status::parse)?,
+        error_kind: owned("error_kind"),
+        cache: owned("cache"),
+        min_cost: query.parsed("min_cost_usd", "an amount like 0.01", Cost::parse_usd)?,
+        min_duration_ms: query.parsed("min_duration_ms", "a whole number", |text| text.parse().ok())?,
+    })
+}
+
+pub(crate) async fn one(State(admin): State<Arc<Admin>>, Path(id): Path<String>) -> Response {
+    admin.recorder.drain();
+    let found = CallId::parse(&id).and_then(|id| admin.recorder.store.get(id));
+    match found {
+        Some(record) => reply::json(&*record),
+        None => {
+            let (kept, _) = admin.recorder.store.counts();
+            let message =
+                format!("there is no call `{id}` among the newest {kept} that are kept (records.keep)");
+            reply::fail(StatusCode::NOT_FOUND, "call_not_found", None, &message)
+        }
+    }
+}

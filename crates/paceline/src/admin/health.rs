@@ -1,0 +1,34 @@
+//! Health: the process runs; it can serve, and what is degraded.
+
+use crate::admin::{Admin, reply};
+use axum::extract::State;
+use axum::response::Response;
+use serde_json::json;
+use std::sync::Arc;
+
+pub(crate) async fn live() -> Response {
+    reply::json(&json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")}))
+}
+
+/// Ready is who can serve. What is degraded is told, and does not turn readiness off.
+pub(crate) async fn ready(State(admin): State<Arc<Admin>>) -> Response {
+    let dropped = admin.recorder.queue.dropped();
+    let mut degraded = Vec::new();
+    if dropped > 0 {
+        degraded.push(
+            json!({"part": "records", "detail": format!("{dropped} call records were dropped since start")}),
+        );
+    }
+    if admin.config.simulated {
+        degraded.push(json!({"part": "providers", "detail": "models of provider `sim` are simulated"}));
+    }
+    let (kept, seen) = admin.recorder.store.counts();
+    reply::json(&json!({
+        "status": "ready",
+        "version": env!("CARGO_PKG_VERSION"),
+        "uptime_seconds": admin.started.elapsed().as_secs(),
+        "providers": admin.config.providers.iter().map(|p| &p.name).collect::<Vec<_>>(),
+        "records": {"kept": kept, "seen": seen, "dropped": dropped},
+        "degraded": degraded,
+    }))
+}

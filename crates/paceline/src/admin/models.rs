@@ -1,0 +1,121 @@
+//! `GET /v1/models`: what callers can ask for: the configuration's models, and what providers say they have.
+
+use crate::admin::{Admin, reply};
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use paceline_http::{Client, Marks, Origin};
+use serde_json::{Value, json};
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::Mutex;
+
+/// How long a provider's list is believed.
+const FRESH: Duration = Duration::from_mins(5);
+/// How long a provider may take to give it.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// The longest list taken, in bytes and in models.
+const MAX_BYTES: usize = 4 << 20;
+const MAX_MODELS: usize = 5000;
+
+/// How a provider is asked for its models.
+pub struct Source {
+    /// Its name.
+    pub provider: String,
+    /// Where it is.
+    pub origin: Arc<Origin>,
+    /// The whole head of the request.
+    pub head: Vec<u8>,
+}
+
+/// The lists of providers, fetched when somebody asks and kept for a while.
+pub struct Listing {
+    client: Arc<Client>,
+    sources: Vec<Source>,
+    known: Mutex<Vec<Option<(Instant, Vec<String>)>>>,
+}
+
+impl Listing {
+    /// Over these providers.
+    pub fn new(sources: Vec<Source>) -> Self {
+        let known = Mutex::new(sources.iter().map(|_| None).collect());
+        Self { client: Client::new(), sources, known }
+    }
+
+    /// `(provider, model's name there)` of all providers that answer in time.
+    async fn all(&self) -> Vec<(String, String)> {
+        let mut known = self.known.lock().await;
+        for (source, slot) in self.sources.iter().zip(known.iter_mut()) {
+            if slot.as_ref().is_some_and(|(at, _)| at.elapsed() < FRESH) {
+                continue;
+            }
+            // A provider that is away keeps its old list, and is not asked again at every look.
+            let old = slot.take().map(|(_, names)| names).unwrap_or_default();
+            let fetched = tokio::time::timeout(PATIENCE, self.fetch(source)).await.ok().flatten();
+            *slot = Some((Instant::now(), fetched.unwrap_or(old)));
+        }
+        let pairs = self.sources.iter().zip(known.iter()).flat_map(|(source, slot)| {
+            let names = slot.as_ref().map(|(_, names)| names.clone()).unwrap_or_default();
+            names.into_iter().map(|name| (source.provider.clone(), name))
+        });
+        pairs.collect()
+    }
+
+    async fn fetch(&self, source: &Source) -> Option<Vec<String>> {
+        let mut marks = Marks::default();
+        let mut exchange = self.client.send(&source.origin, &source.head, &[], &mut marks).await.ok()?;
+        while !exchange.is_ended() && exchange.out.len() <= MAX_BYTES {
+            poll_fn(|cx| exchange.poll_more(cx)).await.ok()?;
+        }
+        if !exchange.head.status.is_success() {
+            return None;
+        }
+        let list: Value = serde_json::from_slice(&exchange.out).ok()?;
+        // Together answers a bare array.
+        let rows = list.get("data").unwrap_or(&list).as_array()?;
+        let names = rows.iter().take(MAX_MODELS).filter_map(|row| row.get("id")?.as_str().map(str::to_owned));
+        Some(names.collect())
+    }
+}
+
+fn entry(id: &str, owner: &str) -> Value {
+    json!({"id": id, "object": "model", "created": 0, "owned_by": owner})
+}
+
+async fn entries(admin: &Admin) -> Vec<Value> {
+    let mut all: Vec<Value> = Vec::new();
+    for model in &admin.config.models {
+        let owner = model.targets.first().map_or("", |target| target.provider.as_str());
+        all.push(entry(&model.name, owner));
+        all.extend(model.aliases.iter().map(|alias| entry(alias, owner)));
+    }
+    for (provider, name) in admin.listing.all().await {
+        // A provider in whose list names begin with its own name (`sim/fast`) is not named twice.
+        let own = name.strip_prefix(&provider).is_some_and(|rest| rest.starts_with('/'));
+        let id = if own { name } else { format!("{provider}/{name}") };
+        if !all.iter().any(|known| known["id"] == id) {
+            all.push(entry(&id, &provider));
+        }
+    }
+    all
+}
+
+pub(crate) async fn list(State(admin): State<Arc<Admin>>) -> Response {
+    let data = entries(&admin).await;
+    reply::json(&json!({"object": "list", "data": data}))
+}
+
+pub(crate) async fn one(State(admin): State<Arc<Admin>>, Path(id): Path<String>) -> Response {
+    let all = entries(&admin).await;
+    if let Some(found) = all.iter().find(|entry| entry["id"] == id.as_str()) {
+        return reply::json(found);
+    }
+    let names = all.iter().filter_map(|entry| entry["id"].as_str());
+    let close: Vec<String> =
+        paceline_routing::nearest::nearest(&id, names).into_iter().map(|n| format!("`{n}`")).collect();
+    let hint =
+        if close.is_empty() { String::new() } else { format!("; the closest are {}", close.join(", ")) };
+    let message = format!("the model `{id}` is not known here{hint}");
+    reply::fail(StatusCode::NOT_FOUND, "model_not_found", Some("model"), &message)
+}

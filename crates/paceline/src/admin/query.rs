@@ -1,0 +1,134 @@
+//! Query strings: read strictly, because a mistyped filter that is ignored answers another question.
+
+use crate::admin::reply::fail;
+use axum::http::StatusCode;
+use axum::response::Response;
+use paceline_routing::nearest::nearest;
+
+/// The parameters of a request, each of a known name and given once.
+pub(crate) struct Query(Vec<(String, String)>);
+
+/// What is wrong with a parameter.
+pub(crate) struct BadQuery {
+    name: String,
+    message: String,
+}
+
+impl BadQuery {
+    pub(crate) fn new(name: &str, message: impl Into<String>) -> Self {
+        Self { name: name.into(), message: message.into() }
+    }
+
+    /// What is wrong, in words.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+impl From<BadQuery> for Response {
+    fn from(bad: BadQuery) -> Self {
+        fail(StatusCode::BAD_REQUEST, "invalid_parameter", Some(&bad.name), &bad.message)
+    }
+}
+
+impl Query {
+    /// Reads a query string; only `known` names may occur.
+    pub(crate) fn read(text: Option<&str>, known: &[&str]) -> Result<Self, BadQuery> {
+        let mut pairs: Vec<(String, String)> = Vec::new();
+        for part in text.unwrap_or_default().split('&').filter(|part| !part.is_empty()) {
+            let (name, value) = part.split_once('=').unwrap_or((part, ""));
+            let (name, value) = (decoded(name), decoded(value));
+            if !known.contains(&name.as_str()) {
+                let close = nearest(&name, known.iter().copied());
+                let hint = close.first().map_or_else(
+                    || format!("known are {}", known.join(", ")),
+                    |n| format!("did you mean `{n}`?"),
+                );
+                return Err(BadQuery::new(&name, format!("the parameter `{name}` is not known; {hint}")));
+            }
+            if pairs.iter().any(|(other, _)| *other == name) {
+                return Err(BadQuery::new(&name, format!("the parameter `{name}` is given twice")));
+            }
+            if !value.is_empty() {
+                pairs.push((name, value));
+            }
+        }
+        Ok(Self(pairs))
+    }
+
+    /// The value of `name`.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The value of `name`, as `read` understands it.
+    pub(crate) fn parsed<T>(
+        &self,
+        name: &str,
+        what: &str,
+        read: impl Fn(&str) -> Option<T>,
+    ) -> Result<Option<T>, BadQuery> {
+        let Some(text) = self.text(name) else { return Ok(None) };
+        let parsed = read(text);
+        parsed.map(Some).ok_or_else(|| BadQuery::new(name, format!("`{name}` must be {what}, not `{text}`")))
+    }
+
+    /// `window` in seconds: `15m`, `24h`, `30d`; one minute to thirty-one days.
+    pub(crate) fn window(&self, default: i64) -> Result<i64, BadQuery> {
+        let what = "a time like 15m, 24h or 30d (1m to 31d)";
+        Ok(self.parsed("window", what, window_seconds)?.unwrap_or(default))
+    }
+}
+
+/// Seconds of `90s`, `15m`, `24h`, `30d`; `None` for anything else or outside one minute to thirty-one days.
+pub(crate) fn window_seconds(text: &str) -> Option<i64> {
+    let unit = match text.as_bytes().last()? {
+        b's' => 1,
+        b'm' => 60,
+        b'h' => 3600,
+        b'd' => 86_400,
+        _ => return None,
+    };
+    let seconds = text[..text.len() - 1].parse::<i64>().ok()?.checked_mul(unit)?;
+    (60..=31 * 86_400).contains(&seconds).then_some(seconds)
+}
+
+/// Percent-decoding; what is not valid stays as it is.
+pub(crate) fn decoded(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        let hex = |b: Option<u8>| b.and_then(|b| (b as char).to_digit(16));
+        match byte {
+            b'+' => out.push(b' '),
+            b'%' => {
+                let mut ahead = bytes.clone();
+                if let (Some(high), Some(low)) = (hex(ahead.next()), hex(ahead.next())) {
+                    out.push((high * 16 + low) as u8);
+                    bytes = ahead;
+                } else {
+                    out.push(byte);
+                }
+            }
+            _ => out.push(byte),
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Query, decoded, window_seconds};
+
+    #[test]
+    fn windows_and_encodings() {
+        assert_eq!(window_seconds("24h"), Some(86_400));
+        for bad in ["", "h", "0m", "32d", "1y", "-5m", "99999999999999999999d", "30s"] {
+            assert_eq!(window_seconds(bad), None, "{bad}");
+        }
+        assert_eq!(decoded("a%2Fb+c%zz%"), "a/b c%zz%");
+        let error = Query::read(Some("modle=x"), &["model"]).err().map(|bad| bad.message().to_owned());
+        assert_eq!(error.as_deref(), Some("the parameter `modle` is not known; did you mean `model`?"));
+        assert!(Query::read(Some("model=x&model=y"), &["model"]).is_err());
+    }
+}

@@ -1,0 +1,124 @@
+//! Assembly: configuration in, a running Paceline out. The one place that knows every room.
+
+use crate::admin::models::Listing;
+use crate::admin::{Admin, AdminSide};
+use crate::assemble;
+use crate::config::{Config, Loaded};
+use crate::log::Log;
+use crate::recorder::{RecordQueue, Recorder, now};
+use paceline_gateway::{Gateway, ServeError, Server};
+use paceline_sim::{SimConfig, SimServer};
+use paceline_types::ports::RecordSink;
+use std::fmt;
+use std::future::Future;
+use std::io::{self, Read};
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+/// How long calls under way may take to end at shutdown.
+pub const GRACE: Duration = Duration::from_secs(30);
+/// Calls that the simulated provider in process remembers.
+const SIM_LEDGER: usize = 500;
+
+/// Why Paceline does not run.
+#[derive(Debug)]
+pub enum AppError {
+    /// No address, or no threads.
+    Serve(ServeError),
+    /// The system refused something.
+    Io(&'static str, io::Error),
+}
+
+impl fmt::Display for AppError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Serve(error) => error.fmt(f),
+            Self::Io(what, error) => write!(f, "{what}: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for AppError {}
+
+/// A Paceline that listens and does not serve yet.
+pub struct App {
+    /// The configuration as it is meant, the simulated provider's address in it.
+    pub config: Config,
+    /// Where it listens.
+    pub address: SocketAddr,
+    server: Server,
+    admin: Arc<Admin>,
+    sim: Option<SimServer>,
+}
+
+impl App {
+    /// Builds everything and listens. To be called on the control runtime.
+    ///
+    /// # Errors
+    /// When the address cannot be had or the system refuses a thread.
+    pub async fn start(loaded: Loaded, started: Instant) -> Result<Self, AppError> {
+        let mut config = loaded.config;
+        let sim = match config.simulated {
+            true => Some(simulated(&mut config).await?),
+            false => None,
+        };
+        let gateway_config = assemble::gateway(&config);
+        let log = Log::new(config.log.level, config.log.calls_per_second);
+        let queue = Arc::new(RecordQueue::default());
+        let sink: Arc<dyn RecordSink> = Arc::clone(&queue) as _;
+        let admin = Arc::new(Admin {
+            recorder: Recorder::new(queue, config.records.keep, log),
+            gateway: OnceLock::new(),
+            config: config.clone(),
+            started_at: now(),
+            started,
+            listing: Listing::new(assemble::sources(&gateway_config)),
+        });
+        let control = Arc::new(AdminSide::new(Arc::clone(&admin)));
+        let random = random().map_err(|error| AppError::Io("no random numbers from the system", error))?;
+        let runtime = tokio::runtime::Handle::current();
+        let gateway = Gateway::new(gateway_config, random, sink, control, runtime);
+        let _ = admin.gateway.set(Arc::clone(&gateway));
+        let bound = Server::bind(config.server.listen, config.server.workers, gateway).await;
+        let server = bound.map_err(AppError::Serve)?;
+        let address = server.address().map_err(|error| AppError::Io("no local address", error))?;
+        Ok(Self { config, address, server, admin, sim })
+    }
+
+    /// Serves until `shutdown`, then lets calls end.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        let (sim_stop, sim_stopped) = tokio::sync::oneshot::channel::<()>();
+        let sim = self.sim.map(|sim| {
+            tokio::spawn(sim.run(async {
+                let _ = sim_stopped.await;
+            }))
+        });
+        let admin = Arc::clone(&self.admin);
+        let recorder = tokio::spawn(async move { admin.recorder.run().await });
+        self.server.run(shutdown, GRACE).await;
+        recorder.abort();
+        self.admin.recorder.drain();
+        drop(sim_stop);
+        if let Some(sim) = sim {
+            let _ = sim.await;
+        }
+    }
+}
+
+/// Starts the simulated provider on a free port of this machine: the path to it is that to any provider.
+async fn simulated(config: &mut Config) -> Result<SimServer, AppError> {
+    let own = SimConfig { ledger_max: SIM_LEDGER, ..SimConfig::default() };
+    let local = SocketAddr::from(([127, 0, 0, 1], 0));
+    let server = SimServer::bind(local, own).await;
+    let server = server.map_err(|error| AppError::Io("the simulated provider cannot listen", error))?;
+    config.add_simulated(server.addr());
+    Ok(server)
+}
+
+/// 32 bytes nobody can guess.
+fn random() -> io::Result<[u8; 32]> {
+    let mut bytes = [0; 32];
+    std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(bytes)
+}

@@ -1,0 +1,225 @@
+//! What is known now: a fold of records, nothing else.
+
+use crate::labels::Bounded;
+use paceline_stats::histogram::{FIRST_TOKEN_SECONDS, Histogram, SECONDS};
+use paceline_stats::ladder::Ladder;
+use paceline_stats::tally::Tally;
+use paceline_types::error::ErrorKind;
+use paceline_types::id::Name;
+use paceline_types::measure;
+use paceline_types::record::{CallRecord, Operation, Status};
+use paceline_types::time::Timestamp;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// How many combinations of names are told apart; further ones count together as `other`.
+pub const MAX_CELLS: usize = 512;
+
+/// The names by which calls are told apart.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CellKey {
+    /// Who served; empty when nobody did.
+    pub provider: Name,
+    /// The model asked for, as the configuration knows it; empty when unknown.
+    pub model: Name,
+    /// The tenant.
+    pub tenant: Name,
+    /// The role; empty without one.
+    pub role: Name,
+    /// The task; empty without one.
+    pub task: Name,
+    /// The region; empty without one.
+    pub region: Name,
+}
+
+/// What a combination of names came to.
+#[derive(Clone, Debug)]
+pub struct Cell {
+    /// Over time.
+    pub ladder: Ladder,
+    /// Since start.
+    pub total: Counters,
+}
+
+/// Counts since start, for metrics.
+#[derive(Clone, Debug)]
+pub struct Counters {
+    /// Calls by operation, end and what went wrong.
+    pub calls: BTreeMap<(Operation, Status, Option<ErrorKind>), u64>,
+    /// Attempts by what went wrong.
+    pub attempts: BTreeMap<Option<ErrorKind>, u64>,
+    /// Tokens: input, output, cache read, reasoning.
+    pub tokens: [u64; 4],
+    /// Cost in pico-dollars.
+    pub cost_pico: i128,
+    /// Answered calls whose cost is not known.
+    pub cost_unknown: u64,
+    /// Seconds of answered calls.
+    pub duration: Histogram,
+    /// Seconds to the first token.
+    pub first_token: Histogram,
+    /// Seconds of Paceline's own work.
+    pub overhead_seconds: f64,
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self {
+            calls: BTreeMap::new(),
+            attempts: BTreeMap::new(),
+            tokens: [0; 4],
+            cost_pico: 0,
+            cost_unknown: 0,
+            duration: Histogram::new(&SECONDS),
+            first_token: Histogram::new(&FIRST_TOKEN_SECONDS),
+            overhead_seconds: 0.0,
+        }
+    }
+}
+
+impl Counters {
+    /// Adds another's counts.
+    pub fn merge(&mut self, other: &Self) {
+        for (key, count) in &other.calls {
+            *self.calls.entry(*key).or_default() += count;
+        }
+        for (key, count) in &other.attempts {
+            *self.attempts.entry(*key).or_default() += count;
+        }
+        for (sum, count) in self.tokens.iter_mut().zip(other.tokens) {
+            *sum += count;
+        }
+        self.cost_pico += other.cost_pico;
+        self.cost_unknown += other.cost_unknown;
+        self.duration.merge(&other.duration);
+        self.first_token.merge(&other.first_token);
+        self.overhead_seconds += other.overhead_seconds;
+    }
+
+    fn add(&mut self, record: &CallRecord) {
+        *self.calls.entry((record.operation, record.status, record.error_kind)).or_default() += 1;
+        for attempt in &record.attempts {
+            *self.attempts.entry(attempt.error_kind).or_default() += 1;
+        }
+        if let Some(usage) = &record.usage {
+            let counts =
+                [usage.input_tokens, usage.output_tokens, usage.cache_read_tokens, usage.reasoning_tokens];
+            for (sum, count) in self.tokens.iter_mut().zip(counts) {
+                *sum += count;
+            }
+            match record.cost {
+                Some(cost) => self.cost_pico += i128::from(cost.0),
+                None => self.cost_unknown += 1,
+            }
+        }
+        if record.status == Status::Ok {
+            self.duration.add(record.duration.ms() / 1000.0);
+        }
+        if let Some(ms) = measure::ttft_ms(record) {
+            self.first_token.add(ms / 1000.0);
+        }
+        self.overhead_seconds += measure::overhead_ms(record) / 1000.0;
+    }
+}
+
+/// What the last answered call was like (M2).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Last {
+    /// Its response time in milliseconds.
+    pub response_time_ms: Option<f64>,
+    /// Its output tokens per second.
+    pub tokens_per_second: Option<f64>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    cells: HashMap<CellKey, Cell>,
+    last: Last,
+    folded: u64,
+}
+
+/// The board.
+#[derive(Debug, Default)]
+pub struct Board {
+    inner: Mutex<Inner>,
+}
+
+impl Board {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Folds records that ended about `now`.
+    pub fn fold<'a>(&self, records: impl Iterator<Item = &'a CallRecord>, now: Timestamp, names: &Bounded) {
+        let mut inner = self.lock();
+        for record in records {
+            let key = names.key(record);
+            let full = inner.cells.len() >= MAX_CELLS && !inner.cells.contains_key(&key);
+            let key = if full { names.other() } else { key };
+            let cell = inner
+                .cells
+                .entry(key)
+                .or_insert_with(|| Cell { ladder: Ladder::default(), total: Counters::default() });
+            cell.ladder.add(record, now);
+            cell.total.add(record);
+            inner.folded += 1;
+            if record.status == Status::Ok {
+                inner.last = Last {
+                    response_time_ms: Some(record.duration.ms()),
+                    tokens_per_second: measure::tokens_per_second(record),
+                };
+            }
+        }
+    }
+
+    /// The last answered call, and how many records were folded.
+    pub fn last(&self) -> (Last, u64) {
+        let inner = self.lock();
+        (inner.last, inner.folded)
+    }
+
+    /// What the last `seconds` came to, added up by `group` (a cell may belong to none).
+    pub fn tallies(
+        &self,
+        now: Timestamp,
+        seconds: i64,
+        group: impl Fn(&CellKey) -> Option<String>,
+    ) -> BTreeMap<String, Tally> {
+        let mut sums: BTreeMap<String, Tally> = BTreeMap::new();
+        for (key, cell) in &mut self.lock().cells {
+            let Some(name) = group(key) else { continue };
+            cell.ladder.advance(now);
+            let tally = cell.ladder.window(now, seconds);
+            if tally.calls > 0 {
+                sums.entry(name).or_default().merge(&tally);
+            }
+        }
+        sums
+    }
+
+    /// The last `seconds` slot by slot (Unix seconds of its start), of the cells that `takes`.
+    pub fn trend(
+        &self,
+        now: Timestamp,
+        seconds: i64,
+        takes: impl Fn(&CellKey) -> bool,
+    ) -> BTreeMap<i64, Tally> {
+        let mut slots: BTreeMap<i64, Tally> = BTreeMap::new();
+        for (key, cell) in &mut self.lock().cells {
+            if takes(key) {
+                cell.ladder.advance(now);
+                cell.ladder.each(now, seconds, |start, tally| slots.entry(start).or_default().merge(tally));
+            }
+        }
+        slots
+    }
+
+    /// Counts since start per cell, in a steady order.
+    pub fn counters(&self) -> Vec<(CellKey, Counters)> {
+        let inner = self.lock();
+        let mut all: Vec<_> =
+            inner.cells.iter().map(|(key, cell)| (key.clone(), cell.total.clone())).collect();
+        all.sort_by(|a, b| a.0.cmp(&b.0));
+        all
+    }
+}

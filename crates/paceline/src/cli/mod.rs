@@ -1,0 +1,76 @@
+//! The command line: one file a command.
+
+mod calls;
+mod check;
+mod client;
+mod out;
+mod serve;
+mod sim;
+mod stats;
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+/// It did not work.
+const FAILED: u8 = 1;
+/// It was called in a wrong way.
+const MISUSED: u8 = 2;
+
+/// One binary between applications and LLM providers: it measures every call.
+#[derive(Debug, Parser)]
+#[command(name = "paceline", version, about, long_about = None, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: serve::ServeArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the gateway (what `paceline` alone does).
+    Serve(serve::ServeArgs),
+    /// Check a configuration and show what it means.
+    Check(check::CheckArgs),
+    /// Start a simulated provider: to try everything without a key.
+    Sim(sim::SimArgs),
+    /// Find calls of a running Paceline.
+    Calls(calls::CallsArgs),
+    /// Show what a running Paceline measured.
+    Stats(stats::StatsArgs),
+}
+
+/// Which running Paceline is asked.
+#[derive(Debug, Args)]
+struct Where {
+    /// Address of the running Paceline [default: what the configuration says it listens on].
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    /// The configuration file it runs with.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// JSON for machines.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command that the process was started with.
+pub fn main() -> ExitCode {
+    let started = Instant::now();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(MISUSED) } else { ExitCode::SUCCESS };
+        }
+    };
+    match cli.command.unwrap_or(Command::Serve(cli.serve)) {
+        Command::Serve(args) => serve::run(args, started),
+        Command::Check(args) => check::run(&args),
+        Command::Sim(args) => sim::run(&args),
+        Command::Calls(args) => calls::run(&args),
+        Command::Stats(args) => stats::run(&args),
+    }
+}

@@ -1,0 +1,122 @@
+//! `paceline serve`: start, say what was found and how to use it, run until told to stop.
+
+use super::out::{self, fail, tell};
+use crate::app::App;
+use crate::config::{self, Config, Flags};
+use clap::Args;
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+use tokio::signal::unix::{SignalKind, signal};
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// Configuration file [default: paceline.toml, if it is there].
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Address to listen on [default: 127.0.0.1:8420].
+    #[arg(long, value_name = "HOST:PORT")]
+    listen: Option<String>,
+    /// Folder for what is kept [default: paceline-data].
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+pub(crate) fn run(args: ServeArgs, started: Instant) -> ExitCode {
+    let flags = Flags { listen: args.listen, data: args.data };
+    let loaded = match config::load(flags, args.config.as_deref()) {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            tell(error.render(out::error_color()));
+            return ExitCode::from(super::FAILED);
+        }
+    };
+    for warning in &loaded.warnings {
+        tell(format_args!("{}\n", warning.render("warning", out::error_color())));
+    }
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(format_args!("no runtime: {error}")),
+    };
+    runtime.block_on(async {
+        let stop = match stop_signal() {
+            Ok(stop) => stop,
+            Err(error) => return fail(format_args!("signals cannot be heard: {error}")),
+        };
+        match App::start(loaded, started).await {
+            Ok(app) => {
+                tell(banner(&app.config, &app.address.to_string(), started));
+                app.run(stop).await;
+                tell("stopped\n");
+                ExitCode::SUCCESS
+            }
+            Err(error) => fail(error),
+        }
+    })
+}
+
+/// Ready at SIGTERM or SIGINT.
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+/// What was found, where it listens, and what to paste.
+fn banner(config: &Config, address: &str, started: Instant) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    let mut text =
+        format!("Paceline {version} listens on http://{address} ({} ms)\n\n", started.elapsed().as_millis());
+    for provider in &config.providers {
+        let source = match (&provider.key_source, &provider.detected_by) {
+            (Some(source), _) => format!("key from {source}"),
+            (None, Some(variable)) => format!("found by {variable}"),
+            (None, None) => "no key".to_owned(),
+        };
+        let _ = writeln!(text, "  provider {:<12} {} ({source})", provider.name, provider.base_url);
+    }
+    if config.simulated {
+        text.push_str("\n  No provider key was found: the models of `sim` are SIMULATED. Set OPENAI_API_KEY (or another\n");
+        text.push_str("  provider's key) or write paceline.toml to reach real ones.\n");
+    }
+    if !config.models.is_empty() {
+        let names: Vec<&str> = config.models.iter().take(8).map(|model| model.name.as_str()).collect();
+        let more = if config.models.len() > 8 { ", …" } else { "" };
+        let _ = writeln!(text, "  models   {}{more}", names.join(", "));
+    }
+    let model = example_model(config);
+    let auth = if config.keys.is_empty() { "" } else { " -H 'authorization: Bearer YOUR_KEY'" };
+    let _ = write!(
+        text,
+        "\nTry it:\n  curl http://{address}/v1/chat/completions -H 'content-type: application/json'{auth} \\\n    \
+         -d '{{\"model\": \"{model}\", \"messages\": [{{\"role\": \"user\", \"content\": \"Say hello\"}}]}}'\n\
+         Or with an SDK:\n  client = OpenAI(base_url=\"http://{address}/v1\", api_key=\"{}\")\n\
+         Then: paceline stats, paceline calls, or http://{address}/\n\n",
+        if config.keys.is_empty() { "none" } else { "YOUR_KEY" },
+    );
+    text
+}
+
+/// A model that is likely to answer.
+fn example_model(config: &Config) -> String {
+    if let Some(model) = config.models.first() {
+        return model.name.clone();
+    }
+    let Some(provider) = config.providers.first() else { return "sim/fast".into() };
+    let model = match provider.kind.name {
+        "openai" => "gpt-4o-mini",
+        "openrouter" => "openai/gpt-4o-mini",
+        "groq" => "llama-3.1-8b-instant",
+        "mistral" => "mistral-small-latest",
+        "deepseek" => "deepseek-chat",
+        "together" => "meta-llama/Llama-3.3-70B-Instruct-Turbo",
+        "sim" => "fast",
+        _ => "MODEL",
+    };
+    format!("{}/{model}", provider.name)
+}

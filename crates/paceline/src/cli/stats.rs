@@ -1,0 +1,126 @@
+//! `paceline stats`: what was measured, in words and numbers.
+
+use super::Where;
+use super::client::{encoded, get};
+use super::out::{self, count, fail, say, time};
+use clap::Args;
+use serde_json::Value;
+use std::process::ExitCode;
+
+#[derive(Debug, Args)]
+pub(crate) struct StatsArgs {
+    /// One model, `provider/model`, or a family (the beginning of names).
+    model: Option<String>,
+    /// How far back: 15m, 24h, 30d.
+    #[arg(long, value_name = "TIME", default_value = "24h")]
+    window: String,
+    /// Group by model, provider, tenant, role, task or region.
+    #[arg(long, value_name = "WHAT", conflicts_with = "model")]
+    by: Option<String>,
+    #[command(flatten)]
+    place: Where,
+}
+
+pub(crate) fn run(args: &StatsArgs) -> ExitCode {
+    let window = encoded(&args.window);
+    let path = match (&args.model, &args.by) {
+        (Some(model), _) => format!("/v1/performance/models/{}?window={window}", encoded(model)),
+        (None, Some(by)) => format!("/v1/performance/summary?window={window}&by={}", encoded(by)),
+        (None, None) => format!("/v1/performance/summary?window={window}"),
+    };
+    match get(&args.place, &path) {
+        Ok(value) if args.place.json => say(format_args!("{value:#}\n")),
+        Ok(value) => say(page(&value, &args.window, out::color())),
+        Err(error) => return fail(error),
+    }
+    ExitCode::SUCCESS
+}
+
+fn page(value: &Value, window: &str, color: bool) -> String {
+    let overview = &value["overview"];
+    let calls = overview["calls"].as_u64().unwrap_or(0);
+    if calls == 0 {
+        return format!("no calls in the last {window}\n");
+    }
+    let mut page = summary(overview, window);
+    let (by, rows) = match value["groups"]["by"].as_str() {
+        Some(by) => (by, &value["groups"]["rows"]),
+        None => ("model", &value["models"]),
+    };
+    let rows: Vec<Vec<String>> = rows.as_array().into_iter().flatten().map(|row| line(by, row)).collect();
+    let head = [by, "calls", "errors", "p50", "p95", "p99", "TTFT p50", "tok/s", "tokens in", "out", "USD"];
+    page.push('\n');
+    page.push_str(&out::table(&head, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10], &rows, color));
+    for advice in value["recommendations"].as_array().into_iter().flatten() {
+        page.push_str(&format!("\n* {}", advice["text"].as_str().unwrap_or_default()));
+    }
+    let error = value["quantile_relative_error"].as_f64().unwrap_or(0.0) * 100.0;
+    page.push_str(&format!("\nPercentiles are within {error:.0} % of the true value.\n"));
+    page
+}
+
+fn percent(value: &Value) -> String {
+    value.as_f64().map_or("-".into(), |rate| format!("{:.1} %", rate * 100.0))
+}
+
+fn graded(name: &str, spread: &Value, show: impl Fn(Option<f64>) -> String) -> Option<String> {
+    let middle = spread["p50"].as_f64()?;
+    let word = spread["grade"]["word"].as_str().map_or(String::new(), |word| format!(" ({word})"));
+    Some(format!("{name} {}{word}", show(Some(middle))))
+}
+
+fn summary(overview: &Value, window: &str) -> String {
+    let number = |name: &str| count(overview[name].as_u64().unwrap_or(0));
+    let mut page = format!(
+        "Last {window}: {} calls, {} errors, {} canceled, {} refused\n",
+        number("calls"),
+        percent(&overview["error_rate"]),
+        number("canceled"),
+        number("refused"),
+    );
+    let rate = |rate: Option<f64>| rate.map_or("-".into(), |rate| format!("{rate:.0} tok/s"));
+    let parts = [
+        graded("response time", &overview["response_time_ms"], time),
+        graded("first token", &overview["ttft_ms"], time),
+        graded("speed", &overview["output_tokens_per_second"], rate),
+        overview["overhead_ms"]["p50"]
+            .as_f64()
+            .map(|ms| format!("Paceline's own work {:.0} µs", ms * 1000.0)),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    if !parts.is_empty() {
+        page.push_str(&format!("Median: {}\n", parts.join(", ")));
+    }
+    if let Some(uptime) = overview["uptime_formatted"].as_str() {
+        page.push_str(&format!(
+            "Up {uptime}, {} calls and {} tokens since start\n",
+            number("total_requests"),
+            number("total_tokens")
+        ));
+    }
+    page
+}
+
+fn line(by: &str, row: &Value) -> Vec<String> {
+    let name = row[by].as_str().unwrap_or("-");
+    let name = match row["provider"].as_str() {
+        Some(provider) if by == "model" && !name.starts_with(&format!("{provider}/")) => {
+            format!("{name} ({provider})")
+        }
+        _ => name.to_owned(),
+    };
+    let at = |measure: &str, q: &str| time(row[measure][q].as_f64());
+    vec![
+        name,
+        count(row["calls"].as_u64().unwrap_or(0)),
+        percent(&row["error_rate"]),
+        at("response_time_ms", "p50"),
+        at("response_time_ms", "p95"),
+        at("response_time_ms", "p99"),
+        at("ttft_ms", "p50"),
+        row["output_tokens_per_second"]["p50"].as_f64().map_or("-".into(), |rate| format!("{rate:.0}")),
+        count(row["tokens"]["input"].as_u64().unwrap_or(0)),
+        count(row["tokens"]["output"].as_u64().unwrap_or(0)),
+        row["cost_usd"].as_str().unwrap_or("-").to_owned(),
+    ]
+}

@@ -1,0 +1,77 @@
+//! Names that become keys of statistics: bounded, however many callers invent.
+
+use crate::board::CellKey;
+use paceline_types::id::Name;
+use paceline_types::record::CallRecord;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// How many values of one kind of label are told apart.
+const MAX_VALUES: usize = 64;
+/// Models outside the configuration that are told apart.
+const MAX_MODELS: usize = 128;
+
+/// What stands for every further name.
+pub const OTHER: &str = "other";
+
+/// Makes keys of records; names beyond the bound become [`OTHER`].
+#[derive(Debug)]
+pub struct Bounded {
+    empty: Name,
+    other: Name,
+    seen: Mutex<[HashSet<Name>; 3]>,
+}
+
+impl Default for Bounded {
+    fn default() -> Self {
+        Self { empty: "".into(), other: OTHER.into(), seen: Mutex::default() }
+    }
+}
+
+impl Bounded {
+    /// The key of a record.
+    pub fn key(&self, record: &CallRecord) -> CellKey {
+        let empty = || Arc::clone(&self.empty);
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let [models, roles, tasks] = &mut *seen;
+        let target = record.target.as_deref();
+        let labels = record.labels.as_deref();
+        CellKey {
+            provider: target.map_or_else(empty, |t| Arc::clone(&t.provider)),
+            model: target.map_or_else(empty, |t| self.known(models, MAX_MODELS, &t.model)),
+            tenant: Arc::clone(&record.caller.tenant),
+            role: self.label(roles, labels.and_then(|l| l.role.as_deref())),
+            task: self.label(tasks, labels.and_then(|l| l.task.as_deref())),
+            region: target.and_then(|t| t.region.clone()).unwrap_or_else(empty),
+        }
+    }
+
+    /// The key of everything for which there is no room.
+    pub fn other(&self) -> CellKey {
+        let other = || Arc::clone(&self.other);
+        CellKey {
+            provider: other(),
+            model: other(),
+            tenant: other(),
+            role: other(),
+            task: other(),
+            region: other(),
+        }
+    }
+
+    fn known(&self, seen: &mut HashSet<Name>, most: usize, name: &Name) -> Name {
+        if seen.contains(name) || seen.len() < most {
+            seen.insert(Arc::clone(name));
+            return Arc::clone(name);
+        }
+        Arc::clone(&self.other)
+    }
+
+    fn label(&self, seen: &mut HashSet<Name>, text: Option<&str>) -> Name {
+        let Some(text) = text else { return Arc::clone(&self.empty) };
+        match seen.get(text) {
+            Some(name) => Arc::clone(name),
+            None => self.known(seen, MAX_VALUES, &text.into()),
+        }
+    }
+}

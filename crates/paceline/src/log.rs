@@ -1,0 +1,146 @@
+//! Lines for people: one per call, rendered from its record, at most so many a second.
+
+use crate::config::Level;
+use paceline_types::error::ErrorKind;
+use paceline_types::measure;
+use paceline_types::record::{CallRecord, Status};
+use paceline_types::time::Timestamp;
+use std::io::Write;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Writes lines to standard error.
+pub struct Log {
+    level: Level,
+    per_second: u32,
+    budget: Mutex<Budget>,
+}
+
+#[derive(Default)]
+struct Budget {
+    second: i64,
+    written: u32,
+    left_out: u64,
+    /// Total tokens of all calls so far (`Total:` of the line).
+    total_tokens: u64,
+}
+
+impl Log {
+    /// From `level` on; at most `per_second` lines of calls a second.
+    pub fn new(level: Level, per_second: u32) -> Self {
+        Self { level, per_second, budget: Mutex::default() }
+    }
+
+    /// A line that something needs attention.
+    pub fn warn(&self, text: &str) {
+        if self.level >= Level::Warn {
+            write_line("WARN", text);
+        }
+    }
+
+    /// A line that something happened.
+    pub fn info(&self, text: &str) {
+        if self.level >= Level::Info {
+            write_line("INFO", text);
+        }
+    }
+
+    /// The lines of finished calls.
+    pub fn calls(&self, records: &[Arc<CallRecord>]) {
+        let mut budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
+        let second = crate::recorder::now().seconds();
+        if budget.second != second {
+            if budget.left_out > 0 {
+                self.info(&format!(
+                    "… and {} more calls (log.calls_per_second = {})",
+                    budget.left_out, self.per_second
+                ));
+            }
+            *budget = Budget { second, total_tokens: budget.total_tokens, ..Budget::default() };
+        }
+        for record in records {
+            let tokens = record.usage.map_or(0, |usage| usage.input_tokens + usage.output_tokens);
+            budget.total_tokens += tokens;
+            let level = level_of(record);
+            if level > self.level || self.per_second == 0 {
+                continue;
+            }
+            if budget.written >= self.per_second {
+                budget.left_out += 1;
+                continue;
+            }
+            budget.written += 1;
+            if self.level >= Level::Debug
+                && let Some(ttft) = measure::ttft_ms(record)
+            {
+                write_line("DEBUG", &format!("{} TTFT: {:.2}s", provider(record), ttft / 1000.0));
+            }
+            write_line(name(level), &line(record, budget.total_tokens));
+        }
+    }
+}
+
+fn level_of(record: &CallRecord) -> Level {
+    match (record.status, record.error_kind) {
+        (Status::Ok | Status::Canceled, _) => Level::Info,
+        (_, Some(ErrorKind::Timeout)) => Level::Error,
+        _ => Level::Warn,
+    }
+}
+
+fn name(level: Level) -> &'static str {
+    match level {
+        Level::Debug => "DEBUG",
+        Level::Warn => "WARN",
+        Level::Error => "ERROR",
+        _ => "INFO",
+    }
+}
+
+fn provider(record: &CallRecord) -> &str {
+    record.target.as_deref().map_or("paceline", |target| &target.provider)
+}
+
+/// The line of one call: the fixed forms of the specification for good ones, the reason and advice for others.
+fn line(record: &CallRecord, total: u64) -> String {
+    let provider = provider(record);
+    let seconds = record.duration.ms() / 1000.0;
+    let tokens = record.usage.map_or(0, |usage| usage.output_tokens);
+    let rate = measure::tokens_per_second(record).unwrap_or(0.0);
+    let kind = record.error_kind.map_or("", ErrorKind::as_str);
+    let code = record.error_code.as_deref().unwrap_or(kind);
+    let model = record.requested_model.as_deref().unwrap_or("?");
+    match (record.status, record.error_kind) {
+        (Status::Ok, _) if record.stream => {
+            let ttft =
+                measure::ttft_ms(record).map_or_else(|| "-".to_owned(), |ms| format!("{:.2}s", ms / 1000.0));
+            format!("{provider} stream: {seconds:.2}s | ~{tokens} tokens | TPS: {rate:.1} | TTFT: {ttft}")
+        }
+        (Status::Ok, _) => {
+            format!("{provider} response: {seconds:.2}s | Tokens: {tokens} | TPS: {rate:.1} | Total: {total}")
+        }
+        (_, Some(ErrorKind::Timeout)) => {
+            format!(
+                "{provider} timeout after {seconds:.1}s ({code}) - try a shorter message or another model"
+            )
+        }
+        (Status::Canceled, _) => {
+            format!("{provider} canceled by the caller after {seconds:.2}s | ~{tokens} tokens")
+        }
+        (status, _) => format!("{provider} {}: {code} after {seconds:.2}s | model {model}", status.as_str()),
+    }
+}
+
+fn write_line(level: &str, text: &str) {
+    // Standard error may be closed: nothing to be done about it, and no call depends on it.
+    let _ =
+        writeln!(std::io::stderr().lock(), "{} {level:<5} {}", stamp(crate::recorder::now()), clean(text));
+}
+
+fn stamp(now: Timestamp) -> String {
+    now.rfc3339()
+}
+
+/// Names come from callers: no control character of theirs reaches a terminal.
+fn clean(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}

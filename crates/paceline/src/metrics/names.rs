@@ -1,0 +1,103 @@
+//! Every exported name, once.
+
+/// A family of samples.
+#[derive(Clone, Copy, Debug)]
+pub struct Family {
+    /// Its name.
+    pub name: &'static str,
+    /// Its kind, as Prometheus calls it.
+    pub kind: &'static str,
+    /// What it counts.
+    pub help: &'static str,
+}
+
+const fn family(name: &'static str, kind: &'static str, help: &'static str) -> Family {
+    Family { name, kind, help }
+}
+
+/// Which build runs.
+pub const BUILD_INFO: Family =
+    family("paceline_build_info", "gauge", "Always 1; the label says which version runs.");
+/// When the process started.
+pub const START_TIME: Family =
+    family("process_start_time_seconds", "gauge", "Start of the process, in seconds since 1970.");
+/// CPU time.
+pub const CPU: Family =
+    family("process_cpu_seconds_total", "counter", "CPU time of the process, user and system.");
+/// Memory.
+pub const RESIDENT: Family =
+    family("process_resident_memory_bytes", "gauge", "Resident memory of the process.");
+/// Calls.
+pub const CALLS: Family = family(
+    "paceline_calls_total",
+    "counter",
+    "Calls by operation, end (status) and what went wrong (error).",
+);
+/// Attempts.
+pub const ATTEMPTS: Family =
+    family("paceline_attempts_total", "counter", "Tries at providers by what went wrong (error).");
+/// Durations.
+pub const DURATION: Family = family(
+    "paceline_call_duration_seconds",
+    "histogram",
+    "Response time of whole answers, from head read to last byte.",
+);
+/// First tokens.
+pub const FIRST_TOKEN: Family = family(
+    "paceline_time_to_first_token_seconds",
+    "histogram",
+    "Time from head read to the first content of a stream.",
+);
+/// Tokens.
+pub const TOKENS: Family = family(
+    "paceline_tokens_total",
+    "counter",
+    "Tokens by type; input includes cache_read, output includes reasoning.",
+);
+/// Cost.
+pub const COST: Family = family("paceline_cost_usd_total", "counter", "Known cost in US dollars.");
+/// Unknown cost.
+pub const COST_UNKNOWN: Family = family(
+    "paceline_cost_unknown_calls_total",
+    "counter",
+    "Calls that used tokens and whose cost is not known.",
+);
+/// Own work.
+pub const OVERHEAD: Family = family(
+    "paceline_overhead_seconds_total",
+    "counter",
+    "Time in which Paceline itself worked on calls; divide by calls for the mean.",
+);
+/// Accepted.
+pub const ACCEPTED: Family =
+    family("paceline_calls_accepted_total", "counter", "Calls let through the door; each leaves one record.");
+/// In flight.
+pub const IN_FLIGHT: Family = family("paceline_calls_in_flight", "gauge", "Calls under way.");
+/// Connections.
+pub const CONNECTIONS: Family = family("paceline_connections", "gauge", "Connections of clients now.");
+/// Refused connections.
+pub const CONNECTIONS_REFUSED: Family = family(
+    "paceline_connections_refused_total",
+    "counter",
+    "Connections turned away because the house was full.",
+);
+/// Records.
+pub const RECORDS: Family =
+    family("paceline_records_total", "counter", "Call records taken by the recorder.");
+/// Dropped records.
+pub const RECORDS_DROPPED: Family =
+    family("paceline_records_dropped_total", "counter", "Call records for which the queue had no room.");
+/// Waiting records.
+pub const RECORDS_WAITING: Family = family("paceline_records_waiting", "gauge", "Call records in the queue.");
+/// Ledger.
+pub const LEDGER_CALLS: Family = family(
+    "paceline_ledger_calls_total",
+    "counter",
+    "Calls closed, as the ledger counts them; never dropped.",
+);
+/// Ledger tokens.
+pub const LEDGER_TOKENS: Family = family(
+    "paceline_ledger_tokens_total",
+    "counter",
+    "Tokens by type, as the ledger counts them; never dropped.",
+);

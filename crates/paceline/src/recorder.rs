@@ -1,0 +1,114 @@
+//! From the path to everything that reads records: a bounded queue that never makes a call wait, drained in batches.
+
+use crate::board::Board;
+use crate::labels::Bounded;
+use crate::log::Log;
+use crossbeam_queue::ArrayQueue;
+use paceline_store::memory::MemoryStore;
+use paceline_types::ports::RecordSink;
+use paceline_types::record::CallRecord;
+use paceline_types::time::Timestamp;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Records that wait for the recorder at most: more than two drains' worth at 60,000 calls a second.
+const QUEUE: usize = 16_384;
+/// How often the queue is drained.
+const DRAIN: Duration = Duration::from_millis(100);
+
+/// The queue between the path and the recorder.
+pub struct RecordQueue {
+    queue: ArrayQueue<Box<CallRecord>>,
+    dropped: AtomicU64,
+}
+
+impl Default for RecordQueue {
+    fn default() -> Self {
+        Self { queue: ArrayQueue::new(QUEUE), dropped: AtomicU64::new(0) }
+    }
+}
+
+impl RecordSink for RecordQueue {
+    fn accept(&self, record: Box<CallRecord>) {
+        if self.queue.push(record).is_err() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl RecordQueue {
+    /// Records for which there was no room.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Records that wait.
+    pub fn waiting(&self) -> usize {
+        self.queue.len()
+    }
+}
+
+/// The wall clock.
+pub fn now() -> Timestamp {
+    Timestamp(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros() as i64)
+}
+
+/// Reads the queue and tells every reader.
+pub struct Recorder {
+    /// Where records come from.
+    pub queue: Arc<RecordQueue>,
+    /// What is known now.
+    pub board: Board,
+    /// The newest records.
+    pub store: MemoryStore,
+    names: Bounded,
+    log: Log,
+    told_drops: AtomicU64,
+}
+
+impl Recorder {
+    /// A recorder that keeps the newest `keep` records.
+    pub fn new(queue: Arc<RecordQueue>, keep: usize, log: Log) -> Self {
+        Self {
+            queue,
+            board: Board::default(),
+            store: MemoryStore::new(keep),
+            names: Bounded::default(),
+            log,
+            told_drops: AtomicU64::new(0),
+        }
+    }
+
+    /// Drains for ever; the caller drops the future to stop.
+    pub async fn run(&self) {
+        let mut tick = tokio::time::interval(DRAIN);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        loop {
+            tick.tick().await;
+            self.drain();
+        }
+    }
+
+    /// Takes what waits, now. Whoever asks for records calls it first, so that an answered call is found at once.
+    pub fn drain(&self) {
+        let waiting = self.queue.waiting();
+        if waiting == 0 {
+            return;
+        }
+        let mut batch: Vec<Arc<CallRecord>> = Vec::with_capacity(waiting);
+        while batch.len() < waiting {
+            let Some(record) = self.queue.queue.pop() else { break };
+            batch.push(record.into());
+        }
+        self.board.fold(batch.iter().map(AsRef::as_ref), now(), &self.names);
+        self.log.calls(&batch);
+        self.store.append(batch);
+        let dropped = self.queue.dropped();
+        let told = self.told_drops.swap(dropped, Ordering::Relaxed);
+        if dropped > told {
+            self.log
+                .warn(&format!("{} call records were dropped: the recorder cannot keep up", dropped - told));
+        }
+    }
+}
