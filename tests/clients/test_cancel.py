@@ -1,0 +1,47 @@
+"""A client that goes away: the provider's connection closes at once, and what was used is recorded."""
+
+import openai
+import pytest
+
+ASK = [{"role": "user", "content": "Tell me everything about the sea."}]
+CLOSED_WITHIN_MS = 250
+
+
+def test_in_the_middle_of_a_stream(client, sim, gateway, measured):
+    before = sim.last_number()
+    sim.script("ttft=50,itl=30,tokens=2000")
+    with client.chat.completions.with_streaming_response.create(
+        model="chat-fast", messages=ASK, stream=True
+    ) as raw:
+        call_id = raw.headers["x-paceline-call-id"]
+        stream = raw.parse()
+        for _, _ in zip(range(8), stream):
+            pass
+    sent, record = sim.call_after(before), gateway.record(call_id)
+
+    assert sent["outcome"] == "client_gone"
+    assert record["status"] == "canceled"
+    late = sent["client_gone_ms"] - record["duration_ms"]
+    measured(f"canceled mid-stream: the provider noticed {late:.1f} ms after the record's end")
+    assert late < CLOSED_WITHIN_MS
+    assert 5 <= record["usage"]["output_tokens"] <= sent["tokens_sent"]
+    assert record["usage"]["source"] != "reported"
+    assert sent["tokens_sent"] < 200, "the provider stopped early"
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("fault", ["stall-before-head", "stall-after-head"])
+def test_while_waiting(client, sim, gateway, measured, streamed, fault):
+    before, last = sim.last_number(), gateway.newest_id()
+    sim.script(fault)
+    impatient = client.with_options(timeout=0.5)
+    with pytest.raises(openai.APITimeoutError):
+        for _ in impatient.chat.completions.create(model="chat-fast", messages=ASK, stream=streamed):
+            pass
+    sent, record = sim.call_after(before), gateway.record_after(last)
+
+    assert sent["outcome"] == "client_gone"
+    assert record["status"] == "canceled"
+    late = sent["client_gone_ms"] - record["duration_ms"]
+    measured(f"canceled at {fault}: the provider noticed {late:.1f} ms after the record's end")
+    assert late < CLOSED_WITHIN_MS

@@ -1,0 +1,24 @@
+//! The client suite: official clients, a real model and Prometheus' own checker against the release binary.
+
+use super::{Context, Outcome, prepare, run_command};
+use std::process::Command;
+
+/// Installs what the suite needs, then runs it.
+pub(crate) fn run(context: &Context) -> Result<Outcome, String> {
+    let tools = match prepare::all(context) {
+        Ok(tools) => tools,
+        Err(problem) => return Ok(Outcome::Skipped(problem)),
+    };
+    let mut pytest = Command::new(&tools.python);
+    pytest
+        .current_dir(context.root.join("tests/clients"))
+        .args(["-m", "pytest"])
+        .args(&context.pytest_args)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("PACELINE_BINARY", context.target.join("release/paceline"))
+        .env("PACELINE_TEST_NODE", &tools.node)
+        .env("PACELINE_TEST_MODEL", &tools.model)
+        .env("PACELINE_TEST_PROMTOOL", &tools.promtool);
+    run_command(&mut pytest)?;
+    Ok(Outcome::Passed)
+}
