@@ -21,6 +21,11 @@ detect = false
 kind = "compatible"
 base_url = "{base_url}"
 
+# With one provider any name would go to it; with two, a name must be known.
+[providers.spare]
+kind = "compatible"
+base_url = "{base_url}"
+
 [models]
 chat-fast = "sim/fast"
 chat-instant = "sim/instant"

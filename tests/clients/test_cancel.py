@@ -24,8 +24,10 @@ def test_in_the_middle_of_a_stream(client, sim, gateway, measured):
     late = sent["client_gone_ms"] - record["duration_ms"]
     measured(f"canceled mid-stream: the provider noticed {late:.1f} ms after the record's end")
     assert late < CLOSED_WITHIN_MS
-    assert 5 <= record["usage"]["output_tokens"] <= sent["tokens_sent"]
-    assert record["usage"]["source"] != "reported"
+    # No usage came, so it is an estimate from bytes; the simulated words are longer than usual tokens.
+    assert record["usage"]["source"] == "estimated"
+    assert sent["tokens_sent"] / 3 <= record["usage"]["output_tokens"] <= sent["tokens_sent"] * 3
+    assert record["usage"]["input_tokens"] > 0
     assert sent["tokens_sent"] < 200, "the provider stopped early"
 
 

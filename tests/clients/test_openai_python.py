@@ -135,6 +135,17 @@ def test_embeddings_in_the_clients_own_encoding_and_as_numbers(client, sim):
         assert mine.embedding == pytest.approx(theirs.embedding, abs=1e-6)
 
 
+def test_what_is_not_translated_passes_through_under_the_providers_name(client, sim, gateway):
+    before = sim.last_number()
+    raw = client.with_options(base_url=f"{gateway.root}/sim")
+    speech = raw.audio.speech.with_raw_response.create(model="sim/speech", voice="alloy", input="Hello there.")
+    sent = sim.call_after(before)
+    assert sent["path"] == "/v1/audio/speech"
+    assert len(speech.read()) == sent["bytes_sent"] > 1000
+    record = gateway.record(speech.headers["x-paceline-call-id"])
+    assert (record["operation"], record["provider"], record["status"]) == ("passthrough", "sim", "ok")
+
+
 def test_models(client):
     names = {model.id for model in client.models.list()}
     assert {"chat-fast", "chat-instant", "text-embed"} <= names

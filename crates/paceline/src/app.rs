@@ -59,10 +59,7 @@ impl App {
     /// When the address cannot be had or the system refuses a thread.
     pub async fn start(loaded: Loaded, started: Instant) -> Result<Self, AppError> {
         let mut config = loaded.config;
-        let sim = match config.simulated {
-            true => Some(simulated(&mut config).await?),
-            false => None,
-        };
+        let sim = if config.simulated { Some(simulated(&mut config).await?) } else { None };
         let gateway_config = assemble::gateway(&config);
         let log = Log::new(config.log.level, config.log.calls_per_second);
         let queue = Arc::new(RecordQueue::default());

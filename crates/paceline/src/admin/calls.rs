@@ -115,13 +115,10 @@ fn filter(query: &Query, now: Timestamp) -> Result<Filter, BadQuery> {
 pub(crate) async fn one(State(admin): State<Arc<Admin>>, Path(id): Path<String>) -> Response {
     admin.recorder.drain();
     let found = CallId::parse(&id).and_then(|id| admin.recorder.store.get(id));
-    match found {
-        Some(record) => reply::json(&*record),
-        None => {
-            let (kept, _) = admin.recorder.store.counts();
-            let message =
-                format!("there is no call `{id}` among the newest {kept} that are kept (records.keep)");
-            reply::fail(StatusCode::NOT_FOUND, "call_not_found", None, &message)
-        }
+    if let Some(record) = found {
+        return reply::json(&*record);
     }
+    let (kept, _) = admin.recorder.store.counts();
+    let message = format!("there is no call `{id}` among the newest {kept} that are kept (records.keep)");
+    reply::fail(StatusCode::NOT_FOUND, "call_not_found", None, &message)
 }

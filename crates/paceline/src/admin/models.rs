@@ -33,8 +33,11 @@ pub struct Source {
 pub struct Listing {
     client: Arc<Client>,
     sources: Vec<Source>,
-    known: Mutex<Vec<Option<(Instant, Vec<String>)>>>,
+    known: Mutex<Vec<Option<Fetched>>>,
 }
+
+/// When a list was fetched, and the names in it.
+type Fetched = (Instant, Vec<String>);
 
 impl Listing {
     /// Over these providers.

@@ -18,11 +18,6 @@ impl BadQuery {
     pub(crate) fn new(name: &str, message: impl Into<String>) -> Self {
         Self { name: name.into(), message: message.into() }
     }
-
-    /// What is wrong, in words.
-    pub(crate) fn message(&self) -> &str {
-        &self.message
-    }
 }
 
 impl From<BadQuery> for Response {
@@ -127,7 +122,7 @@ mod tests {
             assert_eq!(window_seconds(bad), None, "{bad}");
         }
         assert_eq!(decoded("a%2Fb+c%zz%"), "a/b c%zz%");
-        let error = Query::read(Some("modle=x"), &["model"]).err().map(|bad| bad.message().to_owned());
+        let error = Query::read(Some("modle=x"), &["model"]).err().map(|bad| bad.message);
         assert_eq!(error.as_deref(), Some("the parameter `modle` is not known; did you mean `model`?"));
         assert!(Query::read(Some("model=x&model=y"), &["model"]).is_err());
     }

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 #[derive(Debug, Args)]
 pub(crate) struct CallsArgs {
-    /// One call by its id; else filters as name=value: model=…, provider=…, status=error, session=…, min_duration_ms=….
+    /// One call by its id; else filters as name=value, e.g. model=gpt-4o status=error.
     #[arg(value_name = "ID | NAME=VALUE")]
     what: Vec<String>,
     /// How far back: 15m, 24h, 30d.
