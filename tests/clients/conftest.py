@@ -100,7 +100,10 @@ def node_folder():
 
 @pytest.fixture(scope="session")
 def promtool():
-    return os.environ.get("PACELINE_TEST_PROMTOOL", "promtool")
+    unpacked = str(ROOT / "target/clients/prometheus/usr/bin/promtool")
+    found = os.environ.get("PACELINE_TEST_PROMTOOL") or shutil.which("promtool") or shutil.which(unpacked)
+    assert found, "`cargo xtask test clients` brings promtool"
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -141,7 +141,7 @@ def test_what_is_not_translated_passes_through_under_the_providers_name(client, 
     speech = raw.audio.speech.with_raw_response.create(model="sim/speech", voice="alloy", input="Hello there.")
     sent = sim.call_after(before)
     assert sent["path"] == "/v1/audio/speech"
-    assert len(speech.read()) == sent["bytes_sent"] > 1000
+    assert len(speech.content) == sent["bytes_sent"] > 1000
     record = gateway.record(speech.headers["x-paceline-call-id"])
     assert (record["operation"], record["provider"], record["status"]) == ("passthrough", "sim", "ok")
 

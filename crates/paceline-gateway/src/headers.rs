@@ -50,37 +50,20 @@ pub(crate) fn write_line(out: &mut Vec<u8>, name: &str, value: &[u8]) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// Takes out of a provider's answer what belongs to its connection or to our account.
+/// Takes out of a provider's answer what belongs to our account or speaks for us; what belongs to the connection the
+/// client has taken out before.
 pub(crate) fn strip_down(headers: &mut HeaderMap) {
-    const DROPPED: [HeaderName; 10] = [
-        header::CONNECTION,
-        header::CONTENT_LENGTH,
-        header::TRANSFER_ENCODING,
-        header::UPGRADE,
-        header::TRAILER,
-        header::SET_COOKIE,
-        header::ALT_SVC,
-        header::STRICT_TRANSPORT_SECURITY,
-        HeaderName::from_static("keep-alive"),
-        HeaderName::from_static("openai-organization"),
-    ];
-    for name in &DROPPED {
-        if headers.contains_key(name) {
-            headers.remove(name);
-        }
+    let stays = |name: &HeaderName| match name.as_str() {
+        "set-cookie" | "alt-svc" | "strict-transport-security" | "proxy-authenticate" => false,
+        "openai-organization" | "openai-project" | "anthropic-organization-id" => false,
+        text => !text.starts_with("x-paceline-"),
+    };
+    if headers.keys().all(stays) {
+        return;
     }
-    for name in ["openai-project", "anthropic-organization-id", "proxy-authenticate"] {
-        if headers.contains_key(name) {
-            headers.remove(name);
-        }
-    }
-    // An answer cannot speak for us.
-    if headers.keys().any(|name| name.as_str().starts_with("x-paceline-")) {
-        let ours: Vec<_> =
-            headers.keys().filter(|name| name.as_str().starts_with("x-paceline-")).cloned().collect();
-        for name in ours {
-            headers.remove(name);
-        }
+    let goes: Vec<HeaderName> = headers.keys().filter(|name| !stays(name)).cloned().collect();
+    for name in goes {
+        headers.remove(name);
     }
 }
 

@@ -84,7 +84,10 @@ async fn steps(
     let named = call.snapshot.config.answer_headers;
     let outcome = match (refusal, raw) {
         (Some(fail), _) => Err(fail),
-        (None, Some((provider, rest))) => passthrough::run(&mut call, provider, &rest, request).await,
+        // Rare and large: on the heap, so that every other call's future stays small.
+        (None, Some((provider, rest))) => {
+            Box::pin(passthrough::run(&mut call, provider, &rest, request)).await
+        }
         (None, None) => run(&mut call, request).await,
     };
     let mut answer = match outcome {

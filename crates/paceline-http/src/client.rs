@@ -92,7 +92,8 @@ impl Client {
         origin: &Arc<Origin>,
         marks: &mut Marks,
     ) -> Result<Exchange, HttpError> {
-        let conn = dial(origin).await?;
+        // Rare and large: on the heap, so that the futures of calls over kept connections stay small.
+        let conn = Box::pin(dial(origin)).await?;
         marks.connected = Some(Instant::now());
         Ok(Exchange::new(Arc::clone(self), Arc::clone(origin), conn))
     }

@@ -3,7 +3,6 @@
 use crate::chunked::Chunked;
 use crate::error::{HttpError, What};
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 /// The longest head taken, in bytes.
@@ -15,7 +14,8 @@ const MAX_HEADERS: usize = 128;
 pub struct ResponseHead {
     /// The status.
     pub status: StatusCode,
-    /// The headers as they came; `content-length` and `transfer-encoding` are told by [`Framing`].
+    /// The headers as they came, without those of the connection (`content-length`, `transfer-encoding`,
+    /// `connection`, `keep-alive`, `trailer`, `upgrade`).
     pub headers: HeaderMap,
 }
 
@@ -62,7 +62,11 @@ pub(crate) fn parse(input: &[u8], no_body: bool) -> Result<Option<Parsed>, HttpE
     let http_11 = response.version == Some(1);
     let shared = Bytes::copy_from_slice(&input[..len]);
     let mut headers = HeaderMap::with_capacity(response.headers.len() + 8);
+    let mut wire = Wire::default();
     for header in response.headers.iter() {
+        if wire.take(header)? {
+            continue;
+        }
         let name =
             HeaderName::from_bytes(header.name.as_bytes()).map_err(|_| bad("a header name is not valid"))?;
         let start = header.value.as_ptr() as usize - input.as_ptr() as usize;
@@ -70,45 +74,68 @@ pub(crate) fn parse(input: &[u8], no_body: bool) -> Result<Option<Parsed>, HttpE
             .map_err(|_| bad("a header value is not valid"))?;
         headers.append(name, value);
     }
-    let (framing, framed_well) = framing(status, &headers, no_body)?;
-    let said_close = says(&headers, "close");
-    let keep_alive =
-        framed_well && if http_11 { !said_close } else { says(&headers, "keep-alive") && !said_close };
+    let (framing, framed_well) = wire.framing(status, no_body);
+    let keep_alive = framed_well && !wire.says_close && (http_11 || wire.says_keep_alive);
     Ok(Some(Parsed { head: ResponseHead { status, headers }, framing, keep_alive, len }))
 }
 
-fn says(headers: &HeaderMap, word: &str) -> bool {
-    headers
-        .get_all(CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .any(|value| value.split(',').any(|part| part.trim().eq_ignore_ascii_case(word)))
+/// What the headers say of this connection alone: it goes no further.
+#[derive(Default)]
+struct Wire {
+    length: Option<u64>,
+    chunked: bool,
+    says_close: bool,
+    says_keep_alive: bool,
 }
 
-/// How the body is framed (RFC 9112 §6.3), and whether the connection can be trusted after it.
-fn framing(status: StatusCode, headers: &HeaderMap, no_body: bool) -> Result<(Framing, bool), HttpError> {
-    if no_body || status.is_informational() || matches!(status.as_u16(), 204 | 304) {
-        return Ok((Framing::Length(0), true));
-    }
-    if let Some(coding) = headers.get(TRANSFER_ENCODING) {
-        let chunked = coding.as_bytes().eq_ignore_ascii_case(b"chunked");
-        let once = headers.get_all(TRANSFER_ENCODING).iter().count() == 1;
-        if !(chunked && once) {
-            return Err(bad("the answer has a transfer coding other than chunked"));
+impl Wire {
+    /// Whether the header was one of the connection's.
+    fn take(&mut self, header: &httparse::Header<'_>) -> Result<bool, HttpError> {
+        let is = |name: &str| header.name.eq_ignore_ascii_case(name);
+        match header.name.len() {
+            10 if is("connection") => {
+                let words = std::str::from_utf8(header.value).unwrap_or_default().split(',').map(str::trim);
+                for word in words {
+                    self.says_close |= word.eq_ignore_ascii_case("close");
+                    self.says_keep_alive |= word.eq_ignore_ascii_case("keep-alive");
+                }
+            }
+            14 if is("content-length") => self.take_length(header.value)?,
+            17 if is("transfer-encoding") => {
+                let again = std::mem::replace(&mut self.chunked, true);
+                if again || !header.value.eq_ignore_ascii_case(b"chunked") {
+                    return Err(bad("the answer has a transfer coding other than chunked"));
+                }
+            }
+            10 if is("keep-alive") => {}
+            7 if is("trailer") || is("upgrade") => {}
+            _ => return Ok(false),
         }
-        return Ok((Framing::Chunked(Chunked::default()), !headers.contains_key(CONTENT_LENGTH)));
+        Ok(true)
     }
-    let mut length = None;
-    for value in headers.get_all(CONTENT_LENGTH) {
-        let digits = value.to_str().ok().filter(|text| text.bytes().all(|b| b.is_ascii_digit()));
-        let parsed = digits.and_then(|text| text.parse::<u64>().ok());
-        let parsed = parsed.ok_or_else(|| bad("the answer's content-length is no number"))?;
-        if length.is_some_and(|before| before != parsed) {
+
+    fn take_length(&mut self, value: &[u8]) -> Result<(), HttpError> {
+        let digits = std::str::from_utf8(value).ok().filter(|text| text.bytes().all(|b| b.is_ascii_digit()));
+        let length = digits.and_then(|text| text.parse::<u64>().ok());
+        let length = length.ok_or_else(|| bad("the answer's content-length is no number"))?;
+        if self.length.is_some_and(|before| before != length) {
             return Err(bad("the answer has two different content-lengths"));
         }
-        length = Some(parsed);
+        self.length = Some(length);
+        Ok(())
     }
-    Ok(length.map_or((Framing::Close, false), |length| (Framing::Length(length), true)))
+
+    /// How the body is framed (RFC 9112 §6.3), and whether the connection can be trusted after it.
+    fn framing(&self, status: StatusCode, no_body: bool) -> (Framing, bool) {
+        if no_body || status.is_informational() || matches!(status.as_u16(), 204 | 304) {
+            return (Framing::Length(0), true);
+        }
+        match (self.chunked, self.length) {
+            (true, length) => (Framing::Chunked(Chunked::default()), length.is_none()),
+            (false, Some(length)) => (Framing::Length(length), true),
+            (false, None) => (Framing::Close, false),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -146,7 +146,7 @@ async fn one(call: &mut Call, target: &Target, ask: &Ask, more: bool) -> Result<
     let exchange = send(call, &upstream, &limits, &head, &pieces).await?;
     let status = exchange.head.status;
     if !status.is_success() {
-        return Err(error_answer(call, &upstream, exchange, &limits).await);
+        return Err(Box::pin(error_answer(call, &upstream, exchange, &limits)).await);
     }
     if is_events(&exchange.head.headers) {
         let collect = upstream.keeps_usage_secret.load(Ordering::Relaxed);
@@ -154,7 +154,7 @@ async fn one(call: &mut Call, target: &Target, ask: &Ask, more: bool) -> Result<
         let mut relay = Relay::new(exchange, upstream, watch, limits);
         relay.must_end(true);
         if more {
-            call.wait(relay.hold()).await?;
+            Box::pin(call.wait(relay.hold())).await?;
         }
         return Ok(commit(call, relay));
     }
