@@ -4,6 +4,8 @@ use crate::framing::{Framing, Violation};
 use paceline_http::alarm::Alarm;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -29,10 +31,17 @@ pub(crate) struct Door {
     /// Since when a write is stuck.
     stuck: Option<Instant>,
     write_alarm: Alarm,
+    /// An answer is owed: the caller may be silent.
+    busy: Arc<AtomicBool>,
 }
 
 impl Door {
-    pub(crate) fn new(stream: TcpStream, max_head: usize, head_timeout: Duration) -> Self {
+    pub(crate) fn new(
+        stream: TcpStream,
+        max_head: usize,
+        head_timeout: Duration,
+        busy: Arc<AtomicBool>,
+    ) -> Self {
         Self {
             stream,
             framing: Framing::new(max_head),
@@ -43,6 +52,7 @@ impl Door {
             read_alarm: Alarm::default(),
             stuck: None,
             write_alarm: Alarm::default(),
+            busy,
         }
     }
 
@@ -79,6 +89,7 @@ impl Door {
         let deadline = match self.head_began {
             Some(began) => began + self.head_timeout,
             None if in_body => now + BODY_STALL,
+            None if self.busy.load(Ordering::Relaxed) => return Poll::Pending,
             None => now + IDLE,
         };
         ready!(self.read_alarm.poll(cx, deadline));

@@ -1,5 +1,6 @@
 //! Listening: connections are accepted in one place and spread over the workers, one thread each.
 
+use crate::body::{Busy, Marked};
 use crate::door::Door;
 use crate::gateway::{Gateway, Gauges};
 use crate::pipeline;
@@ -12,7 +13,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use std::{fmt, io, thread};
 use tokio::net::{TcpListener, TcpStream};
@@ -203,10 +204,14 @@ async fn connection(worker: Arc<Worker>, stream: std::net::TcpStream, mut stoppe
         let config = &worker.gateway.snapshot().config;
         (config.max_head, config.head_timeout)
     };
-    let door = Door::new(stream, max_head, head_timeout);
+    let busy = Arc::new(AtomicBool::new(false));
+    let door = Door::new(stream, max_head, head_timeout, Arc::clone(&busy));
     let service = service_fn(move |request| {
-        let worker = Arc::clone(&worker);
-        async move { Ok::<_, Infallible>(pipeline::serve(worker, request).await) }
+        let (worker, busy) = (Arc::clone(&worker), Busy::mark(&busy));
+        async move {
+            let answer = pipeline::serve(worker, request).await;
+            Ok::<_, Infallible>(answer.map(|body| Marked { body, _busy: busy }))
+        }
     });
     let served = http1::Builder::new()
         .max_headers(MAX_HEADERS)

@@ -96,7 +96,7 @@ impl Directory {
     }
 
     /// What `name` means: a configured model or alias; `provider/model`; a model whose name tells its provider; with
-    /// one provider, anything.
+    /// one provider and no configured models, anything.
     ///
     /// # Errors
     /// With the closest names, when it means nothing.
@@ -131,7 +131,9 @@ impl Directory {
         }
         let owns = |p: &ProviderEntry| p.model_prefixes.iter().any(|prefix| name.starts_with(prefix));
         let owner = self.providers.iter().position(owns);
-        owner.or((self.providers.len() == 1).then_some(0)).map(|at| (at, name))
+        // Who lists models means those; who lists none means whatever the one provider has.
+        let only = self.providers.len() == 1 && self.listed.is_empty();
+        owner.or(only.then_some(0)).map(|at| (at, name))
     }
 
     fn unknown(&self, name: &str) -> UnknownModel {

@@ -3,9 +3,11 @@
 use crate::admin::models::Listing;
 use crate::admin::{Admin, AdminSide};
 use crate::assemble;
-use crate::config::{Config, Loaded};
+use crate::config::{Config, Loaded, Model};
 use crate::log::Log;
 use crate::recorder::{RecordQueue, Recorder, now};
+use crate::reload::Source;
+use arc_swap::ArcSwap;
 use paceline_gateway::{Gateway, ServeError, Server};
 use paceline_sim::{SimConfig, SimServer};
 use paceline_types::ports::RecordSink;
@@ -13,6 +15,7 @@ use std::fmt;
 use std::future::Future;
 use std::io::{self, Read};
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -58,8 +61,10 @@ impl App {
     /// # Errors
     /// When the address cannot be had or the system refuses a thread.
     pub async fn start(loaded: Loaded, started: Instant) -> Result<Self, AppError> {
-        let mut config = loaded.config;
-        let sim = if config.simulated { Some(simulated(&mut config).await?) } else { None };
+        let mut loaded = loaded;
+        let config = &mut loaded.config;
+        let sim = if config.simulated { Some(simulated(config).await?) } else { None };
+        let config = config.clone();
         let gateway_config = assemble::gateway(&config);
         let log = Log::new(config.log.level, config.log.calls_per_second);
         let queue = Arc::new(RecordQueue::default());
@@ -67,7 +72,9 @@ impl App {
         let admin = Arc::new(Admin {
             recorder: Recorder::new(queue, config.records.keep, log),
             gateway: OnceLock::new(),
-            config: config.clone(),
+            loaded: ArcSwap::from_pointee(loaded),
+            source: OnceLock::new(),
+            draining: AtomicBool::new(false),
             started_at: now(),
             started,
             listing: Listing::new(assemble::sources(&gateway_config)),
@@ -83,6 +90,17 @@ impl App {
         Ok(Self { config, address, server, admin, sim })
     }
 
+    /// From now on the configuration can be read again from where it came.
+    pub fn reloadable(&self, source: Source) {
+        let simulated_at = self.sim.as_ref().map(SimServer::addr);
+        let _ = self.admin.source.set(Source { simulated_at, ..source });
+    }
+
+    /// The admin side's view: for what else triggers a reload.
+    pub fn admin(&self) -> Arc<Admin> {
+        Arc::clone(&self.admin)
+    }
+
     /// Serves until `shutdown`, then lets calls end.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let (sim_stop, sim_stopped) = tokio::sync::oneshot::channel::<()>();
@@ -93,7 +111,19 @@ impl App {
         });
         let admin = Arc::clone(&self.admin);
         let recorder = tokio::spawn(async move { admin.recorder.run().await });
-        self.server.run(shutdown, GRACE).await;
+        let admin = Arc::clone(&self.admin);
+        let watch = tokio::spawn(async move {
+            match admin.source.get() {
+                Some(source) => source.watch(&admin).await,
+                None => std::future::pending().await,
+            }
+        });
+        let draining = async {
+            shutdown.await;
+            self.admin.draining.store(true, Ordering::Relaxed);
+        };
+        self.server.run(draining, GRACE).await;
+        watch.abort();
         recorder.abort();
         self.admin.recorder.drain();
         drop(sim_stop);
@@ -110,6 +140,10 @@ async fn simulated(config: &mut Config) -> Result<SimServer, AppError> {
     let server = SimServer::bind(local, own).await;
     let server = server.map_err(|error| AppError::Io("the simulated provider cannot listen", error))?;
     config.add_simulated(server.addr());
+    if config.models.is_empty() && config.providers.len() == 1 {
+        let names: Vec<String> = server.models().map(str::to_owned).collect();
+        config.models.extend(names.iter().map(|name| Model::simulated(name)));
+    }
     Ok(server)
 }
 

@@ -11,3 +11,4 @@ pub mod log;
 pub mod metrics;
 pub mod process;
 pub mod recorder;
+pub mod reload;

@@ -1,6 +1,7 @@
 //! Lines for people: one per call, rendered from its record, at most so many a second.
 
 use crate::config::Level;
+use arc_swap::ArcSwap;
 use paceline_types::error::ErrorKind;
 use paceline_types::measure;
 use paceline_types::record::{CallRecord, Status};
@@ -10,8 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Writes lines to standard error.
 pub struct Log {
-    level: Level,
-    per_second: u32,
+    settings: ArcSwap<(Level, u32)>,
     budget: Mutex<Budget>,
 }
 
@@ -27,32 +27,42 @@ struct Budget {
 impl Log {
     /// From `level` on; at most `per_second` lines of calls a second.
     pub fn new(level: Level, per_second: u32) -> Self {
-        Self { level, per_second, budget: Mutex::default() }
+        Self { settings: ArcSwap::from_pointee((level, per_second)), budget: Mutex::default() }
+    }
+
+    /// From now on, from `level` on and at most `per_second` lines of calls a second.
+    pub fn set(&self, level: Level, per_second: u32) {
+        self.settings.store(Arc::new((level, per_second)));
+    }
+
+    fn level(&self) -> Level {
+        self.settings.load().0
     }
 
     /// A line that something needs attention.
     pub fn warn(&self, text: &str) {
-        if self.level >= Level::Warn {
+        if self.level() >= Level::Warn {
             write_line("WARN", text);
         }
     }
 
     /// A line that something happened.
     pub fn info(&self, text: &str) {
-        if self.level >= Level::Info {
+        if self.level() >= Level::Info {
             write_line("INFO", text);
         }
     }
 
     /// The lines of finished calls.
     pub fn calls(&self, records: &[Arc<CallRecord>]) {
+        let (shown, per_second) = **self.settings.load();
         let mut budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
         let second = crate::recorder::now().seconds();
         if budget.second != second {
             if budget.left_out > 0 {
                 self.info(&format!(
                     "… and {} more calls (log.calls_per_second = {})",
-                    budget.left_out, self.per_second
+                    budget.left_out, per_second
                 ));
             }
             *budget = Budget { second, total_tokens: budget.total_tokens, ..Budget::default() };
@@ -61,15 +71,15 @@ impl Log {
             let tokens = record.usage.map_or(0, |usage| usage.input_tokens + usage.output_tokens);
             budget.total_tokens += tokens;
             let level = level_of(record);
-            if level > self.level || self.per_second == 0 {
+            if level > shown || per_second == 0 {
                 continue;
             }
-            if budget.written >= self.per_second {
+            if budget.written >= per_second {
                 budget.left_out += 1;
                 continue;
             }
             budget.written += 1;
-            if self.level >= Level::Debug
+            if shown >= Level::Debug
                 && let Some(ttft) = measure::ttft_ms(record)
             {
                 write_line("DEBUG", &format!("{} TTFT: {:.2}s", provider(record), ttft / 1000.0));

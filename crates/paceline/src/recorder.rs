@@ -80,6 +80,11 @@ impl Recorder {
         }
     }
 
+    /// Where lines for people go.
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
     /// Drains for ever; the caller drops the future to stop.
     pub async fn run(&self) {
         let mut tick = tokio::time::interval(DRAIN);

@@ -292,6 +292,9 @@ async fn document(
     name_answer(call, &mut headers);
     *answer.headers_mut() = headers;
     note_learned(call, learned);
+    if let (true, Some(cost)) = (call.snapshot.config.answer_headers, learned.cost) {
+        put(answer.headers_mut(), HeaderName::from_static("x-paceline-cost-usd"), &cost.to_string());
+    }
     call.note(|record| {
         record.status = Status::Ok;
         record.http_status = answer.status().as_u16();

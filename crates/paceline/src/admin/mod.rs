@@ -1,6 +1,7 @@
 //! The admin side: everything that is no call. One file a subject.
 
 mod calls;
+mod configuration;
 mod health;
 pub mod models;
 mod performance;
@@ -10,19 +11,22 @@ mod shape;
 
 pub(crate) use calls::PARAMETERS as CALLS_PARAMETERS;
 
-use crate::config::Config;
+use crate::config::Loaded;
 use crate::recorder::Recorder;
+use crate::reload::Source;
+use arc_swap::ArcSwap;
 use axum::Router;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{Html, IntoResponse};
-use axum::routing::get;
+use axum::routing::{get, post};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use paceline_gateway::{Control, ControlBody, Gateway};
 use paceline_types::time::Timestamp;
 use std::pin::Pin;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 use tower::ServiceExt;
@@ -33,8 +37,12 @@ pub struct Admin {
     pub recorder: Recorder,
     /// The gateway, once it is there.
     pub gateway: OnceLock<Arc<Gateway>>,
-    /// The configuration as it is meant.
-    pub config: Config,
+    /// The configuration as it is meant now.
+    pub loaded: ArcSwap<Loaded>,
+    /// Where it came from.
+    pub source: OnceLock<Source>,
+    /// No new calls are wanted: the process is about to end.
+    pub draining: AtomicBool,
     /// When the process started, by the wall clock.
     pub started_at: Timestamp,
     /// When the process started.
@@ -58,6 +66,7 @@ impl AdminSide {
             .route("/v1/models/{*id}", get(models::one))
             .route("/v1/performance/summary", get(performance::summary))
             .route("/v1/performance/models/{*model}", get(performance::model))
+            .route("/v1/config/reload", post(configuration::reload))
             .route("/v1/calls", get(calls::list))
             .route("/v1/calls/{id}", get(calls::one))
             .fallback(reply::no_such_path)

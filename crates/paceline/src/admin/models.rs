@@ -7,9 +7,8 @@ use axum::response::Response;
 use paceline_http::{Client, Marks, Origin};
 use serde_json::{Value, json};
 use std::future::poll_fn;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::Mutex;
 
 /// How long a provider's list is believed.
 const FRESH: Duration = Duration::from_mins(5);
@@ -32,8 +31,7 @@ pub struct Source {
 /// The lists of providers, fetched when somebody asks and kept for a while.
 pub struct Listing {
     client: Arc<Client>,
-    sources: Vec<Source>,
-    known: Mutex<Vec<Option<Fetched>>>,
+    known: Mutex<Vec<(Arc<Source>, Option<Fetched>)>>,
 }
 
 /// When a list was fetched, and the names in it.
@@ -42,23 +40,38 @@ type Fetched = (Instant, Vec<String>);
 impl Listing {
     /// Over these providers.
     pub fn new(sources: Vec<Source>) -> Self {
-        let known = Mutex::new(sources.iter().map(|_| None).collect());
-        Self { client: Client::new(), sources, known }
+        let known = Mutex::new(sources.into_iter().map(|source| (Arc::new(source), None)).collect());
+        Self { client: Client::new(), known }
+    }
+
+    /// Other providers from now on.
+    pub fn replace(&self, sources: Vec<Source>) {
+        *self.known() = sources.into_iter().map(|source| (Arc::new(source), None)).collect();
+    }
+
+    fn known(&self) -> MutexGuard<'_, Vec<(Arc<Source>, Option<Fetched>)>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// `(provider, model's name there)` of all providers that answer in time.
     async fn all(&self) -> Vec<(String, String)> {
-        let mut known = self.known.lock().await;
-        for (source, slot) in self.sources.iter().zip(known.iter_mut()) {
-            if slot.as_ref().is_some_and(|(at, _)| at.elapsed() < FRESH) {
-                continue;
+        let fresh = |slot: &Option<Fetched>| slot.as_ref().is_some_and(|(at, _)| at.elapsed() < FRESH);
+        let stale: Vec<Arc<Source>> = self
+            .known()
+            .iter()
+            .filter(|(_, slot)| !fresh(slot))
+            .map(|(source, _)| Arc::clone(source))
+            .collect();
+        for source in stale {
+            let fetched = tokio::time::timeout(PATIENCE, self.fetch(&source)).await.ok().flatten();
+            if let Some((_, slot)) = self.known().iter_mut().find(|(other, _)| Arc::ptr_eq(other, &source)) {
+                // A provider that is away keeps its old list, and is not asked again at every look.
+                let old = slot.take().map(|(_, names)| names).unwrap_or_default();
+                *slot = Some((Instant::now(), fetched.unwrap_or(old)));
             }
-            // A provider that is away keeps its old list, and is not asked again at every look.
-            let old = slot.take().map(|(_, names)| names).unwrap_or_default();
-            let fetched = tokio::time::timeout(PATIENCE, self.fetch(source)).await.ok().flatten();
-            *slot = Some((Instant::now(), fetched.unwrap_or(old)));
         }
-        let pairs = self.sources.iter().zip(known.iter()).flat_map(|(source, slot)| {
+        let known = self.known();
+        let pairs = known.iter().flat_map(|(source, slot)| {
             let names = slot.as_ref().map(|(_, names)| names.clone()).unwrap_or_default();
             names.into_iter().map(|name| (source.provider.clone(), name))
         });
@@ -88,7 +101,7 @@ fn entry(id: &str, owner: &str) -> Value {
 
 async fn entries(admin: &Admin) -> Vec<Value> {
     let mut all: Vec<Value> = Vec::new();
-    for model in &admin.config.models {
+    for model in &admin.loaded.load().config.models {
         let owner = model.targets.first().map_or("", |target| target.provider.as_str());
         all.push(entry(&model.name, owner));
         all.extend(model.aliases.iter().map(|alias| entry(alias, owner)));

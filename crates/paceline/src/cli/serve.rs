@@ -1,12 +1,15 @@
 //! `paceline serve`: start, say what was found and how to use it, run until told to stop.
 
 use super::out::{self, fail, tell};
+use crate::admin::Admin;
 use crate::app::App;
 use crate::config::{self, Config, Flags};
+use crate::reload::Source;
 use clap::Args;
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Instant;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -25,7 +28,7 @@ pub(crate) struct ServeArgs {
 
 pub(crate) fn run(args: ServeArgs, started: Instant) -> ExitCode {
     let flags = Flags { listen: args.listen, data: args.data };
-    let loaded = match config::load(flags, args.config.as_deref()) {
+    let loaded = match config::load(flags.clone(), args.config.as_deref()) {
         Ok(loaded) => loaded,
         Err(error) => {
             tell(error.render(out::error_color()));
@@ -39,6 +42,7 @@ pub(crate) fn run(args: ServeArgs, started: Instant) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fail(format_args!("no runtime: {error}")),
     };
+    let source = Source { flags, config: args.config, file: loaded.file.clone(), simulated_at: None };
     runtime.block_on(async {
         let stop = match stop_signal() {
             Ok(stop) => stop,
@@ -46,8 +50,12 @@ pub(crate) fn run(args: ServeArgs, started: Instant) -> ExitCode {
         };
         match App::start(loaded, started).await {
             Ok(app) => {
-                tell(banner(&app.config, &app.address.to_string(), started));
+                let file = source.file.as_deref();
+                tell(banner(&app.config, file, &app.address.to_string(), started));
+                app.reloadable(source);
+                let hangup = tokio::spawn(reload_on_hangup(app.admin()));
                 app.run(stop).await;
+                hangup.abort();
                 tell("stopped\n");
                 ExitCode::SUCCESS
             }
@@ -67,8 +75,18 @@ fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
     })
 }
 
+/// Reads the configuration again at every SIGHUP.
+async fn reload_on_hangup(admin: Arc<Admin>) {
+    let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
+    while hangup.recv().await.is_some() {
+        if let Some(source) = admin.source.get() {
+            source.reload_and_tell(&admin, "SIGHUP");
+        }
+    }
+}
+
 /// What was found, where it listens, and what to paste.
-fn banner(config: &Config, address: &str, started: Instant) -> String {
+fn banner(config: &Config, file: Option<&Path>, address: &str, started: Instant) -> String {
     let version = env!("CARGO_PKG_VERSION");
     let mut text =
         format!("Paceline {version} listens on http://{address} ({} ms)\n\n", started.elapsed().as_millis());
@@ -81,8 +99,11 @@ fn banner(config: &Config, address: &str, started: Instant) -> String {
         let _ = writeln!(text, "  provider {:<12} {} ({source})", provider.name, provider.base_url);
     }
     if config.simulated {
-        text.push_str("\n  No provider key was found: the models of `sim` are SIMULATED. Set OPENAI_API_KEY (or another\n");
-        text.push_str("  provider's key) or write paceline.toml to reach real ones.\n");
+        text.push_str("\n  The models of `sim` are SIMULATED: their answers are made up.");
+        if config.providers.len() == 1 && file.is_none() {
+            text.push_str(" No provider key was found: set\n  OPENAI_API_KEY (or another provider's) or write paceline.toml to reach real ones.");
+        }
+        text.push('\n');
     }
     if !config.models.is_empty() {
         let names: Vec<&str> = config.models.iter().take(8).map(|model| model.name.as_str()).collect();

@@ -261,6 +261,20 @@ pub struct Model {
     pub timeouts: TimeoutOverrides,
 }
 
+impl Model {
+    /// A model of the simulated provider in process, under the provider's name.
+    pub fn simulated(name: &str) -> Self {
+        let short = name.strip_prefix("sim/").unwrap_or(name).to_owned();
+        Self {
+            name: format!("sim/{short}"),
+            targets: vec![Target { provider: "sim".into(), model: short.clone() }],
+            aliases: vec![short],
+            reasoning: false,
+            timeouts: TimeoutOverrides::default(),
+        }
+    }
+}
+
 /// One place that serves a model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {

@@ -1,0 +1,148 @@
+//! A new configuration while calls are under way: taken whole, or refused with the reason and the old one goes on.
+
+use crate::admin::Admin;
+use crate::assemble;
+use crate::config::{self, ConfigError, Flags, Loaded, show};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+/// How often the file is looked at.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// Settings that are read at start only.
+const AT_START: [&str; 4] = ["server.listen", "server.workers", "records.keep", "data"];
+
+/// Where the configuration came from, so that it can be read again.
+#[derive(Clone, Debug, Default)]
+pub struct Source {
+    /// Flags of the command line.
+    pub flags: Flags,
+    /// The file named on the command line.
+    pub config: Option<PathBuf>,
+    /// The file that was read.
+    pub file: Option<PathBuf>,
+    /// Where the simulated provider in process listens.
+    pub simulated_at: Option<SocketAddr>,
+}
+
+/// What a reload changed: dotted paths with the value before and after.
+pub type Changes = BTreeMap<String, (Value, Value)>;
+
+/// What came of a reload.
+#[derive(Debug)]
+pub struct Reloaded {
+    /// What is different now.
+    pub changes: Changes,
+    /// Of it: what waits for the next start.
+    pub at_next_start: Vec<String>,
+}
+
+impl Source {
+    /// Reads the configuration again and lets calls from now on see it.
+    ///
+    /// # Errors
+    /// When the new configuration is not valid; the old one goes on.
+    pub fn reload(&self, admin: &Admin) -> Result<Reloaded, ConfigError> {
+        let mut loaded = config::load(self.flags.clone(), self.config.as_deref())?;
+        if let Some(address) = self.simulated_at {
+            loaded.config.add_simulated(address);
+        }
+        let changes = difference(&admin.loaded.load(), &loaded);
+        let gateway = assemble::gateway(&loaded.config);
+        admin.listing.replace(assemble::sources(&gateway));
+        if let Some(running) = admin.gateway.get() {
+            running.replace(gateway);
+        }
+        admin.recorder.log().set(loaded.config.log.level, loaded.config.log.calls_per_second);
+        admin.loaded.store(Arc::new(loaded));
+        let waits = |path: &&String| AT_START.iter().any(|start| path.starts_with(start));
+        let at_next_start = changes.keys().filter(waits).cloned().collect();
+        Ok(Reloaded { changes, at_next_start })
+    }
+
+    /// Reloads and says in the log what came of it.
+    pub fn reload_and_tell(&self, admin: &Admin, why: &str) {
+        match self.reload(admin) {
+            Ok(reloaded) => {
+                admin.recorder.log().info(&format!("configuration reloaded ({why}): {}", reloaded.line()));
+            }
+            Err(error) => {
+                admin
+                    .recorder
+                    .log()
+                    .warn(&format!("configuration not reloaded ({why}); the one before goes on"));
+                for problem in &error.problems {
+                    admin.recorder.log().warn(&problem.to_string().replace('\n', " | "));
+                }
+            }
+        }
+    }
+
+    /// Watches the file for ever; the caller drops the future to stop.
+    pub async fn watch(&self, admin: &Admin) {
+        let Some(file) = &self.file else { return std::future::pending().await };
+        let mut tick = tokio::time::interval(LOOK);
+        let mut known = mark(file);
+        loop {
+            tick.tick().await;
+            let now = mark(file);
+            // A file that is being replaced may be away for a moment.
+            if now.is_some() && now != known {
+                known = now;
+                self.reload_and_tell(admin, "the file changed");
+            }
+        }
+    }
+}
+
+impl Reloaded {
+    /// In one line.
+    pub fn line(&self) -> String {
+        if self.changes.is_empty() {
+            return "nothing changed".into();
+        }
+        let changed =
+            self.changes.iter().map(|(path, (before, after))| format!("{path}: {before} → {after}"));
+        let mut line = changed.collect::<Vec<_>>().join("; ");
+        if !self.at_next_start.is_empty() {
+            line.push_str(&format!(" (at the next start: {})", self.at_next_start.join(", ")));
+        }
+        line
+    }
+}
+
+fn mark(file: &PathBuf) -> Option<(SystemTime, u64)> {
+    let found = fs::metadata(file).ok()?;
+    Some((found.modified().ok()?, found.len()))
+}
+
+fn difference(before: &Loaded, after: &Loaded) -> Changes {
+    let (mut old, mut new) = (BTreeMap::new(), BTreeMap::new());
+    flatten(String::new(), &show::render_json(before), &mut old);
+    flatten(String::new(), &show::render_json(after), &mut new);
+    let paths =
+        old.keys().chain(new.keys()).filter(|path| !path.contains("source") && !path.contains("origin"));
+    let value = |of: &BTreeMap<String, Value>, path: &String| of.get(path).cloned().unwrap_or(Value::Null);
+    let changed = paths.filter(|path| value(&old, path) != value(&new, path));
+    changed.map(|path| (path.clone(), (value(&old, path), value(&new, path)))).collect()
+}
+
+/// Leaves by dotted path; elements with a name by their name.
+fn flatten(path: String, value: &Value, out: &mut BTreeMap<String, Value>) {
+    let below = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+    match value {
+        Value::Object(members) => members.iter().for_each(|(key, value)| flatten(below(key), value, out)),
+        Value::Array(elements) => {
+            for (at, element) in elements.iter().enumerate() {
+                let at = at.to_string();
+                flatten(below(element["name"].as_str().unwrap_or(&at)), element, out);
+            }
+        }
+        leaf => drop(out.insert(path, leaf.clone())),
+    }
+}

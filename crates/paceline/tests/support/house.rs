@@ -1,0 +1,188 @@
+//! A running Paceline with a simulated provider, in this process, on ports of its own.
+
+use super::http::{Ask, Conn, Reply, exchange};
+use super::{PATIENCE, page};
+use paceline::app::App;
+use paceline::config::{Flags, Sources, resolve};
+use paceline_sim::{CallReport, SimConfig, SimHandle, SimServer};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::mpsc;
+use std::time::Instant;
+use tokio::sync::oneshot;
+
+/// The provider's key.
+pub(crate) const PROVIDER_KEY: &str = "sk-planted-provider-0123456789abcdef";
+
+/// The usual configuration; `SIM` stands for the provider's address.
+pub(crate) const USUAL: &str = r#"
+    [server]
+    listen = "127.0.0.1:0"
+    workers = 2
+    [log]
+    level = "off"
+    [providers.sim]
+    kind = "compatible"
+    base_url = "http://SIM/v1"
+    api_key_env = "SIM_KEY"
+    [models]
+    instant = "sim/sim/instant"
+    embed = "sim/sim/embed"
+"#;
+
+/// A running Paceline and its provider. Both end when it is dropped.
+pub(crate) struct House {
+    pub(crate) address: SocketAddr,
+    pub(crate) sim: SimHandle,
+    pub(crate) sim_address: SocketAddr,
+    /// Sent with admin requests.
+    pub(crate) admin_key: Option<String>,
+    _stop: oneshot::Sender<()>,
+}
+
+impl House {
+    /// With the usual configuration.
+    pub(crate) fn new() -> Self {
+        Self::with(USUAL, &[])
+    }
+
+    /// With the usual configuration and more of it.
+    pub(crate) fn and(more: &str) -> Self {
+        Self::with(&format!("{USUAL}\n{more}"), &[])
+    }
+
+    /// The usual configuration with `old` replaced.
+    pub(crate) fn but(old: &str, new: &str) -> Self {
+        assert!(USUAL.contains(old), "{old}");
+        Self::with(&USUAL.replace(old, new), &[])
+    }
+
+    /// With a configuration of its own and a pretended environment.
+    pub(crate) fn with(text: &str, env: &[(&str, &str)]) -> Self {
+        Self::start(text, env, SimConfig::default())
+    }
+
+    /// The same with models of its own.
+    pub(crate) fn start(text: &str, env: &[(&str, &str)], models: SimConfig) -> Self {
+        let (ready, started) = mpsc::channel();
+        let (stop, stopped) = oneshot::channel();
+        let text = text.to_owned();
+        let mut vars: BTreeMap<String, String> =
+            env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        vars.entry("SIM_KEY".into()).or_insert_with(|| PROVIDER_KEY.into());
+        let admin_key = vars.get("PACELINE_ADMIN_KEY").cloned();
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async move {
+                let sim = SimServer::bind(([127, 0, 0, 1], 0).into(), models).await.unwrap();
+                let (handle, sim_address) = (sim.handle(), sim.addr());
+                let app = app(&text.replace("SIM/v1", &format!("{sim_address}/v1")), &vars).await;
+                let _ = ready.send((app.address, handle, sim_address));
+                let sim = tokio::spawn(sim.run(std::future::pending()));
+                app.run(async { drop(stopped.await) }).await;
+                sim.abort();
+            });
+        });
+        let (address, sim, sim_address) = started.recv().expect("Paceline starts");
+        Self { address, sim, sim_address, admin_key, _stop: stop }
+    }
+
+    /// One request on a connection of its own.
+    pub(crate) async fn send(&self, ask: &Ask) -> Reply {
+        exchange(self.address, ask).await
+    }
+
+    /// The same request to the provider itself.
+    pub(crate) async fn direct(&self, ask: &Ask) -> Reply {
+        exchange(self.sim_address, ask).await
+    }
+
+    /// A request under way.
+    pub(crate) async fn begin(&self, ask: &Ask) -> Conn {
+        let mut conn = Conn::open(self.address).await;
+        conn.send(&ask.bytes(self.address)).await;
+        conn
+    }
+
+    /// An answer of the admin side.
+    pub(crate) async fn admin(&self, path: &str) -> Reply {
+        let ask = Ask::get(path);
+        let ask = match &self.admin_key {
+            Some(key) => ask.header("authorization", &format!("Bearer {key}")),
+            None => ask,
+        };
+        self.send(&ask).await
+    }
+
+    /// One record; an answered call must be there at once.
+    pub(crate) async fn record(&self, id: &str) -> Value {
+        let reply = self.admin(&format!("/v1/calls/{id}")).await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        reply.json()
+    }
+
+    /// A request, its answer and its record.
+    pub(crate) async fn call(&self, ask: &Ask) -> (Reply, Value) {
+        let reply = self.send(ask).await;
+        let record = self.record(&reply.id()).await;
+        (reply, record)
+    }
+
+    /// All records, newest first, read page by page.
+    pub(crate) async fn records(&self) -> Vec<Value> {
+        let (mut all, mut path) = (Vec::new(), "/v1/calls?limit=500".to_owned());
+        loop {
+            let page = self.admin(&path).await.json();
+            all.extend(page["calls"].as_array().unwrap().iter().cloned());
+            let Some(cursor) = page["next_cursor"].as_str() else { return all };
+            path = format!("/v1/calls?limit=500&cursor={cursor}");
+        }
+    }
+
+    /// The newest record once there are `count` in all and none is under way.
+    pub(crate) async fn newest_of(&self, count: usize) -> Value {
+        let began = Instant::now();
+        loop {
+            let records = self.records().await;
+            let metrics = self.metrics().await;
+            if records.len() == count && metrics.one("paceline_calls_in_flight") == 0.0 {
+                return records[0].clone();
+            }
+            assert!(records.len() <= count, "more records than calls: {records:#?}");
+            assert!(began.elapsed() < PATIENCE, "{} records of {count}", records.len());
+        }
+    }
+
+    /// The metrics now.
+    pub(crate) async fn metrics(&self) -> page::Page {
+        page::Page::read(&self.admin("/metrics").await.text())
+    }
+
+    /// What the provider saw of its first `count` calls, once all have ended.
+    pub(crate) async fn ledger(&self, count: usize) -> Vec<CallReport> {
+        let calls = self.sim.settled(0, count, PATIENCE).await;
+        assert_eq!(calls.len(), count, "calls at the provider: {calls:#?}");
+        calls
+    }
+
+    /// What the provider saw of its only call.
+    pub(crate) async fn only_call(&self) -> CallReport {
+        self.ledger(1).await.remove(0)
+    }
+}
+
+async fn app(text: &str, vars: &BTreeMap<String, String>) -> App {
+    let names: Vec<String> = vars.keys().cloned().collect();
+    let get = |name: &str| vars.get(name).cloned();
+    let file = Some((Path::new("paceline.toml"), text));
+    let loaded = resolve(&Sources { file, env: &get, env_names: &names, flags: Flags::default() });
+    let loaded = loaded.unwrap_or_else(|error| panic!("{error}"));
+    App::start(loaded, Instant::now()).await.unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The header of that name as the provider received it.
+pub(crate) fn received<'a>(call: &'a CallReport, name: &str) -> Option<&'a str> {
+    call.headers.iter().find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+}
