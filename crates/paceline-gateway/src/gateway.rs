@@ -6,7 +6,7 @@ use crate::ledger::Ledger;
 use crate::upstream::Upstream;
 use arc_swap::ArcSwap;
 use paceline_routing::directory::Directory;
-use paceline_types::ports::RecordSink;
+use paceline_types::ports::{RecordSink, TokenCounter};
 use paceline_types::record::Caller;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -124,6 +124,7 @@ pub struct Gateway {
     pub ledger: Ledger,
     pub(crate) sink: Arc<dyn RecordSink>,
     pub(crate) control: Arc<dyn Control>,
+    pub(crate) counter: Arc<dyn TokenCounter>,
     pub(crate) control_runtime: tokio::runtime::Handle,
 }
 
@@ -134,6 +135,7 @@ impl Gateway {
         random: [u8; 32],
         sink: Arc<dyn RecordSink>,
         control: Arc<dyn Control>,
+        counter: Arc<dyn TokenCounter>,
         control_runtime: tokio::runtime::Handle,
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -143,6 +145,7 @@ impl Gateway {
             ledger: Ledger::default(),
             sink,
             control,
+            counter,
             control_runtime,
         })
     }

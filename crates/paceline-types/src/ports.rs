@@ -10,3 +10,11 @@ pub trait RecordSink: Send + Sync {
     /// Accepts one record, or drops and counts it.
     fn accept(&self, record: Box<CallRecord>);
 }
+
+/// Counts the tokens of a text whose provider reports none.
+///
+/// Never called on the path: counting may take milliseconds and load tables.
+pub trait TokenCounter: Send + Sync {
+    /// How many tokens `text` has, for a model of that name.
+    fn count(&self, model: &str, text: &str) -> u64;
+}

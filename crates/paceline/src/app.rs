@@ -7,6 +7,7 @@ use crate::config::{Config, Loaded, Model};
 use crate::log::Log;
 use crate::recorder::{RecordQueue, Recorder, now};
 use crate::reload::Source;
+use crate::tokens::BytePairs;
 use arc_swap::ArcSwap;
 use paceline_gateway::{Gateway, ServeError, Server};
 use paceline_sim::{SimConfig, SimServer};
@@ -82,7 +83,7 @@ impl App {
         let control = Arc::new(AdminSide::new(Arc::clone(&admin)));
         let random = random().map_err(|error| AppError::Io("no random numbers from the system", error))?;
         let runtime = tokio::runtime::Handle::current();
-        let gateway = Gateway::new(gateway_config, random, sink, control, runtime);
+        let gateway = Gateway::new(gateway_config, random, sink, control, Arc::new(BytePairs), runtime);
         let _ = admin.gateway.set(Arc::clone(&gateway));
         let bound = Server::bind(config.server.listen, config.server.workers, gateway).await;
         let server = bound.map_err(AppError::Serve)?;

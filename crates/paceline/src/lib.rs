@@ -12,3 +12,4 @@ pub mod metrics;
 pub mod process;
 pub mod recorder;
 pub mod reload;
+pub mod tokens;

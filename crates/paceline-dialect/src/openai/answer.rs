@@ -212,11 +212,14 @@ fn short(token: &Token<'_>) -> Option<Box<str>> {
 impl Learned {
     /// Usage derived from bytes for an answer whose provider reported none.
     ///
-    /// About four bytes of English a token (OpenAI's rule of thumb); an estimate, marked as one.
+    /// About four bytes of English a token (OpenAI's rule of thumb). Of a stream whose pieces are as short as tokens are
+    /// (up to ten bytes on average), each piece is one. An estimate, marked as one.
     pub fn estimate(&self, request_bytes: u64) -> Usage {
+        let by_bytes = self.content_bytes.div_ceil(4);
+        let pieces_are_tokens = self.content_pieces > 1 && self.content_bytes <= 10 * self.content_pieces;
         Usage {
             input_tokens: request_bytes.div_ceil(4),
-            output_tokens: self.content_bytes.div_ceil(4).max(self.content_pieces.min(self.content_bytes)),
+            output_tokens: if pieces_are_tokens { self.content_pieces } else { by_bytes },
             source: UsageSource::Estimated,
             ..Usage::default()
         }

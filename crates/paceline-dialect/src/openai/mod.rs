@@ -4,5 +4,6 @@
 
 pub mod answer;
 pub mod error;
+pub mod prompt;
 pub mod request;
 pub mod stream;

@@ -153,6 +153,9 @@ async fn one(call: &mut Call, target: &Target, ask: &Ask, more: bool) -> Result<
         let watch = Watch::Events(EventWatch::new(strip_usage, collect));
         let mut relay = Relay::new(exchange, upstream, watch, limits);
         relay.must_end(true);
+        if collect {
+            relay.count_with(ask.body.clone());
+        }
         if more {
             Box::pin(call.wait(relay.hold())).await?;
         }

@@ -5,6 +5,7 @@ use crate::call::Call;
 use crate::config::OnCancel;
 use crate::refuse::Fail;
 use crate::step::attempt::{Trouble, note_learned};
+use crate::step::count::close_counted;
 use crate::step::limits::Limits;
 use crate::step::observe::{DocumentWatch, EventWatch};
 use crate::upstream::{Upstream, classify};
@@ -57,6 +58,8 @@ struct Parts {
     over: bool,
     /// An end without the dialect's end mark is a failure.
     must_end: bool,
+    /// The request, where its tokens may have to be counted.
+    request: Option<Bytes>,
 }
 
 impl Relay {
@@ -72,6 +75,7 @@ impl Relay {
             held: Vec::new(),
             over: false,
             must_end: false,
+            request: None,
         };
         Self(Some(parts))
     }
@@ -80,6 +84,13 @@ impl Relay {
     pub(crate) fn must_end(&mut self, must: bool) {
         if let Some(parts) = &mut self.0 {
             parts.must_end = must;
+        }
+    }
+
+    /// Keeps the request for counting, should the provider report no usage.
+    pub(crate) fn count_with(&mut self, request: Bytes) {
+        if let Some(parts) = &mut self.0 {
+            parts.request = Some(request);
         }
     }
 
@@ -366,8 +377,23 @@ impl Parts {
         let Some(mut call) = self.call.take() else { return };
         let now = Instant::now();
         self.note(&mut call);
-        call.note(outcome);
-        call.close(now);
+        match self.uncounted() {
+            Some((request, text)) => close_counted(call, request, text, now, outcome),
+            None => {
+                call.note(outcome);
+                call.close(now);
+            }
+        }
+    }
+
+    /// Request and text of an answer whose provider reported no usage, where they were kept.
+    fn uncounted(&mut self) -> Option<(Bytes, Vec<u8>)> {
+        let Watch::Events(watch) = &mut self.watch else { return None };
+        if watch.stream.learned().usage.is_some() {
+            return None;
+        }
+        let text = watch.stream.take_text().filter(|text| !text.is_empty())?;
+        Some((self.request.take()?, text))
     }
 
     /// Notes what was seen so far.
