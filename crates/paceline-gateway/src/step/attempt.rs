@@ -8,6 +8,7 @@ use crate::call::Call;
 use crate::headers::{self, put};
 use crate::pipeline::Answer;
 use crate::refuse::Fail;
+use crate::step::inflate::{self, Packing, packing};
 use crate::step::limits::Limits;
 use crate::step::observe::{DocumentWatch, EventWatch};
 use crate::step::read::Ask;
@@ -28,6 +29,8 @@ use std::time::Instant;
 
 /// An answer in one piece is held until it is whole, up to so many bytes; then it goes on as it comes.
 const HELD_DOCUMENT: usize = 256 * 1024;
+/// The longest packed document.
+const MAX_PACKED: usize = 32 << 20;
 /// How much of an error answer is read.
 const MAX_ERROR: usize = 1 << 20;
 
@@ -143,16 +146,20 @@ async fn one(call: &mut Call, target: &Target, ask: &Ask, more: bool) -> Result<
     let pieces = splice(&ask.body, edits);
     let head = upstream.head(operation, &ask.headers, pieces.iter().map(Bytes::len).sum());
     let limits = Limits::new(call.started, Instant::now(), target.patience, stream, &ask.headers);
-    let exchange = send(call, &upstream, &limits, &head, &pieces).await?;
+    let mut exchange = send(call, &upstream, &limits, &head, &pieces).await?;
     let status = exchange.head.status;
     if !status.is_success() {
         return Err(Box::pin(error_answer(call, &upstream, exchange, &limits)).await);
     }
+    let packing = packing(&upstream.name, &mut exchange.head.headers)?;
     if is_events(&exchange.head.headers) {
         let collect = upstream.keeps_usage_secret.load(Ordering::Relaxed);
         let watch = Watch::Events(EventWatch::new(strip_usage, collect));
         let mut relay = Relay::new(exchange, upstream, watch, limits);
         relay.must_end(true);
+        if packing == Packing::Gzip {
+            relay.inflate();
+        }
         if collect {
             relay.count_with(ask.body.clone());
         }
@@ -161,7 +168,7 @@ async fn one(call: &mut Call, target: &Target, ask: &Ask, more: bool) -> Result<
         }
         return Ok(commit(call, relay));
     }
-    document(call, upstream, exchange, limits).await
+    document(call, upstream, exchange, limits, packing).await
 }
 
 /// Sends a request and waits for the head of its answer.
@@ -255,19 +262,28 @@ async fn document(
     upstream: Arc<Upstream>,
     mut exchange: Exchange,
     limits: Limits,
+    packing: Packing,
 ) -> Result<Outcome, Trouble> {
-    let filled = match call.wait_until(limits.total_deadline(), fill(&mut exchange, HELD_DOCUMENT)).await {
+    // What is packed cannot be looked at before it is whole.
+    let held = if packing == Packing::Gzip { MAX_PACKED } else { HELD_DOCUMENT };
+    let filled = match call.wait_until(limits.total_deadline(), fill(&mut exchange, held)).await {
         None => return Err(limits.late_total(&upstream.name).into()),
         Some(Err(error)) => return Err(upstream.no_answer(&error).into()),
         Some(Ok(filled)) => filled,
     };
     let mut watch = DocumentWatch::default();
+    if !filled && packing == Packing::Gzip {
+        return Err(inflate::too_long(&upstream.name).into());
+    }
     if !filled {
         let mut relay = Relay::new(exchange, upstream, Watch::Document(watch), limits);
         relay.must_end(true);
         return Ok(commit(call, relay));
     }
-    let body = exchange.out.split().freeze();
+    let mut body = exchange.out.split().freeze();
+    if packing == Packing::Gzip {
+        body = inflate::document(&upstream.name, &body)?;
+    }
     watch.feed(&body);
     if !watch.finish() {
         let message = format!(

@@ -10,7 +10,7 @@ use crate::step::read::collect;
 use crate::step::relay::{Relay, Watch};
 use crate::upstream::Upstream;
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, Request, StatusCode};
 use http_body::Body;
 use http_body_util::BodyExt;
@@ -98,7 +98,9 @@ async fn answer(
 /// Usage is noted where the answer happens to tell it in a form that is known.
 fn watch(headers: &HeaderMap) -> Watch {
     let kind = headers.get(CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
-    if is_events(headers) {
+    if headers.contains_key(CONTENT_ENCODING) {
+        Watch::Nothing
+    } else if is_events(headers) {
         Watch::Events(EventWatch::new(false, false))
     } else if kind.starts_with(b"application/json") {
         Watch::Document(DocumentWatch::default())

@@ -6,6 +6,7 @@ use crate::config::OnCancel;
 use crate::refuse::Fail;
 use crate::step::attempt::{Trouble, note_learned};
 use crate::step::count::close_counted;
+use crate::step::inflate::Inflate;
 use crate::step::limits::Limits;
 use crate::step::observe::{DocumentWatch, EventWatch};
 use crate::upstream::{Upstream, classify};
@@ -60,6 +61,8 @@ struct Parts {
     must_end: bool,
     /// The request, where its tokens may have to be counted.
     request: Option<Bytes>,
+    /// The stream comes packed.
+    inflate: Option<Box<Inflate>>,
 }
 
 impl Relay {
@@ -76,6 +79,7 @@ impl Relay {
             over: false,
             must_end: false,
             request: None,
+            inflate: None,
         };
         Self(Some(parts))
     }
@@ -84,6 +88,13 @@ impl Relay {
     pub(crate) fn must_end(&mut self, must: bool) {
         if let Some(parts) = &mut self.0 {
             parts.must_end = must;
+        }
+    }
+
+    /// The stream comes packed and is unpacked on its way.
+    pub(crate) fn inflate(&mut self) {
+        if let Some(parts) = &mut self.0 {
+            parts.inflate = Some(Box::default());
         }
     }
 
@@ -238,10 +249,19 @@ impl Parts {
     /// What of the bytes that came goes to the caller now.
     fn take(&mut self) -> Result<Bytes, Fail> {
         match &mut self.watch {
-            Watch::Events(watch) => watch.take(&mut self.exchange.out, self.last_byte).map_err(|_| {
-                let message = format!("provider {}: an event is over 16 MB", self.upstream.name);
-                Fail::upstream(StatusCode::BAD_GATEWAY, ErrorKind::Garbage, "event_too_long", message)
-            }),
+            Watch::Events(watch) => {
+                let bytes = match &mut self.inflate {
+                    Some(inflate) => {
+                        inflate.feed(&self.upstream.name, &self.exchange.out.split())?;
+                        &mut inflate.plain
+                    }
+                    None => &mut self.exchange.out,
+                };
+                watch.take(bytes, self.last_byte).map_err(|_| {
+                    let message = format!("provider {}: an event is over 16 MB", self.upstream.name);
+                    Fail::upstream(StatusCode::BAD_GATEWAY, ErrorKind::Garbage, "event_too_long", message)
+                })
+            }
             Watch::Document(watch) => {
                 let bytes = self.exchange.out.split().freeze();
                 watch.feed(&bytes);
@@ -285,7 +305,11 @@ impl Parts {
     fn ended(&mut self) -> Step {
         let now = self.last_byte;
         let last = match &mut self.watch {
-            Watch::Events(watch) => watch.take_last(&mut self.exchange.out, now),
+            Watch::Events(watch) => {
+                let bytes =
+                    self.inflate.as_mut().map_or(&mut self.exchange.out, |inflate| &mut inflate.plain);
+                watch.take_last(bytes, now)
+            }
             Watch::Document(watch) => {
                 watch.finish();
                 Bytes::new()
