@@ -80,6 +80,7 @@ impl App {
             started,
             listing: Listing::new(assemble::sources(&gateway_config)),
         });
+        admin.recorder.names.configured(config.models.iter().map(|model| model.name.as_str()));
         let control = Arc::new(AdminSide::new(Arc::clone(&admin)));
         let random = random().map_err(|error| AppError::Io("no random numbers from the system", error))?;
         let runtime = tokio::runtime::Handle::current();

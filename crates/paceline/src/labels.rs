@@ -2,7 +2,7 @@
 
 use crate::board::CellKey;
 use paceline_types::id::Name;
-use paceline_types::record::CallRecord;
+use paceline_types::record::{CallRecord, Status};
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -29,6 +29,14 @@ impl Default for Bounded {
 }
 
 impl Bounded {
+    /// Gives the configuration's models their places, before anybody else can take them.
+    pub fn configured<'a>(&self, models: impl Iterator<Item = &'a str>) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        for model in models {
+            self.known(&mut seen[0], MAX_MODELS, &model.into());
+        }
+    }
+
     /// The key of a record.
     pub fn key(&self, record: &CallRecord) -> CellKey {
         let empty = || Arc::clone(&self.empty);
@@ -38,7 +46,11 @@ impl Bounded {
         let labels = record.labels.as_deref();
         CellKey {
             provider: target.map_or_else(empty, |t| Arc::clone(&t.provider)),
-            model: target.map_or_else(empty, |t| self.known(models, MAX_MODELS, &t.model)),
+            // A name that no provider answered to may be anybody's invention: it takes no place from real ones.
+            model: target.map_or_else(empty, |t| match record.status {
+                Status::Error | Status::Refused if !models.contains(&t.model) => Arc::clone(&self.other),
+                _ => self.known(models, MAX_MODELS, &t.model),
+            }),
             tenant: Arc::clone(&record.caller.tenant),
             role: self.label(roles, labels.and_then(|l| l.role.as_deref())),
             task: self.label(tasks, labels.and_then(|l| l.task.as_deref())),

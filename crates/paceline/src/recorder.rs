@@ -62,7 +62,8 @@ pub struct Recorder {
     pub board: Board,
     /// The newest records.
     pub store: MemoryStore,
-    names: Bounded,
+    /// The names that statistics tell apart.
+    pub names: Bounded,
     log: Log,
     told_drops: AtomicU64,
 }

@@ -54,6 +54,7 @@ impl Source {
         }
         let changes = difference(&admin.loaded.load(), &loaded);
         let gateway = assemble::gateway(&loaded.config);
+        admin.recorder.names.configured(loaded.config.models.iter().map(|model| model.name.as_str()));
         admin.listing.replace(assemble::sources(&gateway));
         if let Some(running) = admin.gateway.get() {
             running.replace(gateway);

@@ -27,7 +27,7 @@ const TABLE: &[(&str, May)] = &[
     ("bench", May::Use(&["types", "stats", "dialect", "http"])),
     ("sim", May::Use(&["types", "stats", "dialect"])),
     ("paceline", May::UseAll),
-    ("perf", May::Use(&[])),
+    ("perf", May::UseAll),
     ("xtask", May::Use(&[])),
 ];
 
