@@ -67,16 +67,21 @@ impl Token<'_> {
         if escaped { serde_json::from_str(&format!("\"{text}\"")).ok() } else { Some(text.to_owned()) }
     }
 
-    /// The value of a whole number that is not negative.
+    /// The value of a whole number from 0 to 2⁵³, up to which every reader means the same; `None` for all else.
     pub fn unsigned(&self) -> Option<u64> {
-        match self.kind {
-            Kind::Number => {
-                let text = std::str::from_utf8(self.text).ok()?;
-                text.parse().ok().or_else(|| text.parse::<f64>().ok().map(|value| value as u64))
-            }
-            _ => None,
+        if self.kind != Kind::Number || self.text.len() != self.len {
+            return None;
         }
+        let text = std::str::from_utf8(self.text).ok()?;
+        let value = text.parse().ok().or_else(|| whole(text.parse().ok()?))?;
+        (value <= MAX_WHOLE).then_some(value)
     }
+}
+
+const MAX_WHOLE: u64 = 1 << 53;
+
+fn whole(value: f64) -> Option<u64> {
+    (value.fract() == 0.0 && (0.0..=MAX_WHOLE as f64).contains(&value)).then_some(value as u64)
 }
 
 /// Who is told what a document holds.
@@ -84,7 +89,8 @@ pub trait Visitor {
     /// The place of member `key` of the object at `parent` (never [`IGNORE`]).
     fn member(&mut self, parent: Node, key: &[u8]) -> Node;
 
-    /// The place of an element of the array at `parent` (never [`IGNORE`]).
+    /// The place of an element of the array at `parent` (never [`IGNORE`]); asked where the array begins, also when it
+    /// turns out empty, and at each comma.
     fn element(&mut self, parent: Node) -> Node {
         let _ = parent;
         IGNORE
@@ -155,6 +161,10 @@ pub struct Scanner {
     start: usize,
     /// A backslash was seen in the string being read.
     escaped: bool,
+    /// Every byte of the number being read is one that numbers have.
+    fits: bool,
+    /// The last of them is a digit.
+    ends_well: bool,
     /// The last byte of the piece before was a backslash that escapes the next.
     escape_open: bool,
     /// What of the token came in earlier pieces, cut at [`MAX_CARRY`].
@@ -174,6 +184,8 @@ impl Default for Scanner {
             base: 0,
             start: 0,
             escaped: false,
+            fits: true,
+            ends_well: false,
             escape_open: false,
             carry: Vec::new(),
             carried: 0,
@@ -258,6 +270,7 @@ impl Scanner {
         self.state = state;
         self.start = self.base + at;
         self.escaped = false;
+        (self.fits, self.ends_well) = (true, false);
         self.carry.clear();
         self.carried = 0;
     }
@@ -327,7 +340,7 @@ impl Scanner {
 
     fn keep(&mut self, part: &[u8]) {
         self.carried += part.len();
-        if self.node != IGNORE || self.state == State::InKey {
+        if self.node != IGNORE || self.state != State::InString {
             let room = MAX_CARRY - self.carry.len().min(MAX_CARRY);
             self.carry.extend_from_slice(&part[..part.len().min(room)]);
         }
@@ -360,42 +373,44 @@ impl Scanner {
         let rest = &piece[at..];
         let part = rest.iter().position(|b| !b.is_ascii_alphanumeric() && !matches!(b, b'-' | b'+' | b'.'));
         let Some(len) = part else {
-            let node = std::mem::replace(&mut self.node, ROOT);
+            self.judge(rest);
             self.keep(rest);
-            self.node = node;
             return Ok(piece.len());
         };
         self.end_word(&rest[..len], self.base + at + len, visitor)?;
         Ok(at + len)
     }
 
+    /// Looks at a part of a number: what is cut from the carry must fit too.
+    fn judge(&mut self, part: &[u8]) {
+        let Some(last) = part.last() else { return };
+        self.fits &= part.iter().all(|b| matches!(b, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E'));
+        self.ends_well = last.is_ascii_digit();
+    }
+
     fn end_word(&mut self, part: &[u8], end: usize, visitor: &mut impl Visitor) -> Result<(), JsonError> {
+        self.judge(part);
+        let len = self.carried + part.len();
+        let split = self.carried > 0;
+        if split {
+            self.keep(part);
+        }
         let carry = std::mem::take(&mut self.carry);
-        let joined: Vec<u8>;
-        let text = if carry.is_empty() {
-            part
-        } else {
-            joined = [&carry[..], part].concat();
-            &joined
-        };
+        let text = if split { carry.as_slice() } else { part };
         let kind = match text {
             b"true" => Kind::True,
             b"false" => Kind::False,
             b"null" => Kind::Null,
-            _ if self.state == State::InNumber && is_number(text) => Kind::Number,
+            _ if self.state == State::InNumber && self.fits && self.ends_well => Kind::Number,
             _ => return Err(JsonError { at: self.start, what: "expected a value" }),
         };
         if self.node != IGNORE {
-            visitor.scalar(self.node, &Token { kind, text, len: text.len(), start: self.start, end });
+            visitor.scalar(self.node, &Token { kind, text, len, start: self.start, end });
         }
+        self.carry = carry;
         self.after_value();
         Ok(())
     }
-}
-
-fn is_number(text: &[u8]) -> bool {
-    text.iter().all(|b| matches!(b, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E'))
-        && text.last().is_some_and(u8::is_ascii_digit)
 }
 
 /// Keys are compared as the receiver will read them: `"mod\u0065l"` is `model`.

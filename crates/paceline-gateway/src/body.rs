@@ -2,36 +2,19 @@
 
 use crate::control::ControlBody;
 use crate::step::relay::Relay;
+use crate::turn::Owed;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 /// Any error of a body, as the connection wants it.
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Says, while it lives, that a connection owes an answer: silence of the caller is then no idleness.
-pub(crate) struct Busy(Arc<AtomicBool>);
-
-impl Busy {
-    pub(crate) fn mark(flag: &Arc<AtomicBool>) -> Self {
-        flag.store(true, Ordering::Relaxed);
-        Self(Arc::clone(flag))
-    }
-}
-
-impl Drop for Busy {
-    fn drop(&mut self) {
-        self.0.store(false, Ordering::Relaxed);
-    }
-}
-
 /// An answer's body, and the mark that it is not over.
 pub(crate) struct Marked {
     pub(crate) body: AnswerBody,
-    pub(crate) _busy: Busy,
+    pub(crate) _owed: Owed,
 }
 
 impl Body for Marked {

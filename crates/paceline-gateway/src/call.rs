@@ -1,14 +1,17 @@
 //! The guard of one call: owns the growing record and closes it exactly once, whatever happens.
 
+use crate::config::OnCancel;
 use crate::gateway::{Gauges, Snapshot};
 use crate::refuse::Fail;
 use crate::worker::Worker;
+use paceline_http::Marks;
 use paceline_types::error::ErrorKind;
 use paceline_types::record::{CacheState, CallRecord, Caller, Dialect, Operation, Status};
 use paceline_types::time::Offset;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// Tells work from waiting.
@@ -29,6 +32,39 @@ impl Stopwatch {
         self.worked += now.saturating_duration_since(self.resumed);
         self.resumed = now;
     }
+
+    /// Waits for `future`, and counts only the time in which it works.
+    pub(crate) async fn wait<F: Future>(&mut self, future: F) -> F::Output {
+        let mut future = pin!(future);
+        let mut waiting = false;
+        poll_fn(|cx| {
+            if std::mem::take(&mut waiting) {
+                self.resume();
+            }
+            let outcome = future.as_mut().poll(cx);
+            if outcome.is_pending() {
+                waiting = true;
+                self.pause(Instant::now());
+            }
+            outcome
+        })
+        .await
+    }
+
+    /// As [`Stopwatch::wait`], until `deadline` at most.
+    pub(crate) async fn wait_until<F: Future>(&mut self, deadline: Instant, future: F) -> Option<F::Output> {
+        let deadline = tokio::time::Instant::from_std(deadline);
+        self.wait(tokio::time::timeout_at(deadline, future)).await.ok()
+    }
+}
+
+/// What a call and the task that carries it beyond its caller's patience tell each other.
+#[derive(Debug, Default)]
+pub(crate) struct Outlive {
+    /// The caller has gone.
+    pub(crate) gone: AtomicBool,
+    /// How long the provider being asked may go on then, in milliseconds; 0 not at all.
+    pub(crate) drain_ms: AtomicU64,
 }
 
 /// A call under way. Dropped unclosed, it closes as canceled, or as an internal error when a panic drops it.
@@ -39,8 +75,12 @@ pub(crate) struct Call {
     pub(crate) watch: Stopwatch,
     /// Bytes of the request, for estimates.
     pub(crate) request_bytes: u64,
-    /// Something of the request was sent to a provider.
+    /// When things happened to the present attempt.
+    pub(crate) marks: Marks,
+    /// An attempt before the present one was sent to a provider.
     pub(crate) reached_provider: bool,
+    /// Where calls may go on without their caller.
+    pub(crate) outlive: Option<Arc<Outlive>>,
     record: Option<Box<CallRecord>>,
 }
 
@@ -84,7 +124,17 @@ impl Call {
         };
         let watch = Stopwatch { resumed: started, worked: Duration::ZERO };
         let record = Some(Box::new(record));
-        Self { worker, snapshot, started, watch, request_bytes: 0, reached_provider: false, record }
+        Self {
+            worker,
+            snapshot,
+            started,
+            watch,
+            request_bytes: 0,
+            marks: Marks::default(),
+            reached_provider: false,
+            outlive: None,
+            record,
+        }
     }
 
     /// The record, to be filled. After the call is closed it is a scratch that nobody reads.
@@ -104,35 +154,25 @@ impl Call {
         Offset(at.saturating_duration_since(self.started).as_nanos() as u64)
     }
 
-    /// Waits for `future`, and counts only the time in which it works.
-    pub(crate) async fn wait<F: Future>(&mut self, future: F) -> F::Output {
-        let mut future = pin!(future);
-        let watch = &mut self.watch;
-        let mut waiting = false;
-        poll_fn(|cx| {
-            if std::mem::take(&mut waiting) {
-                watch.resume();
-            }
-            let outcome = future.as_mut().poll(cx);
-            if outcome.is_pending() {
-                waiting = true;
-                watch.pause(Instant::now());
-            }
-            outcome
-        })
-        .await
-    }
-
-    /// As [`Call::wait`], until `deadline` at most.
-    pub(crate) async fn wait_until<F: Future>(&mut self, deadline: Instant, future: F) -> Option<F::Output> {
-        let deadline = tokio::time::Instant::from_std(deadline);
-        self.wait(tokio::time::timeout_at(deadline, future)).await.ok()
+    /// Notes how long this provider may be read when the caller has gone.
+    pub(crate) fn may_drain(&self, provider: usize) {
+        if let Some(outlive) = &self.outlive {
+            let limit = match self.snapshot.upstreams[provider].on_cancel {
+                OnCancel::Abort => 0,
+                OnCancel::Drain(limit) => limit.as_millis() as u64,
+            };
+            outlive.drain_ms.store(limit, Ordering::Relaxed);
+        }
     }
 
     /// Notes why the call failed.
     pub(crate) fn note_failure(&mut self, fail: &Fail) {
         self.note(|record| {
-            record.status = if fail.refused { Status::Refused } else { Status::Error };
+            record.status = match fail.kind {
+                ErrorKind::Canceled => Status::Canceled,
+                _ if fail.refused => Status::Refused,
+                _ => Status::Error,
+            };
             record.error_kind = Some(fail.kind);
             record.error_code.get_or_insert_with(|| fail.code.into());
             record.http_status = fail.status.as_u16();
@@ -145,7 +185,14 @@ impl Call {
         self.watch.pause(now);
         record.duration = self.offset(now);
         record.worked = Offset(self.watch.worked.as_nanos() as u64);
-        if record.usage.is_none() && self.reached_provider && record.status != Status::Error {
+        if self.outlive.as_ref().is_some_and(|outlive| outlive.gone.load(Ordering::Relaxed)) {
+            record.status = Status::Canceled;
+            record.error_kind = Some(ErrorKind::Canceled);
+        }
+        let sent = self.reached_provider || self.marks.sent.is_some();
+        let estimates =
+            sent && record.operation != Operation::Passthrough && record.status == Status::Canceled;
+        if record.usage.is_none() && estimates {
             record.usage =
                 Some(paceline_dialect::openai::answer::Learned::default().estimate(self.request_bytes));
         }

@@ -1,11 +1,11 @@
 //! The door: a client's connection as bytes, with the bounds that no request gets round.
 
 use crate::framing::{Framing, Violation};
+use crate::turn::Turn;
 use paceline_http::alarm::Alarm;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -31,17 +31,15 @@ pub(crate) struct Door {
     /// Since when a write is stuck.
     stuck: Option<Instant>,
     write_alarm: Alarm,
-    /// An answer is owed: the caller may be silent.
-    busy: Arc<AtomicBool>,
+    /// Requests handed on whole.
+    handed: u64,
+    turn: Arc<Turn>,
+    /// Bytes that came while an answer was owed: they wait, so that the end of the connection is seen behind them.
+    early: Vec<u8>,
 }
 
 impl Door {
-    pub(crate) fn new(
-        stream: TcpStream,
-        max_head: usize,
-        head_timeout: Duration,
-        busy: Arc<AtomicBool>,
-    ) -> Self {
+    pub(crate) fn new(stream: TcpStream, max_head: usize, head_timeout: Duration, turn: Arc<Turn>) -> Self {
         Self {
             stream,
             framing: Framing::new(max_head),
@@ -52,7 +50,9 @@ impl Door {
             read_alarm: Alarm::default(),
             stuck: None,
             write_alarm: Alarm::default(),
-            busy,
+            handed: 0,
+            turn,
+            early: Vec::new(),
         }
     }
 
@@ -72,7 +72,7 @@ impl Door {
             Violation::HeadTooLong => self.refuse(
                 "431 Request Header Fields Too Large",
                 "head_too_large",
-                "the request's head is longer than 64 KB (server.max_head_bytes)",
+                "the request's head is longer than allowed (server.max_head_bytes, 64 KB at most)",
             ),
             Violation::Ambiguous(how) => self.refuse(
                 "400 Bad Request",
@@ -84,12 +84,11 @@ impl Door {
 
     /// Nothing came: whether that has lasted too long.
     fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
-        let now = *self.waiting.get_or_insert_with(Instant::now);
         let in_body = self.framing.is_in_body();
+        let now = *self.waiting.get_or_insert_with(Instant::now);
         let deadline = match self.head_began {
             Some(began) => began + self.head_timeout,
             None if in_body => now + BODY_STALL,
-            None if self.busy.load(Ordering::Relaxed) => return Poll::Pending,
             None => now + IDLE,
         };
         ready!(self.read_alarm.poll(cx, deadline));
@@ -117,29 +116,82 @@ impl Door {
     }
 }
 
+/// How much of a next request is read while an answer is owed.
+const MAX_EARLY: usize = 8 * 1024;
+
+impl Door {
+    /// Whether a request was handed on whose answer is not over.
+    fn owes(&self) -> bool {
+        self.handed > self.turn.answered()
+    }
+
+    /// Lets as much of the bytes after `before` through as belong to one request; the rest waits.
+    fn let_through(&mut self, buffer: &mut ReadBuf<'_>, before: usize) -> io::Result<()> {
+        let fed = self.framing.feed(&buffer.filled()[before..]);
+        let (taken, over) = fed.map_err(|violation| self.refuse_framing(violation))?;
+        if over {
+            self.handed += 1;
+            self.early.splice(0..0, buffer.filled()[before + taken..].iter().copied());
+            buffer.set_filled(before + taken);
+        }
+        if !self.framing.is_in_head() {
+            self.head_began = None;
+        } else if self.head_began.is_none() {
+            self.head_began = Some(Instant::now());
+        }
+        Ok(())
+    }
+
+    /// Watches for the end of the connection while an answer is owed.
+    fn poll_early(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            let mut space = [0; 512];
+            let room = MAX_EARLY.saturating_sub(self.early.len()).min(space.len());
+            if room == 0 {
+                self.turn.wait(cx.waker());
+                return Poll::Pending;
+            }
+            let mut piece = ReadBuf::new(&mut space[..room]);
+            if Pin::new(&mut self.stream).poll_read(cx, &mut piece)?.is_pending() {
+                if !self.early.is_empty() {
+                    self.turn.wait(cx.waker());
+                }
+                // The answer may take as long as it does; the alarm only makes sure that this connection is looked at again.
+                self.waiting = None;
+                let _ = self.read_alarm.poll(cx, Instant::now() + IDLE);
+                return Poll::Pending;
+            }
+            if piece.filled().is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+            self.early.extend_from_slice(piece.filled());
+        }
+    }
+}
+
 impl AsyncRead for Door {
     fn poll_read(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        let door = self.get_mut();
+        if door.owes() && !door.framing.is_in_body() {
+            return door.poll_early(cx);
+        }
         let before = buffer.filled().len();
-        let Poll::Ready(outcome) = Pin::new(&mut self.stream).poll_read(cx, buffer) else {
-            return self.poll_silence(cx).map(Err);
+        if !door.early.is_empty() {
+            let len = door.early.len().min(buffer.remaining());
+            buffer.put_slice(&door.early[..len]);
+            door.early.drain(..len);
+            return Poll::Ready(door.let_through(buffer, before));
+        }
+        let Poll::Ready(outcome) = Pin::new(&mut door.stream).poll_read(cx, buffer) else {
+            return door.poll_silence(cx).map(Err);
         };
         outcome?;
-        self.waiting = None;
-        let came = &buffer.filled()[before..];
-        let door = &mut *self;
-        if let Err(violation) = door.framing.feed(came) {
-            return Poll::Ready(Err(door.refuse_framing(violation)));
-        }
-        if !door.framing.is_in_head() {
-            door.head_began = None;
-        } else if door.head_began.is_none() {
-            door.head_began = Some(Instant::now());
-        }
-        Poll::Ready(Ok(()))
+        door.waiting = None;
+        Poll::Ready(door.let_through(buffer, before))
     }
 }
 

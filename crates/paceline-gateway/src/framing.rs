@@ -60,36 +60,43 @@ impl Framing {
         !matches!(self.phase, Phase::Head)
     }
 
-    /// Takes the next bytes of the connection.
+    /// Takes the next bytes of the connection, up to the end of a request at most; returns how many, and whether a
+    /// request ended there.
     ///
     /// # Errors
     /// With the reason to close it.
-    pub fn feed(&mut self, mut input: &[u8]) -> Result<(), Violation> {
-        while !input.is_empty() {
-            input = match &mut self.phase {
-                Phase::Head => self.head(input)?,
+    pub fn feed(&mut self, input: &[u8]) -> Result<(usize, bool), Violation> {
+        let mut rest = input;
+        while !rest.is_empty() {
+            let over;
+            rest = match &mut self.phase {
+                Phase::Head => {
+                    let (after, ended) = self.head(rest)?;
+                    over = ended && !self.is_in_body();
+                    after
+                }
                 Phase::Length(left) => {
-                    let len = usize::try_from(*left).unwrap_or(usize::MAX).min(input.len());
+                    let len = usize::try_from(*left).unwrap_or(usize::MAX).min(rest.len());
                     *left -= len as u64;
-                    if *left == 0 {
-                        self.phase = Phase::Head;
-                    }
-                    &input[len..]
+                    over = *left == 0;
+                    &rest[len..]
                 }
                 Phase::Chunked(decoder) => {
-                    let taken = decoder.decode(input, |_| {}).map_err(|bad| Violation::Ambiguous(bad.0))?;
-                    if decoder.is_done() {
-                        self.phase = Phase::Head;
-                    }
-                    &input[taken..]
+                    let taken = decoder.decode(rest, |_| {}).map_err(|bad| Violation::Ambiguous(bad.0))?;
+                    over = decoder.is_done();
+                    &rest[taken..]
                 }
             };
+            if over {
+                self.phase = Phase::Head;
+                return Ok((input.len() - rest.len(), true));
+            }
         }
-        Ok(())
+        Ok((input.len(), false))
     }
 
-    /// Reads lines of a head; returns what comes after it, or nothing.
-    fn head<'a>(&mut self, input: &'a [u8]) -> Result<&'a [u8], Violation> {
+    /// Reads lines of a head; returns what comes after it, or nothing, and whether it ended.
+    fn head<'a>(&mut self, input: &'a [u8]) -> Result<(&'a [u8], bool), Violation> {
         let mut rest = input;
         while let Some(end) = memchr::memchr(b'\n', rest) {
             let (line, after) = (&rest[..end], &rest[end + 1..]);
@@ -104,12 +111,12 @@ impl Framing {
             };
             if over {
                 self.end_head();
-                return Ok(rest);
+                return Ok((rest, true));
             }
         }
         self.grow(rest.len())?;
         self.line.extend_from_slice(rest);
-        Ok(&[])
+        Ok((&[], false))
     }
 
     fn grow(&mut self, by: usize) -> Result<(), Violation> {

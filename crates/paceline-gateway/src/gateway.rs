@@ -3,6 +3,7 @@
 use crate::config::{GatewayConfig, KeyConfig};
 use crate::control::Control;
 use crate::ledger::Ledger;
+use crate::step::count::Counting;
 use crate::upstream::Upstream;
 use arc_swap::ArcSwap;
 use paceline_routing::directory::Directory;
@@ -125,6 +126,7 @@ pub struct Gateway {
     pub(crate) sink: Arc<dyn RecordSink>,
     pub(crate) control: Arc<dyn Control>,
     pub(crate) counter: Arc<dyn TokenCounter>,
+    pub(crate) counting: Counting,
     pub(crate) control_runtime: tokio::runtime::Handle,
 }
 
@@ -146,6 +148,7 @@ impl Gateway {
             sink,
             control,
             counter,
+            counting: Counting::default(),
             control_runtime,
         })
     }

@@ -26,20 +26,51 @@ pub(crate) fn goes_up(name: &HeaderName, passthrough: bool) -> bool {
         | "x-goog-api-key"
         | "openai-organization"
         | "openai-project" => passthrough,
-        "forwarded" | "x-real-ip" | "via" | "origin" | "referer" | "content-encoding" => false,
+        "forwarded" | "x-real-ip" | "via" | "origin" | "referer" => false,
         _ => {
             !(text.starts_with("x-paceline-") || text.starts_with("x-forwarded-") || text.starts_with("sec-"))
         }
     }
 }
 
-/// Appends the lines of the headers that go on.
-pub(crate) fn write_up(headers: &HeaderMap, passthrough: bool, out: &mut Vec<u8>) {
+/// Appends the lines of the headers that go on; `is_ours` tells a credential for us from one for the provider, `fixed`
+/// names what the operator sets, `raw` says that the body goes on as it came.
+pub(crate) fn write_up(headers: &HeaderMap, way: &Way<'_>, out: &mut Vec<u8>) {
+    let nominated = nominated(headers);
     for (name, value) in headers {
-        if goes_up(name, passthrough) {
+        let goes = goes_up(name, way.passthrough)
+            && (way.raw || name != header::CONTENT_ENCODING)
+            && !(way.passthrough && is_credential(name) && (way.is_ours)(value))
+            && !way.fixed.iter().any(|(fixed, _)| name.as_str().eq_ignore_ascii_case(fixed))
+            && !nominated.iter().any(|other| name.as_str().eq_ignore_ascii_case(other));
+        if goes {
             write_line(out, name.as_str(), value.as_bytes());
         }
     }
+}
+
+/// What decides which headers go on.
+pub(crate) struct Way<'a> {
+    /// The provider takes the caller's own credential.
+    pub(crate) passthrough: bool,
+    /// The body goes on as it came, packed or not.
+    pub(crate) raw: bool,
+    /// Headers the operator sets.
+    pub(crate) fixed: &'a [(String, String)],
+    /// Whether a credential is one of ours.
+    pub(crate) is_ours: &'a dyn Fn(&HeaderValue) -> bool,
+}
+
+fn is_credential(name: &HeaderName) -> bool {
+    matches!(name.as_str(), "authorization" | "x-api-key" | "api-key" | "x-goog-api-key")
+}
+
+/// Headers that `Connection` declares to belong to this connection alone (RFC 9110 §7.6.1).
+fn nominated(headers: &HeaderMap) -> Vec<String> {
+    let Some(value) = headers.get(header::CONNECTION) else { return Vec::new() };
+    let words = value.to_str().unwrap_or_default().split(',').map(str::trim);
+    let usual = |word: &&str| word.eq_ignore_ascii_case("keep-alive") || word.eq_ignore_ascii_case("close");
+    words.filter(|word| !word.is_empty() && !usual(word)).map(str::to_owned).collect()
 }
 
 /// Appends one header line.
@@ -67,8 +98,12 @@ pub(crate) fn strip_down(headers: &mut HeaderMap) {
     }
 }
 
-/// The caller's credential: `Authorization: Bearer …` or `x-api-key`.
+/// The caller's credential: `x-paceline-key` (where the others carry a provider's), `Authorization: Bearer …` or
+/// `x-api-key`.
 pub(crate) fn credential(headers: &HeaderMap) -> Option<&str> {
+    if let Some(value) = headers.get("x-paceline-key").and_then(|value| value.to_str().ok()) {
+        return Some(value.trim());
+    }
     if let Some(value) = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()) {
         let (scheme, token) = value.split_once(' ').unwrap_or(("", value));
         if scheme.eq_ignore_ascii_case("bearer") {

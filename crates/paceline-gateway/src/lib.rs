@@ -19,6 +19,7 @@ mod refuse;
 mod routes;
 mod server;
 mod step;
+mod turn;
 mod upstream;
 mod worker;
 

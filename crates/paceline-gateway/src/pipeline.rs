@@ -2,7 +2,7 @@
 //! door → key → request → plan → limits → attempts → answer → record.
 
 use crate::body::AnswerBody;
-use crate::call::Call;
+use crate::call::{Call, Outlive};
 use crate::config::OnCancel;
 use crate::gateway::Snapshot;
 use crate::headers::put;
@@ -18,6 +18,9 @@ use paceline_types::id::CallId;
 use paceline_types::record::Operation;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::sync::oneshot;
 
 pub(crate) type Answer = Response<AnswerBody>;
 
@@ -44,11 +47,35 @@ async fn dispatch(worker: Arc<Worker>, snapshot: Arc<Snapshot>, request: Request
         Route::Passthrough(at, rest) => (Operation::Passthrough, Some((at, rest.to_owned()))),
     };
     let (caller, refusal) = admit::caller(&snapshot, identity, raw.as_ref().map(|(at, _)| *at));
-    let call = Call::open(worker, snapshot, operation, caller);
+    let mut call = Call::open(worker, snapshot, operation, caller);
     // A provider that is to be read to the end after the caller has gone needs a task that outlives the caller.
-    let drains = call.snapshot.upstreams.iter().any(|upstream| upstream.on_cancel != OnCancel::Abort);
-    let steps = guarded(call, refusal, raw, request);
-    if drains { tokio::spawn(steps).await.unwrap_or_else(|_| defect()) } else { steps.await }
+    if call.snapshot.upstreams.iter().all(|upstream| upstream.on_cancel == OnCancel::Abort) {
+        return guarded(call, refusal, raw, request).await;
+    }
+    let outlive = Arc::new(Outlive::default());
+    call.outlive = Some(Arc::clone(&outlive));
+    let (present, gone) = oneshot::channel();
+    let answer = tokio::spawn(outlived(guarded(call, refusal, raw, request), gone, outlive)).await;
+    drop::<oneshot::Sender<()>>(present);
+    answer.ok().flatten().unwrap_or_else(defect)
+}
+
+/// Carries a call on when its caller has gone, for as long as its provider's setting says.
+async fn outlived(
+    steps: impl Future<Output = Answer>,
+    gone: oneshot::Receiver<()>,
+    outlive: Arc<Outlive>,
+) -> Option<Answer> {
+    let mut steps = std::pin::pin!(steps);
+    tokio::select! {
+        answer = &mut steps => return Some(answer),
+        _ = gone => outlive.gone.store(true, Ordering::Relaxed),
+    }
+    let limit = Duration::from_millis(outlive.drain_ms.load(Ordering::Relaxed));
+    if !limit.is_zero() {
+        let _ = tokio::time::timeout(limit, steps).await;
+    }
+    None
 }
 
 /// A panic in a step ends its call, not its connection: the record is closed by the guard as it is dropped.

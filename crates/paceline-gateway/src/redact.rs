@@ -6,22 +6,39 @@ use std::borrow::Cow;
 /// How many characters at a key's start or end give it away when they stand beside a mask.
 const GIVEAWAY: usize = 4;
 
-/// `text` without `secret`, also where the provider masked its middle (`sk-ab***wxyz`).
+/// `text` without `secret`: as it is, as JSON may escape it (`\\/`), and where the provider masked its middle
+/// (`sk-ab***wxyz`). One pass: what comes out is not looked at again.
 pub(crate) fn redact<'a>(text: &'a [u8], secret: &str) -> Cow<'a, [u8]> {
-    let secret = secret.as_bytes();
     if secret.len() < 2 * GIVEAWAY {
         return Cow::Borrowed(text);
     }
-    let mut out: Option<Vec<u8>> = None;
-    while let Some(at) = memmem::find(out.as_deref().unwrap_or(text), secret) {
-        let current = out.get_or_insert_with(|| text.to_vec());
-        current.splice(at..at + secret.len(), *b"[redacted]");
+    let escaped = secret.replace('/', "\\/");
+    let plain = memmem::Finder::new(secret);
+    let in_json = memmem::Finder::new(&escaped);
+    let (mut out, mut from) = (Vec::new(), 0);
+    while let Some((start, end)) = next(&text[from..], secret, &plain, &in_json) {
+        out.extend_from_slice(&text[from..from + start]);
+        out.extend_from_slice(b"[redacted]");
+        from += end;
     }
-    while let Some((start, end)) = find_masked(out.as_deref().unwrap_or(text), secret) {
-        let current = out.get_or_insert_with(|| text.to_vec());
-        current.splice(start..end, *b"[redacted]");
+    if from == 0 {
+        return Cow::Borrowed(text);
     }
-    out.map_or(Cow::Borrowed(text), Cow::Owned)
+    out.extend_from_slice(&text[from..]);
+    Cow::Owned(out)
+}
+
+/// The first place that gives the key away.
+fn next(
+    text: &[u8],
+    secret: &str,
+    plain: &memmem::Finder<'_>,
+    in_json: &memmem::Finder<'_>,
+) -> Option<(usize, usize)> {
+    let whole = plain.find(text).map(|at| (at, at + plain.needle().len()));
+    let escaped = in_json.find(text).map(|at| (at, at + in_json.needle().len()));
+    let masked = find_masked(text, secret.as_bytes());
+    [whole, escaped, masked].into_iter().flatten().min()
 }
 
 /// A run of mask characters with the key's beginning before it or its end after it.
@@ -69,8 +86,15 @@ mod tests {
             ),
             ("ends with ...cdef", "ends with [redacted]"),
             ("nothing here... at all", "nothing here... at all"),
+            ("sk-planted-0123456789abcdefsk-planted-0123456789abcdef", "[redacted][redacted]"),
         ] {
             assert_eq!(redact(text.as_bytes(), key), clean.as_bytes(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_key_inside_its_own_replacement_ends() {
+        assert_eq!(redact(b"my redacted key", "redacted"), b"my [redacted] key".as_slice());
+        assert_eq!(redact(br"key a\/b\/c\/d\/e", "a/b/c/d/e"), br"key [redacted]".as_slice());
     }
 }

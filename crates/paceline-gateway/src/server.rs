@@ -1,9 +1,10 @@
 //! Listening: connections are accepted in one place and spread over the workers, one thread each.
 
-use crate::body::{Busy, Marked};
+use crate::body::Marked;
 use crate::door::Door;
 use crate::gateway::{Gateway, Gauges};
 use crate::pipeline;
+use crate::turn::{Owed, Turn};
 use crate::worker::Worker;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -13,7 +14,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use std::{fmt, io, thread};
 use tokio::net::{TcpListener, TcpStream};
@@ -120,6 +121,7 @@ impl Server {
         for thread in self.workers.iter_mut().filter_map(|hand| hand.thread.take()) {
             let _ = thread.join();
         }
+        self.gateway.counting.finish();
     }
 
     /// Gives a connection to the worker with the fewest.
@@ -161,9 +163,11 @@ impl Hand {
         let worker = Worker::new(Arc::clone(gateway), random);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let own = Arc::clone(&worker);
-        let thread = thread::Builder::new()
-            .name(format!("paceline-{at}"))
-            .spawn(move || runtime.block_on(work(own, received, stopped)))?;
+        let thread = thread::Builder::new().name(format!("paceline-{at}")).spawn(move || {
+            runtime.block_on(work(own, received, stopped));
+            // Name look-ups that hang must not hold up the end.
+            runtime.shutdown_background();
+        })?;
         Ok(Self { worker, deliver, thread: Some(thread) })
     }
 }
@@ -204,13 +208,13 @@ async fn connection(worker: Arc<Worker>, stream: std::net::TcpStream, mut stoppe
         let config = &worker.gateway.snapshot().config;
         (config.max_head, config.head_timeout)
     };
-    let busy = Arc::new(AtomicBool::new(false));
-    let door = Door::new(stream, max_head, head_timeout, Arc::clone(&busy));
+    let turn = Arc::new(Turn::default());
+    let door = Door::new(stream, max_head, head_timeout, Arc::clone(&turn));
     let service = service_fn(move |request| {
-        let (worker, busy) = (Arc::clone(&worker), Busy::mark(&busy));
+        let (worker, owed) = (Arc::clone(&worker), Owed(Arc::clone(&turn)));
         async move {
             let answer = pipeline::serve(worker, request).await;
-            Ok::<_, Infallible>(answer.map(|body| Marked { body, _busy: busy }))
+            Ok::<_, Infallible>(answer.map(|body| Marked { body, _owed: owed }))
         }
     });
     let served = http1::Builder::new()

@@ -1,7 +1,8 @@
 //! A provider as the path sees it: the head of a request, prepared; the classification of its failures.
 
 use crate::config::{Credential, OnCancel, ProviderConfig};
-use crate::headers::{self, write_line};
+use crate::gateway::{Identity, Snapshot};
+use crate::headers::{self, Way, write_line};
 use crate::redact::redact;
 use crate::refuse::Fail;
 use bytes::Bytes;
@@ -33,6 +34,8 @@ pub(crate) struct Upstream {
     target_prefix: String,
     /// Header lines that every request has.
     fixed: String,
+    /// Of them: what the operator set.
+    operator: Vec<(String, String)>,
     chat: Vec<u8>,
     embeddings: Vec<u8>,
 }
@@ -76,15 +79,22 @@ impl Upstream {
             base_path: config.base_path.clone(),
             target_prefix,
             fixed,
+            operator: config.headers.clone(),
         }
     }
 
     /// The head of a request in OpenAI's dialect.
-    pub(crate) fn head(&self, operation: Operation, headers: &HeaderMap, body_len: usize) -> Vec<u8> {
+    pub(crate) fn head(
+        &self,
+        operation: Operation,
+        headers: &HeaderMap,
+        body_len: usize,
+        snapshot: &Snapshot,
+    ) -> Vec<u8> {
         let start = if operation == Operation::Embeddings { &self.embeddings } else { &self.chat };
         let mut head = Vec::with_capacity(start.len() + 768);
         head.extend_from_slice(start);
-        headers::write_up(headers, self.passthrough, &mut head);
+        self.write_up(headers, false, snapshot, &mut head);
         end_head(&mut head, body_len as u64);
         head
     }
@@ -96,10 +106,11 @@ impl Upstream {
         path: &str,
         headers: &HeaderMap,
         body: Option<u64>,
+        snapshot: &Snapshot,
     ) -> Vec<u8> {
         let mut head =
             format!("{method} {}{path} HTTP/1.1\r\n{}", self.target_prefix, self.fixed).into_bytes();
-        headers::write_up(headers, self.passthrough, &mut head);
+        self.write_up(headers, true, snapshot, &mut head);
         match body {
             Some(0) if matches!(method, "GET" | "HEAD" | "DELETE" | "OPTIONS") => {
                 head.extend_from_slice(b"\r\n");
@@ -113,6 +124,16 @@ impl Upstream {
         head
     }
 
+    fn write_up(&self, headers: &HeaderMap, raw: bool, snapshot: &Snapshot, head: &mut Vec<u8>) {
+        let is_ours = |value: &HeaderValue| {
+            let text = value.to_str().unwrap_or_default();
+            let token = text.split_once(' ').map_or(text, |(_, token)| token);
+            matches!(snapshot.identify(Some(token.trim())), Identity::Caller(_) | Identity::Administrator(_))
+        };
+        let way = Way { passthrough: self.passthrough, raw, fixed: &self.operator, is_ours: &is_ours };
+        headers::write_up(headers, &way, head);
+    }
+
     /// The path at the provider.
     pub(crate) fn raw_path(&self, rest: &str) -> Option<String> {
         crate::routes::raw_path(&self.base_path, rest)
@@ -123,6 +144,14 @@ impl Upstream {
         match &self.credential {
             Some(secret) => redact(text, secret.expose()),
             None => Cow::Borrowed(text),
+        }
+    }
+
+    /// `text` without our key, where it stands in it.
+    pub(crate) fn redact_owned(&self, text: &[u8]) -> Option<Vec<u8>> {
+        match self.redact(text) {
+            Cow::Owned(clean) => Some(clean),
+            Cow::Borrowed(_) => None,
         }
     }
 

@@ -14,14 +14,16 @@ pub(crate) struct Worker {
     pub(crate) client: Arc<Client>,
     /// Connections of callers served by this worker now.
     pub(crate) connections: AtomicU64,
+    /// Answers that are read to their end without a caller.
+    pub(crate) draining: AtomicU64,
     counter: AtomicU64,
     random: u32,
 }
 
 impl Worker {
     pub(crate) fn new(gateway: Arc<Gateway>, random: u32) -> Arc<Self> {
-        let (connections, counter) = (AtomicU64::new(0), AtomicU64::new(0));
-        Arc::new(Self { gateway, client: Client::new(), connections, counter, random })
+        let [connections, draining, counter] = [(); 3].map(|()| AtomicU64::new(0));
+        Arc::new(Self { gateway, client: Client::new(), connections, draining, counter, random })
     }
 
     /// The id of a call that begins now, and the wall clock it was read from.

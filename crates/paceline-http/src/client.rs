@@ -71,6 +71,9 @@ impl Client {
             };
             let reused = exchange.is_reused();
             let sent = exchange.write_parts(head, body).await;
+            if matches!(sent, Ok(true)) {
+                exchange.finish_request();
+            }
             marks.sent = Some(Instant::now());
             // A provider may answer (too large, no such path) and close before it has read the whole body.
             let answered = exchange.read_head(is_head(head)).await;

@@ -26,6 +26,10 @@ pub struct Exchange {
     pub head: ResponseHead,
     framing: Framing,
     keep_alive: bool,
+    /// The request went out whole; otherwise its rest would be read as the next request, so the connection is not kept.
+    sent_whole: bool,
+    /// Bytes of the answer that came before it was waited for.
+    early: Vec<u8>,
     ended: bool,
     /// Body bytes that came and were not taken.
     pub out: BytesMut,
@@ -43,6 +47,8 @@ impl Exchange {
             head,
             framing: Framing::Length(0),
             keep_alive: false,
+            sent_whole: false,
+            early: Vec::new(),
             ended: false,
             out: BytesMut::new(),
             spare_alarm: Alarm::default(),
@@ -51,6 +57,14 @@ impl Exchange {
 
     pub(crate) fn is_reused(&self) -> bool {
         self.conn.as_ref().is_some_and(|conn| conn.reused)
+    }
+
+    /// What is left of the exchange, for somebody who only wants it ended; `None` when it has ended.
+    pub fn detach(&mut self) -> Option<Self> {
+        let conn = self.conn.take()?;
+        let mut rest = Self::new(Arc::clone(&self.client), Arc::clone(&self.origin), conn);
+        (rest.framing, rest.keep_alive, rest.sent_whole) = (self.framing, self.keep_alive, self.sent_whole);
+        Some(rest)
     }
 
     /// Whether the whole answer has been read from the connection.
@@ -74,24 +88,44 @@ impl Exchange {
         }
     }
 
-    /// Writes head and body pieces.
+    /// Says that the request has been written to its last byte.
+    pub fn finish_request(&mut self) {
+        self.sent_whole = true;
+    }
+
+    /// Writes head and body pieces; `false` when the provider began to answer before it had taken them all: what it
+    /// says (too large, no such path) is then worth more than the rest of the request.
     ///
     /// # Errors
     /// When the connection does not take them.
-    pub async fn write_parts(&mut self, head: &[u8], body: &[Bytes]) -> Result<(), HttpError> {
+    pub async fn write_parts(&mut self, head: &[u8], body: &[Bytes]) -> Result<bool, HttpError> {
         let total = head.len() + body.iter().map(Bytes::len).sum::<usize>();
         let mut written = 0;
         let mut parts: Vec<IoSlice<'_>> = Vec::with_capacity(1 + body.len());
         while written < total {
             slices(head, body, written, &mut parts);
-            let taken =
-                poll_fn(|cx| self.conn()?.poll_write(cx, &parts)).await.map_err(|e| send_error(&e))?;
-            if taken == 0 {
-                return Err(send_error(&io::ErrorKind::WriteZero.into()));
+            let taken = poll_fn(|cx| self.poll_send(cx, &parts)).await.map_err(|e| send_error(&e))?;
+            match taken {
+                None => return Ok(false),
+                Some(0) => return Err(send_error(&io::ErrorKind::WriteZero.into())),
+                Some(taken) => written += taken,
             }
-            written += taken;
         }
-        poll_fn(|cx| self.conn()?.poll_flush(cx)).await.map_err(|e| send_error(&e))
+        poll_fn(|cx| self.conn()?.poll_flush(cx)).await.map_err(|e| send_error(&e))?;
+        Ok(true)
+    }
+
+    /// Writes some; `None` when the answer has begun.
+    fn poll_send(&mut self, cx: &mut Context<'_>, parts: &[IoSlice<'_>]) -> Poll<io::Result<Option<usize>>> {
+        if let Poll::Ready(written) = self.conn()?.poll_write(cx, parts) {
+            return Poll::Ready(written.map(Some));
+        }
+        let client = Arc::clone(&self.client);
+        let mut scratch = client.scratch();
+        let mut buffer = ReadBuf::new(&mut scratch);
+        ready!(self.conn()?.poll_read(cx, &mut buffer))?;
+        self.early.extend_from_slice(buffer.filled());
+        Poll::Ready(Ok(None))
     }
 
     fn conn(&mut self) -> io::Result<&mut Conn> {
@@ -104,14 +138,22 @@ impl Exchange {
     /// [`What::NoAnswer`] when the connection ended without a byte, [`What::BadAnswer`] when it is not HTTP.
     pub async fn read_head(&mut self, no_body: bool) -> Result<(), HttpError> {
         // Bytes of a head that did not come whole.
-        let mut early = Vec::new();
-        poll_fn(|cx| self.poll_head(cx, &mut early, no_body)).await
+        let mut early = std::mem::take(&mut self.early);
+        let mut nothing_came = early.is_empty();
+        if !early.is_empty() {
+            match self.take_head(&early, no_body)? {
+                ControlFlow::Break(()) => return Ok(()),
+                ControlFlow::Continue(used) => drop(early.drain(..used)),
+            }
+        }
+        poll_fn(|cx| self.poll_head(cx, &mut early, &mut nothing_came, no_body)).await
     }
 
     fn poll_head(
         &mut self,
         cx: &mut Context<'_>,
         early: &mut Vec<u8>,
+        nothing_came: &mut bool,
         no_body: bool,
     ) -> Poll<Result<(), HttpError>> {
         loop {
@@ -123,9 +165,10 @@ impl Exchange {
                 Err(error) => Err(error),
             };
             let came = buffer.filled();
-            if let Some(error) = no_answer(outcome, came.is_empty(), early.is_empty()) {
+            if let Some(error) = no_answer(outcome, came.is_empty(), *nothing_came) {
                 return Poll::Ready(Err(error));
             }
+            *nothing_came = false;
             let whole = if early.is_empty() {
                 self.take_head(came, no_body)
             } else {
@@ -191,7 +234,7 @@ impl Exchange {
         if self.ended {
             let conn = self.conn.take();
             // Bytes after the end were not asked for: such a connection is not trusted again.
-            if let Some(conn) = conn.filter(|_| self.keep_alive && taken == input.len()) {
+            if let Some(conn) = conn.filter(|_| self.sent_whole && self.keep_alive && taken == input.len()) {
                 self.client.keep(&self.origin, conn);
             }
         }

@@ -64,7 +64,9 @@ pub(crate) fn parse(input: &[u8], no_body: bool) -> Result<Option<Parsed>, HttpE
     let mut headers = HeaderMap::with_capacity(response.headers.len() + 8);
     let mut wire = Wire::default();
     for header in response.headers.iter() {
-        if wire.take(header)? {
+        let own = wire.take(header)?;
+        // What a HEAD would have answered is told by its length.
+        if own && !(no_body && header.name.eq_ignore_ascii_case("content-length")) {
             continue;
         }
         let name =

@@ -15,7 +15,7 @@ pub struct Tls {
 }
 
 impl Tls {
-    /// Trusts the system's roots, and with `ca_file` (PEM) that file's certificates besides.
+    /// Trusts the system's roots, or with `ca_file` (PEM) that file's certificates instead.
     pub fn new(ca_file: Option<PathBuf>) -> Self {
         Self { ca_file, config: OnceLock::new() }
     }
@@ -27,7 +27,6 @@ impl Tls {
     fn load(&self) -> Result<Arc<ClientConfig>, HttpError> {
         let fail = |message: String| HttpError::new(What::Tls, message);
         let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         if let Some(path) = &self.ca_file {
             let certs = CertificateDer::pem_file_iter(path)
                 .and_then(Iterator::collect::<Result<Vec<_>, _>>)
@@ -36,6 +35,9 @@ impl Tls {
             if added == 0 {
                 return Err(fail(format!("ca_file {} holds no certificate", path.display())));
             }
+        }
+        if self.ca_file.is_none() {
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         }
         if roots.is_empty() {
             return Err(fail(

@@ -3,7 +3,7 @@
 use crate::admin::models::Listing;
 use crate::admin::{Admin, AdminSide};
 use crate::assemble;
-use crate::config::{Config, Loaded, Model};
+use crate::config::{Config, Loaded};
 use crate::log::Log;
 use crate::recorder::{RecordQueue, Recorder, now};
 use crate::reload::Source;
@@ -94,8 +94,9 @@ impl App {
 
     /// From now on the configuration can be read again from where it came.
     pub fn reloadable(&self, source: Source) {
-        let simulated_at = self.sim.as_ref().map(SimServer::addr);
-        let _ = self.admin.source.set(Source { simulated_at, ..source });
+        let models = |sim: &SimServer| sim.models().map(str::to_owned).collect();
+        let simulated = self.sim.as_ref().map(|sim| (sim.addr(), models(sim)));
+        let _ = self.admin.source.set(Source { simulated, bound: Some(self.address), ..source });
     }
 
     /// The admin side's view: for what else triggers a reload.
@@ -141,11 +142,8 @@ async fn simulated(config: &mut Config) -> Result<SimServer, AppError> {
     let local = SocketAddr::from(([127, 0, 0, 1], 0));
     let server = SimServer::bind(local, own).await;
     let server = server.map_err(|error| AppError::Io("the simulated provider cannot listen", error))?;
-    config.add_simulated(server.addr());
-    if config.models.is_empty() && config.providers.len() == 1 {
-        let names: Vec<String> = server.models().map(str::to_owned).collect();
-        config.models.extend(names.iter().map(|name| Model::simulated(name)));
-    }
+    let names: Vec<String> = server.models().map(str::to_owned).collect();
+    assemble::add_simulated(config, server.addr(), &names);
     Ok(server)
 }
 

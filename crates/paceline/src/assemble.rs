@@ -9,11 +9,20 @@ use paceline_routing::directory::{ModelEntry, ProviderEntry};
 use paceline_routing::plan::Patience;
 use paceline_types::record::Caller;
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 /// The tenant and workspace of calls that carry no key.
 pub const DEFAULT_TENANT: &str = "default";
+
+/// Takes in the simulated provider in process; alone, its models are the configuration's.
+pub fn add_simulated(config: &mut Config, address: SocketAddr, models: &[String]) {
+    config.add_simulated(address);
+    if config.models.is_empty() && config.providers.len() == 1 && config.simulated {
+        config.models.extend(models.iter().map(|name| Model::simulated(name)));
+    }
+}
 
 /// What the gateway receives.
 pub fn gateway(config: &Config) -> GatewayConfig {

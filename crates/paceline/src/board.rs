@@ -12,8 +12,9 @@ use paceline_types::time::Timestamp;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// How many combinations of names are told apart; further ones count together as `other`.
-pub const MAX_CELLS: usize = 512;
+/// How many combinations of names are told apart; of further ones role and task are left out, and when there is no
+/// room even for that, they count together as `other`. A combination takes up to half a megabyte after a month.
+pub const MAX_CELLS: usize = 128;
 
 /// The names by which calls are told apart.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -154,8 +155,12 @@ impl Board {
         let mut inner = self.lock();
         for record in records {
             let key = names.key(record);
-            let full = inner.cells.len() >= MAX_CELLS && !inner.cells.contains_key(&key);
-            let key = if full { names.other() } else { key };
+            // Without room, first the callers' own labels give way, then the names.
+            let fits = |key: &CellKey| inner.cells.len() < MAX_CELLS || inner.cells.contains_key(key);
+            let key = [key.clone(), names.without_labels(&key)]
+                .into_iter()
+                .find(fits)
+                .unwrap_or_else(|| names.other());
             let cell = inner
                 .cells
                 .entry(key)

@@ -58,6 +58,11 @@ impl Bounded {
         }
     }
 
+    /// The key without what callers write freely.
+    pub fn without_labels(&self, key: &CellKey) -> CellKey {
+        CellKey { role: Arc::clone(&self.empty), task: Arc::clone(&self.empty), ..key.clone() }
+    }
+
     /// The key of everything for which there is no room.
     pub fn other(&self) -> CellKey {
         let other = || Arc::clone(&self.other);

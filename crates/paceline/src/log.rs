@@ -7,11 +7,15 @@ use paceline_types::measure;
 use paceline_types::record::{CallRecord, Status};
 use paceline_types::time::Timestamp;
 use std::io::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// Writes lines to standard error.
 pub struct Log {
     settings: ArcSwap<(Level, u32)>,
+    writer: Writer,
     budget: Mutex<Budget>,
 }
 
@@ -27,7 +31,11 @@ struct Budget {
 impl Log {
     /// From `level` on; at most `per_second` lines of calls a second.
     pub fn new(level: Level, per_second: u32) -> Self {
-        Self { settings: ArcSwap::from_pointee((level, per_second)), budget: Mutex::default() }
+        Self {
+            settings: ArcSwap::from_pointee((level, per_second)),
+            writer: Writer::start(),
+            budget: Mutex::default(),
+        }
     }
 
     /// From now on, from `level` on and at most `per_second` lines of calls a second.
@@ -42,14 +50,14 @@ impl Log {
     /// A line that something needs attention.
     pub fn warn(&self, text: &str) {
         if self.level() >= Level::Warn {
-            write_line("WARN", text);
+            self.writer.line("WARN", text);
         }
     }
 
     /// A line that something happened.
     pub fn info(&self, text: &str) {
         if self.level() >= Level::Info {
-            write_line("INFO", text);
+            self.writer.line("INFO", text);
         }
     }
 
@@ -82,9 +90,9 @@ impl Log {
             if shown >= Level::Debug
                 && let Some(ttft) = measure::ttft_ms(record)
             {
-                write_line("DEBUG", &format!("{} TTFT: {:.2}s", provider(record), ttft / 1000.0));
+                self.writer.line("DEBUG", &format!("{} TTFT: {:.2}s", provider(record), ttft / 1000.0));
             }
-            write_line(name(level), &line(record, budget.total_tokens));
+            self.writer.line(name(level), &line(record, budget.total_tokens));
         }
     }
 }
@@ -140,10 +148,52 @@ fn line(record: &CallRecord, total: u64) -> String {
     }
 }
 
-fn write_line(level: &str, text: &str) {
-    // Standard error may be closed: nothing to be done about it, and no call depends on it.
-    let _ =
-        writeln!(std::io::stderr().lock(), "{} {level:<5} {}", stamp(crate::recorder::now()), clean(text));
+/// How many lines wait for a slow reader; further ones are left out and counted.
+const LINES: usize = 1024;
+
+/// Writes lines on a thread of its own: nobody waits for whoever reads standard error.
+struct Writer {
+    lines: SyncSender<String>,
+    left_out: AtomicU64,
+    done: Mutex<Receiver<()>>,
+}
+
+impl Writer {
+    fn start() -> Self {
+        let (lines, waiting) = sync_channel::<String>(LINES);
+        let (finished, done) = sync_channel(1);
+        let write = move || {
+            for line in waiting {
+                // Standard error may be closed: nothing to be done about it, and no call depends on it.
+                let _ = std::io::stderr().lock().write_all(line.as_bytes());
+            }
+            drop(finished);
+        };
+        let _ = std::thread::Builder::new().name("paceline-log".into()).spawn(write);
+        Self { lines, left_out: AtomicU64::new(0), done: Mutex::new(done) }
+    }
+
+    fn line(&self, level: &str, text: &str) {
+        let left_out = self.left_out.load(Ordering::Relaxed);
+        let note =
+            if left_out > 0 { format!(" ({left_out} lines before were left out)") } else { String::new() };
+        let line = format!("{} {level:<5} {}{note}\n", stamp(crate::recorder::now()), clean(text));
+        if self.lines.try_send(line).is_ok() {
+            self.left_out.fetch_sub(left_out, Ordering::Relaxed);
+        } else {
+            self.left_out.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Drop for Writer {
+    /// What was said before the end is still written, if somebody reads.
+    fn drop(&mut self) {
+        let (closed, _) = sync_channel(1);
+        drop(std::mem::replace(&mut self.lines, closed));
+        let done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = done.recv_timeout(Duration::from_millis(500));
+    }
 }
 
 fn stamp(now: Timestamp) -> String {

@@ -2,7 +2,7 @@
 
 use crate::admin::Admin;
 use crate::assemble;
-use crate::config::{self, ConfigError, Flags, Loaded, show};
+use crate::config::{self, ConfigError, Flags, Loaded, Problem, show};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
@@ -26,8 +26,10 @@ pub struct Source {
     pub config: Option<PathBuf>,
     /// The file that was read.
     pub file: Option<PathBuf>,
-    /// Where the simulated provider in process listens.
-    pub simulated_at: Option<SocketAddr>,
+    /// Where Paceline itself listens, whatever the file says later.
+    pub bound: Option<SocketAddr>,
+    /// Where the simulated provider in process listens, and its models.
+    pub simulated: Option<(SocketAddr, Vec<String>)>,
 }
 
 /// What a reload changed: dotted paths with the value before and after.
@@ -49,10 +51,15 @@ impl Source {
     /// When the new configuration is not valid; the old one goes on.
     pub fn reload(&self, admin: &Admin) -> Result<Reloaded, ConfigError> {
         let mut loaded = config::load(self.flags.clone(), self.config.as_deref())?;
-        if let Some(address) = self.simulated_at {
-            loaded.config.add_simulated(address);
+        if let Some((address, models)) = &self.simulated {
+            assemble::add_simulated(&mut loaded.config, *address, models);
         }
         let changes = difference(&admin.loaded.load(), &loaded);
+        // The socket stays where it is: who may come is judged by that, not by where it would be after a restart.
+        if let Some(bound) = self.bound {
+            self.check_reach(bound, &loaded)?;
+            loaded.config.server.listen = bound;
+        }
         let gateway = assemble::gateway(&loaded.config);
         admin.recorder.names.configured(loaded.config.models.iter().map(|model| model.name.as_str()));
         admin.listing.replace(assemble::sources(&gateway));
@@ -61,9 +68,27 @@ impl Source {
         }
         admin.recorder.log().set(loaded.config.log.level, loaded.config.log.calls_per_second);
         admin.loaded.store(Arc::new(loaded));
-        let waits = |path: &&String| AT_START.iter().any(|start| path.starts_with(start));
+        let waits = |path: &&String| AT_START.contains(&path.as_str());
         let at_next_start = changes.keys().filter(waits).cloned().collect();
         Ok(Reloaded { changes, at_next_start })
+    }
+
+    /// A configuration without admin key must not open an address that others can reach.
+    fn check_reach(&self, bound: SocketAddr, loaded: &Loaded) -> Result<(), ConfigError> {
+        if bound.ip().to_canonical().is_loopback() || loaded.config.server.admin_key.is_some() {
+            return Ok(());
+        }
+        let problem = Problem {
+            file: self.file.clone(),
+            line: None,
+            key: "server.admin_key_env".into(),
+            message: format!(
+                "this Paceline listens on {bound}, which others can reach, and the new configuration has no admin key"
+            ),
+            help: Some("keep the admin key, or restart with a loopback address".into()),
+            text: None,
+        };
+        Err(ConfigError { problems: vec![problem] })
     }
 
     /// Reloads and says in the log what came of it.
@@ -89,11 +114,13 @@ impl Source {
         let Some(file) = &self.file else { return std::future::pending().await };
         let mut tick = tokio::time::interval(LOOK);
         let mut known = mark(file);
+        let mut seen = known;
         loop {
             tick.tick().await;
             let now = mark(file);
-            // A file that is being replaced may be away for a moment.
-            if now.is_some() && now != known {
+            // A file that is being written is away, empty or half there for a moment: two equal looks make it whole.
+            let settled = std::mem::replace(&mut seen, now) == now;
+            if settled && now.is_some_and(|(_, len)| len > 0) && now != known {
                 known = now;
                 self.reload_and_tell(admin, "the file changed");
             }

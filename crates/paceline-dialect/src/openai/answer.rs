@@ -38,6 +38,8 @@ pub struct AnswerVisitor {
     pub contents: u32,
     /// Offsets of the last content string's text.
     pub content_at: (usize, usize),
+    /// The counters of the usage object being read.
+    counters: Option<Usage>,
     /// Something else than content was learned from this document.
     pub told_more: bool,
     /// Where the text of content is collected, when somebody wants it counted.
@@ -78,10 +80,6 @@ impl AnswerVisitor {
         self.told_more = false;
     }
 
-    fn usage(&mut self) -> &mut Usage {
-        self.learned.usage.get_or_insert_default()
-    }
-
     fn content(&mut self, token: &Token<'_>) {
         if !matches!(token.kind, Kind::String { .. }) || token.len == 0 {
             return;
@@ -99,7 +97,7 @@ impl AnswerVisitor {
 
     fn counter(&mut self, node: Node, token: &Token<'_>) {
         let Some(value) = token.unsigned() else { return };
-        let usage = self.usage();
+        let usage = self.counters.get_or_insert(Usage { source: UsageSource::Reported, ..Usage::default() });
         match node {
             PROMPT => usage.input_tokens = value,
             COMPLETION => usage.output_tokens = value,
@@ -178,8 +176,7 @@ impl Visitor for AnswerVisitor {
     fn open(&mut self, node: Node, _start: usize) {
         match node {
             USAGE => {
-                // Counters of a later usage replace those of an earlier one: they are totals, never increments.
-                self.learned.usage = Some(Usage { source: UsageSource::Reported, ..Usage::default() });
+                self.counters = None;
                 self.has_usage = true;
                 self.told_more = true;
             }
@@ -194,6 +191,11 @@ impl Visitor for AnswerVisitor {
     fn close(&mut self, node: Node, _end: usize, empty: bool) {
         if node == CHOICES && empty {
             self.no_choices = true;
+        }
+        // Counters of a later usage replace those of an earlier one as a whole: they are totals, never increments. One
+        // without a single counter says nothing.
+        if node == USAGE && self.counters.is_some() {
+            self.learned.usage = self.counters.take();
         }
     }
 }

@@ -12,6 +12,8 @@ pub struct Asked {
     pub model_not_text: bool,
     /// Where the model's value stands, quotes included: each of them, so that no reader sees another name.
     model_at: Vec<Range<usize>>,
+    /// Where the object or array began that stands for a scalar.
+    opened: usize,
     /// Whether a stream is asked for.
     pub stream: bool,
     stream_end: usize,
@@ -30,7 +32,7 @@ pub struct Asked {
 enum Options {
     #[default]
     Absent,
-    /// Something that is no object: to be replaced.
+    /// Something that is no object (a list, too): to be replaced.
     Scalar(Range<usize>),
     /// An object, its opening brace at `open`; `include_usage` at `value`.
     Object { open: usize, empty: bool, value: Option<Range<usize>> },
@@ -76,6 +78,13 @@ impl Visitor for Asked {
         }
     }
 
+    fn element(&mut self, parent: Node) -> Node {
+        if let (OPTIONS, Options::Object { open, .. }) = (parent, &self.options) {
+            self.options = Options::Scalar(*open..*open);
+        }
+        IGNORE
+    }
+
     fn scalar(&mut self, node: Node, token: &Token<'_>) {
         let at = token.start..token.end;
         match node {
@@ -88,13 +97,11 @@ impl Visitor for Asked {
                 self.stream = token.kind == Kind::True;
                 self.stream_end = token.end;
             }
-            OPTIONS => self.options = Options::Scalar(at),
-            INCLUDE_USAGE => {
-                self.include_usage = token.kind == Kind::True;
-                if let Options::Object { value, .. } = &mut self.options {
-                    *value = Some(at);
-                }
+            OPTIONS => {
+                self.include_usage = false;
+                self.options = Options::Scalar(at);
             }
+            INCLUDE_USAGE => self.usage_at(at, token.kind == Kind::True),
             MAX_TOKENS => self.max_tokens = token.unsigned(),
             USER => self.user = token.string(),
             label if label >= LABEL => {
@@ -108,7 +115,12 @@ impl Visitor for Asked {
 
     fn open(&mut self, node: Node, start: usize) {
         match node {
-            MODEL => self.model_not_text = true,
+            MODEL => {
+                (self.model, self.model_not_text) = (None, true);
+                self.opened = start;
+            }
+            STREAM => self.stream = false,
+            INCLUDE_USAGE => self.opened = start,
             OPTIONS => {
                 self.include_usage = false;
                 self.options = Options::Object { open: start, empty: true, value: None };
@@ -117,9 +129,13 @@ impl Visitor for Asked {
         }
     }
 
-    fn close(&mut self, node: Node, _end: usize, is_empty: bool) {
-        if let (OPTIONS, Options::Object { empty, .. }) = (node, &mut self.options) {
-            *empty = is_empty;
+    fn close(&mut self, node: Node, end: usize, is_empty: bool) {
+        match (node, &mut self.options) {
+            (MODEL, _) => self.model_at.push(self.opened..end),
+            (INCLUDE_USAGE, _) => self.usage_at(self.opened..end, false),
+            (OPTIONS, Options::Object { empty, .. }) => *empty = is_empty,
+            (OPTIONS, Options::Scalar(at)) => at.end = end,
+            _ => {}
         }
     }
 }
@@ -151,6 +167,13 @@ impl Asked {
             edits.sort_by_key(|edit| edit.at.start);
         }
         edits
+    }
+
+    fn usage_at(&mut self, at: Range<usize>, wanted: bool) {
+        self.include_usage = wanted;
+        if let Options::Object { value, .. } = &mut self.options {
+            *value = Some(at);
+        }
     }
 
     fn usage_edit(&self) -> Edit {

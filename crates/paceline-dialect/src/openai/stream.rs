@@ -4,6 +4,7 @@ use crate::json;
 use crate::openai::answer::{AnswerVisitor, Learned};
 use crate::sse;
 use memchr::memchr2;
+use std::borrow::Cow;
 
 /// What one event was.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,6 +59,8 @@ impl ChatStream {
         }
         let Some(data) = sse::data(event) else { return Seen::default() };
         let text = data.trim_ascii();
+        // Data of one line stands in the event as it is; of several, its offsets are not the event's.
+        let at = matches!(data, Cow::Borrowed(_)).then(|| text.as_ptr() as usize - event.as_ptr() as usize);
         if text.is_empty() {
             return Seen::default();
         }
@@ -70,13 +73,16 @@ impl ChatStream {
             self.garbage = true;
             return Seen { garbage: true, ..Seen::default() };
         }
+        let error = self.visitor.learned.error && !errors_before;
         let seen = Seen {
             content: self.visitor.contents > 0,
-            usage_only: self.visitor.has_usage && self.visitor.no_choices,
-            error: self.visitor.learned.error && !errors_before,
+            usage_only: self.visitor.has_usage && self.visitor.no_choices && !error,
+            error,
             ..Seen::default()
         };
-        self.remember(event, text);
+        if let Some(at) = at {
+            self.remember(event, at);
+        }
         seen
     }
 
@@ -87,7 +93,11 @@ impl ChatStream {
         }
         let (head, rest) = event.split_at(before);
         let (piece, tail) = rest.split_at(rest.len() - after);
-        if head != self.before || tail != self.after || memchr2(b'"', b'\\', piece).is_some() {
+        if head != self.before || tail != self.after {
+            return false;
+        }
+        // What ends the string or the line makes something else of the event.
+        if memchr2(b'"', b'\\', piece).or_else(|| memchr2(b'\n', b'\r', piece)).is_some() {
             return false;
         }
         self.visitor.learned.content_bytes += piece.len() as u64;
@@ -95,14 +105,13 @@ impl ChatStream {
         true
     }
 
-    fn remember(&mut self, event: &[u8], text: &[u8]) {
+    /// Remembers an event whose JSON text stands at `at` in it.
+    fn remember(&mut self, event: &[u8], at: usize) {
         let one_piece = self.visitor.contents == 1 && !self.visitor.told_more && !self.visitor.learned.error;
-        // The data must stand in the event as one line, so that offsets in it are offsets in the event.
-        let Some(at) = one_piece.then(|| memchr::memmem::find(event, text)).flatten() else { return };
-        let (start, end) = self.visitor.content_at;
-        if event.len() > 4096 || memchr2(b'\n', b'\r', text).is_some() {
+        if !one_piece || event.len() > 4096 {
             return;
         }
+        let (start, end) = self.visitor.content_at;
         self.before.clear();
         self.before.extend_from_slice(&event[..at + start]);
         self.after.clear();

@@ -30,9 +30,9 @@ pub(crate) async fn control(
         _ if public => None,
         Identity::Caller(_) | Identity::Anonymous(_) if listing => None,
         Identity::Anonymous(_) if snapshot.config.admin_key.is_none() => None,
-        Identity::Caller(_) if snapshot.config.admin_key.is_none() && snapshot.config.open => None,
         Identity::Caller(_) => {
-            let message = "this needs the admin key";
+            let message =
+                "this needs the admin key (PACELINE_ADMIN_KEY): callers' keys do not show what others did";
             Some(Fail::refuse(StatusCode::FORBIDDEN, ErrorKind::Forbidden, "admin_only", message))
         }
         Identity::Missing | Identity::Unknown | Identity::Anonymous(_) => {

@@ -32,7 +32,9 @@ pub(crate) fn caller(
         Identity::Caller(caller) | Identity::Administrator(caller) | Identity::Anonymous(caller) => {
             (caller, None)
         }
-        Identity::Missing | Identity::Unknown if own_credential && snapshot.config.open => {
+        Identity::Missing | Identity::Unknown
+            if own_credential && snapshot.config.open && snapshot.config.keys.is_empty() =>
+        {
             (Arc::new(nobody), None)
         }
         Identity::Missing => {

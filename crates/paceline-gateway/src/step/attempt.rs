@@ -25,14 +25,16 @@ use paceline_types::record::{Attempt, AttemptReason, Operation, Status};
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// An answer in one piece is held until it is whole, up to so many bytes; then it goes on as it comes.
 const HELD_DOCUMENT: usize = 256 * 1024;
 /// The longest packed document.
 const MAX_PACKED: usize = 32 << 20;
+/// How long the body of an error answer may take.
+const ERROR_PATIENCE: Duration = Duration::from_secs(5);
 /// How much of an error answer is read.
-const MAX_ERROR: usize = 1 << 20;
+const MAX_ERROR: usize = 64 * 1024;
 
 /// What the caller gets.
 pub(crate) enum Outcome {
@@ -99,7 +101,9 @@ pub(crate) async fn run(call: &mut Call, plan: &Plan, ask: &Ask) -> Result<Outco
 
 fn begin(call: &mut Call, target: &Target, reason: AttemptReason) {
     let now = call.offset(Instant::now());
-    call.reached_provider = true;
+    call.reached_provider |= call.marks.sent.is_some();
+    call.marks = Marks::default();
+    call.may_drain(target.provider);
     call.note(|record| {
         record.target = Some(Arc::clone(&target.deployment));
         record.error_code = None;
@@ -144,14 +148,15 @@ async fn one(call: &mut Call, target: &Target, ask: &Ask, more: bool) -> Result<
     let edits = ask.asked.edits(&target.deployment.upstream_model, stream && upstream.asks_for_usage);
     let strip_usage = stream && upstream.asks_for_usage && !ask.asked.include_usage;
     let pieces = splice(&ask.body, edits);
-    let head = upstream.head(operation, &ask.headers, pieces.iter().map(Bytes::len).sum());
+    let length = pieces.iter().map(Bytes::len).sum();
+    let head = upstream.head(operation, &ask.headers, length, &call.snapshot);
     let limits = Limits::new(call.started, Instant::now(), target.patience, stream, &ask.headers);
     let mut exchange = send(call, &upstream, &limits, &head, &pieces).await?;
     let status = exchange.head.status;
-    if !status.is_success() {
-        return Err(Box::pin(error_answer(call, &upstream, exchange, &limits)).await);
-    }
     let packing = packing(&upstream.name, &mut exchange.head.headers)?;
+    if !status.is_success() {
+        return Err(Box::pin(error_answer(call, &upstream, exchange, &limits, packing)).await);
+    }
     if is_events(&exchange.head.headers) {
         let collect = upstream.keeps_usage_secret.load(Ordering::Relaxed);
         let watch = Watch::Events(EventWatch::new(strip_usage, collect));
@@ -164,7 +169,7 @@ async fn one(call: &mut Call, target: &Target, ask: &Ask, more: bool) -> Result<
             relay.count_with(ask.body.clone());
         }
         if more {
-            Box::pin(call.wait(relay.hold())).await?;
+            Box::pin(call.watch.wait(relay.hold())).await?;
         }
         return Ok(commit(call, relay));
     }
@@ -180,16 +185,13 @@ async fn send(
     pieces: &[Bytes],
 ) -> Result<Exchange, Fail> {
     let client = Arc::clone(&call.worker.client);
-    let mut marks = Marks::default();
-    let sending = client.send(&upstream.origin, head, pieces, &mut marks);
-    let outcome = call.wait_until(limits.head_deadline(), sending).await;
-    note_marks(call, &marks);
+    call.marks = Marks::default();
+    let sending = client.send(&upstream.origin, head, pieces, &mut call.marks);
+    let outcome = call.watch.wait_until(limits.head_deadline(), sending).await;
+    note_marks(call);
     match outcome {
         None => Err(limits.late_head(&upstream.name)),
-        Some(Err(error)) => {
-            call.reached_provider = marks.sent.is_some();
-            Err(upstream.no_answer(&error))
-        }
+        Some(Err(error)) => Err(upstream.no_answer(&error)),
         Some(Ok(exchange)) => {
             let status = exchange.head.status.as_u16();
             call.note(|record| {
@@ -203,7 +205,8 @@ async fn send(
 }
 
 /// Notes when things happened to the last attempt.
-pub(crate) fn note_marks(call: &mut Call, marks: &Marks) {
+pub(crate) fn note_marks(call: &mut Call) {
+    let marks = call.marks;
     let connected = marks.connected.map(|at| call.offset(at));
     let head = marks.head.map(|at| call.offset(at));
     call.note(|record| {
@@ -232,7 +235,7 @@ pub(crate) fn commit(call: &mut Call, mut relay: Relay) -> Outcome {
 }
 
 /// The headers that say what happened.
-fn name_answer(call: &mut Call, headers: &mut HeaderMap) {
+pub(crate) fn name_answer(call: &mut Call, headers: &mut HeaderMap) {
     if !call.snapshot.config.answer_headers {
         return;
     }
@@ -266,7 +269,7 @@ async fn document(
 ) -> Result<Outcome, Trouble> {
     // What is packed cannot be looked at before it is whole.
     let held = if packing == Packing::Gzip { MAX_PACKED } else { HELD_DOCUMENT };
-    let filled = match call.wait_until(limits.total_deadline(), fill(&mut exchange, held)).await {
+    let filled = match call.watch.wait_until(limits.total_deadline(), fill(&mut exchange, held)).await {
         None => return Err(limits.late_total(&upstream.name).into()),
         Some(Err(error)) => return Err(upstream.no_answer(&error).into()),
         Some(Ok(filled)) => filled,
@@ -341,14 +344,16 @@ pub(crate) async fn error_answer(
     upstream: &Upstream,
     mut exchange: Exchange,
     limits: &Limits,
+    packing: Packing,
 ) -> Trouble {
     let status = exchange.head.status;
-    match call.wait_until(limits.total_deadline(), fill(&mut exchange, MAX_ERROR)).await {
-        None => return limits.late_total(&upstream.name).into(),
-        Some(Err(error)) => return upstream.no_answer(&error).into(),
-        Some(Ok(_)) => {}
+    // The status says enough: a body that is cut or does not come changes nothing of it.
+    let patience = limits.total_deadline().min(Instant::now() + ERROR_PATIENCE);
+    let _ = call.watch.wait_until(patience, fill(&mut exchange, MAX_ERROR)).await;
+    let mut body = exchange.out.split().freeze();
+    if packing == Packing::Gzip {
+        body = inflate::document(&upstream.name, &body).unwrap_or_default();
     }
-    let body = exchange.out.split().freeze();
     let mut watch = DocumentWatch::default();
     watch.feed(&body);
     watch.finish();
@@ -364,8 +369,7 @@ pub(crate) async fn error_answer(
             .into();
     }
     if kind == ErrorKind::ProviderAuth && !upstream.passthrough && matches!(status.as_u16(), 401 | 403) {
-        let said = message_of(&body)
-            .map(|text| String::from_utf8_lossy(&upstream.redact(text.as_bytes())).into_owned());
+        let said = message_of(&upstream.redact(&body));
         return upstream.refused_us(status, said.as_deref()).into();
     }
     let retry_after_ms = retry_after_ms(&exchange.head.headers);

@@ -6,6 +6,7 @@ use flate2::read::MultiGzDecoder;
 use flate2::write::GzDecoder;
 use http::header::CONTENT_ENCODING;
 use http::{HeaderMap, StatusCode};
+use paceline_dialect::sse::MAX_EVENT;
 use paceline_types::error::ErrorKind;
 use std::io::{Read, Write};
 
@@ -69,11 +70,16 @@ impl Default for Inflate {
 impl Inflate {
     /// Unpacks the next bytes.
     pub(crate) fn feed(&mut self, provider: &str, packed: &[u8]) -> Result<(), Fail> {
-        let fed = self.decoder.write_all(packed).and_then(|()| self.decoder.flush());
-        fed.map_err(|error| broken(provider, &format!("its stream cannot be unpacked: {error}")))?;
-        let out = self.decoder.get_mut();
-        self.plain.extend_from_slice(out);
-        out.clear();
+        // In small bites: a few bytes can unpack to very many.
+        for bite in packed.chunks(1024) {
+            let fed = self.decoder.write_all(bite).and_then(|()| self.decoder.flush());
+            fed.map_err(|error| broken(provider, &format!("its stream cannot be unpacked: {error}")))?;
+            self.plain.extend_from_slice(self.decoder.get_ref());
+            self.decoder.get_mut().clear();
+            if self.plain.len() > MAX_EVENT {
+                return Err(broken(provider, "its stream unpacks to more than 16 MB at once"));
+            }
+        }
         Ok(())
     }
 }

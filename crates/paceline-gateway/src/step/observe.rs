@@ -1,10 +1,11 @@
 //! Watching an answer go by: the stamps, the counts, the end; and holding back the one chunk that we asked for.
 
 use crate::gaps::Gaps;
+use crate::upstream::Upstream;
 use bytes::{Buf, Bytes, BytesMut};
 use paceline_dialect::json::Scanner;
 use paceline_dialect::openai::answer::{AnswerVisitor, Learned};
-use paceline_dialect::openai::stream::ChatStream;
+use paceline_dialect::openai::stream::{ChatStream, Seen};
 use paceline_dialect::sse::{MAX_EVENT, Splitter};
 use paceline_types::time::Offset;
 use std::time::Instant;
@@ -54,16 +55,25 @@ impl EventWatch {
     }
 
     /// Takes the whole events out of `out` and returns what of them goes to the caller; an unfinished one stays.
-    pub(crate) fn take(&mut self, out: &mut BytesMut, now: Instant) -> Result<Bytes, TooLong> {
+    pub(crate) fn take(
+        &mut self,
+        out: &mut BytesMut,
+        now: Instant,
+        from: &Upstream,
+    ) -> Result<Bytes, TooLong> {
         let (mut at, mut kept) = (0, BytesMut::new());
         while let Some(len) = self.splitter.event_len(&out[at..]) {
-            if self.observe(&out[at..at + len], now) {
+            let seen = self.observe(&out[at..at + len], now);
+            // An error's words are the provider's, our key in them is not.
+            let clean = if seen.error { from.redact_owned(&out[at..at + len]) } else { None };
+            if clean.is_none() && !(self.strip_usage && seen.usage_only) {
                 at += len;
-            } else {
-                kept.unsplit(out.split_to(at));
-                out.advance(len);
-                at = 0;
+                continue;
             }
+            kept.extend_from_slice(&out.split_to(at));
+            kept.extend_from_slice(clean.as_deref().unwrap_or_default());
+            out.advance(len);
+            at = 0;
         }
         if out.len() - at > MAX_EVENT {
             return Err(TooLong);
@@ -78,24 +88,26 @@ impl EventWatch {
 
     /// The provider has ended: what is left and is an event after all.
     pub(crate) fn take_last(&mut self, out: &mut BytesMut, now: Instant) -> Bytes {
-        if self.splitter.last_is_whole(out) {
-            let event = out.split_to(out.len());
-            if self.observe(&event, now) {
-                return event.freeze();
-            }
+        let mark = out.trim_ascii();
+        if self.splitter.last_is_whole(out) || mark == b"data: [DONE]" || mark == b"data:[DONE]" {
+            // An end mark without its blank line is what some providers send last; clients wait for the line.
+            let event = BytesMut::from(&[mark, b"\n\n"].concat()[..]);
+            out.clear();
+            self.observe(&event, now);
+            return event.freeze();
         }
         Bytes::new()
     }
 
-    /// Observes one event; `false` when it is not for the caller.
-    fn observe(&mut self, event: &[u8], now: Instant) -> bool {
+    /// Observes one event.
+    fn observe(&mut self, event: &[u8], now: Instant) -> Seen {
         let seen = self.stream.observe(event);
         if seen.content {
             self.stamps.content(now);
         }
         self.done |= seen.done;
         self.error |= seen.error;
-        !(self.strip_usage && seen.usage_only)
+        seen
     }
 }
 

@@ -1,17 +1,19 @@
 //! `/{provider}/…`: everything else a provider offers, passed on as it is, recorded, not looked into (G20).
 
 use crate::call::Call;
+use crate::gateway::Snapshot;
 use crate::headers;
 use crate::refuse::Fail;
-use crate::step::attempt::{Outcome, commit, error_answer, give_up, is_events, note_marks};
+use crate::step::attempt::{Outcome, commit, error_answer, give_up, is_events, name_answer, note_marks};
+use crate::step::inflate::Packing;
 use crate::step::limits::Limits;
 use crate::step::observe::{DocumentWatch, EventWatch};
-use crate::step::read::collect;
+use crate::step::read::{body_cut, collect};
 use crate::step::relay::{Relay, Watch};
 use crate::upstream::Upstream;
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use http::{HeaderMap, Request, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body::Body;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -22,6 +24,9 @@ use paceline_types::record::{Attempt, AttemptReason};
 use std::sync::Arc;
 use std::time::Instant;
 
+/// What is passed on.
+const METHODS: [Method; 7] =
+    [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
 /// Bodies up to so many bytes are read whole, and can be sent again when a kept connection turns out dead.
 const SMALL: u64 = 1 << 20;
 
@@ -36,6 +41,12 @@ pub(crate) async fn run(
     let (parts, incoming) = request.into_parts();
     let labels = headers::labels(&parts.headers);
     call.note(|record| record.labels = labels);
+    if !METHODS.contains(&parts.method) {
+        // TRACE and CONNECT could show our key or open a tunnel.
+        let message = format!("{} is not passed on", parts.method);
+        let status = StatusCode::METHOD_NOT_ALLOWED;
+        return Err(Fail::refuse(status, ErrorKind::BadRequest, "method_not_allowed", message));
+    }
     let Some(mut path) = upstream.raw_path(rest) else {
         let message = "the path climbs out of the provider's own paths";
         return Err(Fail::refuse(StatusCode::BAD_REQUEST, ErrorKind::BadRequest, "invalid_path", message));
@@ -63,14 +74,15 @@ pub(crate) async fn run(
     });
     // Uploads, speech and batches take as long as streams do.
     let limits = Limits::new(call.started, now, patience, true, &parts.headers);
-    let mut marks = Marks::default();
-    let ask = Raw { method: parts.method.as_str(), path: &path, headers: &parts.headers };
-    call.reached_provider = true;
+    let snapshot = Arc::clone(&call.snapshot);
+    let ask =
+        Raw { method: parts.method.as_str(), path: &path, headers: &parts.headers, snapshot: &snapshot };
+    call.may_drain(provider);
     let max_body = call.snapshot.config.max_body;
     let client = Arc::clone(&call.worker.client);
-    let sending = ask.send(&client, &upstream, incoming, max_body, &mut marks);
-    let sent = call.wait_until(limits.total_deadline(), sending).await;
-    note_marks(call, &marks);
+    let sending = ask.send(&client, &upstream, incoming, max_body, &mut call.marks);
+    let sent = call.watch.wait_until(limits.total_deadline(), sending).await;
+    note_marks(call);
     let exchange = sent.unwrap_or_else(|| Err(limits.late_total(&upstream.name)))?;
     answer(call, upstream, exchange, limits).await
 }
@@ -88,8 +100,20 @@ async fn answer(
         }
     });
     if status.is_client_error() || status.is_server_error() {
-        let trouble = error_answer(call, &upstream, exchange, &limits).await;
+        let trouble = error_answer(call, &upstream, exchange, &limits, Packing::Plain).await;
         return give_up(call, trouble);
+    }
+    let mut exchange = exchange;
+    if exchange.is_ended() && exchange.out.is_empty() {
+        // Nobody will ask for a body that is none: the call ends here.
+        let mut answer = Response::new(Bytes::new());
+        *answer.status_mut() = status;
+        let mut headers = std::mem::take(&mut exchange.head.headers);
+        headers::strip_down(&mut headers);
+        name_answer(call, &mut headers);
+        *answer.headers_mut() = headers;
+        call.note(|record| record.http_status = status.as_u16());
+        return Ok(Outcome::Whole(answer));
     }
     let watch = watch(&exchange.head.headers);
     Ok(commit(call, Relay::new(exchange, upstream, watch, limits)))
@@ -113,6 +137,7 @@ struct Raw<'a> {
     method: &'a str,
     path: &'a str,
     headers: &'a HeaderMap,
+    snapshot: &'a Snapshot,
 }
 
 impl Raw<'_> {
@@ -127,26 +152,37 @@ impl Raw<'_> {
         let length = incoming.size_hint().exact();
         if length.is_some_and(|len| len <= SMALL) {
             let body = collect(incoming, max_body).await?;
-            let head = upstream.raw_head(self.method, self.path, self.headers, Some(body.len() as u64));
+            let head = upstream.raw_head(
+                self.method,
+                self.path,
+                self.headers,
+                Some(body.len() as u64),
+                self.snapshot,
+            );
             let sent = client.send(&upstream.origin, &head, &[body], marks).await;
             return sent.map_err(|error| upstream.no_answer(&error));
         }
         if length.is_some_and(|len| len > max_body as u64) {
             return Err(too_large(max_body));
         }
-        let head = upstream.raw_head(self.method, self.path, self.headers, length);
+        let head = upstream.raw_head(self.method, self.path, self.headers, length, self.snapshot);
         let failed = |error: HttpError| upstream.no_answer(&error);
         let mut exchange = client.connect(&upstream.origin, marks).await.map_err(failed)?;
         let streamed = stream_up(&mut exchange, &head, incoming, length.is_none(), max_body).await;
         marks.sent = Some(Instant::now());
         // The provider may have answered and closed before the body was over.
+        let streamed = match streamed {
+            // Dropping the exchange tells the provider that nothing more comes.
+            Err(Streaming::Caller(fail)) => return Err(fail),
+            Err(Streaming::Provider(error)) => Err(error),
+            Ok(()) => Ok(()),
+        };
         match (streamed, exchange.read_head(self.method == "HEAD").await) {
-            (Err(Streaming::Caller(fail)), _) => Err(fail),
             (_, Ok(())) => {
                 marks.head = Some(Instant::now());
                 Ok(exchange)
             }
-            (Err(Streaming::Provider(error)), _) | (Ok(()), Err(error)) => Err(failed(error)),
+            (Err(error), _) | (Ok(()), Err(error)) => Err(failed(error)),
         }
     }
 }
@@ -169,18 +205,12 @@ async fn stream_up(
     chunked: bool,
     limit: usize,
 ) -> Result<(), Streaming> {
-    exchange.write_parts(head, &[]).await.map_err(Streaming::Provider)?;
+    if !exchange.write_parts(head, &[]).await.map_err(Streaming::Provider)? {
+        return Ok(());
+    }
     let mut total = 0;
     while let Some(frame) = incoming.frame().await {
-        let broken = |_| {
-            Fail::refuse(
-                StatusCode::BAD_REQUEST,
-                ErrorKind::BadRequest,
-                "body_cut",
-                "the body ended before its end",
-            )
-        };
-        let Ok(data) = frame.map_err(broken).map_err(Streaming::Caller)?.into_data() else { continue };
+        let Ok(data) = frame.map_err(|_| Streaming::Caller(body_cut()))?.into_data() else { continue };
         total += data.len();
         if total > limit {
             return Err(Streaming::Caller(too_large(limit)));
@@ -190,8 +220,13 @@ async fn stream_up(
         }
         let size = if chunked { format!("{:x}\r\n", data.len()) } else { String::new() };
         let end = if chunked { Bytes::from_static(b"\r\n") } else { Bytes::new() };
-        exchange.write_parts(size.as_bytes(), &[data, end]).await.map_err(Streaming::Provider)?;
+        if !exchange.write_parts(size.as_bytes(), &[data, end]).await.map_err(Streaming::Provider)? {
+            return Ok(());
+        }
     }
     let end: &[u8] = if chunked { b"0\r\n\r\n" } else { b"" };
-    exchange.write_parts(end, &[]).await.map_err(Streaming::Provider)
+    if exchange.write_parts(end, &[]).await.map_err(Streaming::Provider)? {
+        exchange.finish_request();
+    }
+    Ok(())
 }

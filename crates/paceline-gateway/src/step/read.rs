@@ -14,6 +14,13 @@ use paceline_dialect::json::{JsonError, TOO_DEEP};
 use paceline_dialect::openai::request::{self, Asked};
 use paceline_types::error::ErrorKind;
 use std::io::Read;
+use std::time::Duration;
+
+/// How much memory an announced body gets before it comes.
+const EAGER: u64 = 256 * 1024;
+/// How slowly a body may come: this long, and a second more for so many bytes.
+const BODY_GRACE: Duration = Duration::from_secs(30);
+const BODY_BYTES_PER_SECOND: u64 = 16 * 1024;
 
 /// A request that has been read.
 pub(crate) struct Ask {
@@ -64,7 +71,10 @@ async fn whole(call: &mut Call, headers: &HeaderMap, incoming: Incoming) -> Resu
         }
     }
     let limit = call.snapshot.config.max_body;
-    let body = call.wait(collect(incoming, limit)).await?;
+    let announced = incoming.size_hint().upper().unwrap_or(limit as u64).min(limit as u64);
+    let patience = BODY_GRACE + Duration::from_secs(announced / BODY_BYTES_PER_SECOND);
+    let collecting = tokio::time::timeout(patience, collect(incoming, limit));
+    let body = call.watch.wait(collecting).await.map_err(|_| too_slow(patience))??;
     match headers.get(CONTENT_ENCODING).map(|coding| coding.as_bytes().to_ascii_lowercase()).as_deref() {
         None | Some(b"identity") => Ok(body),
         Some(b"gzip" | b"x-gzip") => gunzip(&body, limit),
@@ -79,9 +89,20 @@ async fn whole(call: &mut Call, headers: &HeaderMap, incoming: Incoming) -> Resu
     }
 }
 
+/// The caller went away, or was cut off, while it sent.
+pub(crate) fn body_cut() -> Fail {
+    let status = StatusCode::BAD_REQUEST;
+    Fail::refuse(status, ErrorKind::Canceled, "body_cut", "the body ended before its end")
+}
+
 fn too_large(limit: usize) -> Fail {
     let message = format!("the body is over {limit} bytes; raise server.max_body_bytes if that is meant");
     Fail::refuse(StatusCode::PAYLOAD_TOO_LARGE, ErrorKind::TooLarge, "request_too_large", message)
+}
+
+fn too_slow(patience: Duration) -> Fail {
+    let message = format!("the body did not come within {} s", patience.as_secs());
+    Fail::refuse(StatusCode::REQUEST_TIMEOUT, ErrorKind::BadRequest, "slow_body", message)
 }
 
 /// Collects a body; without a copy when it came in one piece.
@@ -92,15 +113,7 @@ pub(crate) async fn collect(mut incoming: Incoming, limit: usize) -> Result<Byte
     }
     let mut whole = BytesMut::new();
     while let Some(frame) = incoming.frame().await {
-        let broken = |_| {
-            Fail::refuse(
-                StatusCode::BAD_REQUEST,
-                ErrorKind::BadRequest,
-                "body_cut",
-                "the body ended before its end",
-            )
-        };
-        let Ok(data) = frame.map_err(broken)?.into_data() else { continue };
+        let Ok(data) = frame.map_err(|_| body_cut())?.into_data() else { continue };
         if whole.is_empty() && Some(data.len() as u64) == announced {
             return Ok(data);
         }
@@ -108,7 +121,8 @@ pub(crate) async fn collect(mut incoming: Incoming, limit: usize) -> Result<Byte
             return Err(too_large(limit));
         }
         if whole.is_empty() {
-            whole.reserve(announced.unwrap_or(0) as usize);
+            // Not all that is announced: announcing is free.
+            whole.reserve(announced.unwrap_or(0).min(EAGER) as usize);
         }
         whole.extend_from_slice(&data);
     }

@@ -5,7 +5,7 @@ use crate::call::Call;
 use crate::config::OnCancel;
 use crate::refuse::Fail;
 use crate::step::attempt::{Trouble, note_learned};
-use crate::step::count::close_counted;
+use crate::step::count::Job;
 use crate::step::inflate::Inflate;
 use crate::step::limits::Limits;
 use crate::step::observe::{DocumentWatch, EventWatch};
@@ -24,6 +24,8 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+/// How many answers of one worker are read without their callers at once.
+const MAX_DRAINS: u64 = 64;
 /// How long the connection's end may take after the stream's end mark.
 const AFTER_DONE: Duration = Duration::from_secs(1);
 /// How much is held, and how long, while another target could still be tried.
@@ -135,7 +137,9 @@ impl Relay {
     /// Reads on until there is content, an error, or enough was held: what is decided before the commit.
     pub(crate) async fn hold(&mut self) -> Result<(), Trouble> {
         let Some(parts) = &mut self.0 else { return Ok(()) };
-        let patience_ends = Instant::now() + HELD_TIME;
+        let limits = &parts.limits;
+        let late = limits.first_token_deadline().min(limits.total_deadline());
+        let patience_ends = (Instant::now() + HELD_TIME).min(late);
         loop {
             let bytes = parts.look().map_err(Trouble::from)?;
             if !bytes.is_empty() {
@@ -159,8 +163,14 @@ impl Relay {
                 other => other.map(Some),
             });
             match more.await {
+                None if Instant::now() >= late => {
+                    return Err(parts.limits.late_head(&parts.upstream.name).into());
+                }
                 None => return Ok(()),
-                Some(Ok(true)) => parts.fresh = true,
+                Some(Ok(true)) => {
+                    parts.fresh = true;
+                    parts.last_byte = Instant::now();
+                }
                 Some(Ok(false)) => return Err(parts.truncated(None).into()),
                 Some(Err(error)) => return Err(parts.truncated(Some(&error)).into()),
             }
@@ -197,13 +207,19 @@ impl Parts {
             if !self.held.is_empty() {
                 return frame(self.held.remove(0));
             }
+            if !self.fresh && self.has_end_mark() {
+                self.end_well();
+                self.let_go();
+                return Poll::Ready(None);
+            }
             if std::mem::take(&mut self.fresh) {
                 let bytes = match self.take() {
                     Ok(bytes) => bytes,
                     Err(fail) => return self.fail(&fail),
                 };
-                if self.is_done() && self.exchange.is_ended() {
+                if self.has_end_mark() || (self.is_done() && self.exchange.is_ended()) {
                     self.end_well();
+                    self.let_go();
                 }
                 if !bytes.is_empty() {
                     return frame(bytes);
@@ -216,9 +232,7 @@ impl Parts {
                     self.last_byte = Instant::now();
                 }
                 Poll::Ready(Ok(false)) => return self.ended(),
-                Poll::Ready(Err(_)) if self.is_done() => {
-                    self.end_well();
-                }
+                Poll::Ready(Err(_)) if self.told_error() => self.end_well(),
                 Poll::Ready(Err(error)) => {
                     let fail = self.truncated(Some(&error));
                     return self.fail(&fail);
@@ -228,13 +242,8 @@ impl Parts {
                     if self.exchange.poll_deadline(cx, deadline).is_pending() {
                         return Poll::Pending;
                     }
-                    match fail {
-                        None => self.end_well(),
-                        Some(fail) => {
-                            let fail = fail(&self.limits, &self.upstream.name);
-                            return self.fail(&fail);
-                        }
-                    }
+                    let fail = fail(&self.limits, &self.upstream.name);
+                    return self.fail(&fail);
                 }
             }
         }
@@ -257,7 +266,7 @@ impl Parts {
                     }
                     None => &mut self.exchange.out,
                 };
-                watch.take(bytes, self.last_byte).map_err(|_| {
+                watch.take(bytes, self.last_byte, &self.upstream).map_err(|_| {
                     let message = format!("provider {}: an event is over 16 MB", self.upstream.name);
                     Fail::upstream(StatusCode::BAD_GATEWAY, ErrorKind::Garbage, "event_too_long", message)
                 })
@@ -281,24 +290,42 @@ impl Parts {
         }
     }
 
-    /// When patience ends now, and how that is told; told as a good end when the end mark was seen.
-    #[expect(clippy::type_complexity, reason = "a pair read in one place")]
-    fn deadline(&self) -> (Instant, Option<fn(&Limits, &str) -> Fail>) {
+    /// Whether the stream's own end mark went by: nothing after it is waited for.
+    fn has_end_mark(&self) -> bool {
+        matches!(&self.watch, Watch::Events(watch) if watch.done && self.must_end)
+    }
+
+    /// The caller has everything; what the connection still holds is read aside, so that it can be used again.
+    fn let_go(&mut self) {
+        if self.exchange.is_ended() {
+            return;
+        }
+        if let (Some(exchange), Ok(runtime)) = (self.exchange.detach(), tokio::runtime::Handle::try_current())
+        {
+            runtime.spawn(finish_aside(exchange));
+        }
+    }
+
+    /// When patience ends now, and how that is told.
+    fn deadline(&self) -> (Instant, fn(&Limits, &str) -> Fail) {
         let limits = &self.limits;
         let idle = self.last_byte + limits.patience.idle;
-        let mut next: (Instant, Option<fn(&Limits, &str) -> Fail>) = (idle, Some(Limits::late_idle));
+        let mut next: (Instant, fn(&Limits, &str) -> Fail) = (idle, Limits::late_idle);
         if let Watch::Events(watch) = &self.watch {
-            if watch.done {
-                return (self.last_byte + AFTER_DONE, None);
-            }
-            if watch.stamps.first.is_none() && limits.stream && limits.first_token_deadline() < next.0 {
-                next = (limits.first_token_deadline(), Some(Limits::late_first_token));
+            let awaited = self.must_end && limits.stream && watch.stamps.first.is_none();
+            if awaited && limits.first_token_deadline() < next.0 {
+                next = (limits.first_token_deadline(), Limits::late_first_token);
             }
         }
         if limits.total_deadline() < next.0 {
-            next = (limits.total_deadline(), Some(Limits::late_total));
+            next = (limits.total_deadline(), Limits::late_total);
         }
         next
+    }
+
+    /// Whether the provider has told an error in the stream.
+    fn told_error(&self) -> bool {
+        matches!(&self.watch, Watch::Events(watch) if watch.error)
     }
 
     /// The provider has ended its answer.
@@ -310,13 +337,17 @@ impl Parts {
                     self.inflate.as_mut().map_or(&mut self.exchange.out, |inflate| &mut inflate.plain);
                 watch.take_last(bytes, now)
             }
-            Watch::Document(watch) => {
-                watch.finish();
-                Bytes::new()
-            }
-            Watch::Nothing => Bytes::new(),
+            Watch::Document(_) | Watch::Nothing => Bytes::new(),
         };
-        if self.is_done() || !self.must_end {
+        let told = self.told_error();
+        if !self.must_end && last.is_empty() {
+            // Raw bytes go on to the last, whole event or not.
+            let rest = self.exchange.out.split().freeze();
+            self.end_well();
+            return if rest.is_empty() { Poll::Ready(None) } else { frame(rest) };
+        }
+        // An error that the provider told in the stream is its end: it is not told twice.
+        if self.is_done() || !self.must_end || told {
             self.end_well();
             return if last.is_empty() { Poll::Ready(None) } else { frame(last) };
         }
@@ -349,7 +380,9 @@ impl Parts {
     fn end_well(&mut self) {
         let mut status = Status::Ok;
         let mut kind = None;
-        if let Watch::Events(watch) = &self.watch {
+        if let Watch::Events(watch) = &self.watch
+            && self.must_end
+        {
             let begun = watch.stamps.first.is_some();
             if watch.error {
                 status = if begun { Status::Partial } else { Status::Error };
@@ -357,13 +390,16 @@ impl Parts {
             } else if watch.stream.garbage {
                 status = if begun { Status::Partial } else { Status::Error };
                 kind = Some(ErrorKind::Garbage);
-            } else if watch.stream.learned().usage.is_none() && self.must_end {
-                self.upstream.keeps_usage_secret.store(true, Ordering::Relaxed);
+            } else {
+                let secret = watch.stream.learned().usage.is_none();
+                if self.upstream.keeps_usage_secret.load(Ordering::Relaxed) != secret {
+                    self.upstream.keeps_usage_secret.store(secret, Ordering::Relaxed);
+                }
             }
         }
-        if let Watch::Document(watch) = &self.watch
+        if let Watch::Document(watch) = &mut self.watch
             && self.must_end
-            && watch.broken
+            && !watch.finish()
         {
             (status, kind) = (Status::Partial, Some(ErrorKind::Garbage));
         }
@@ -388,6 +424,17 @@ impl Parts {
         }
     }
 
+    /// Whether one more answer may be read without its caller; further ones are aborted.
+    fn may_drain(&self) -> bool {
+        let Some(call) = &self.call else { return false };
+        let draining = &call.worker.draining;
+        let one_more = draining.fetch_add(1, Ordering::Relaxed) < MAX_DRAINS;
+        if !one_more {
+            draining.fetch_sub(1, Ordering::Relaxed);
+        }
+        one_more
+    }
+
     /// The caller went away: what was seen is noted, the guard closes the call.
     fn cancel(&mut self) {
         if let Some(mut call) = self.call.take() {
@@ -402,7 +449,11 @@ impl Parts {
         let now = Instant::now();
         self.note(&mut call);
         match self.uncounted() {
-            Some((request, text)) => close_counted(call, request, text, now, outcome),
+            Some((request, text)) => {
+                call.note(outcome);
+                let gateway = Arc::clone(&call.worker.gateway);
+                gateway.counting.submit(Job { call, request, text, ended: now });
+            }
             None => {
                 call.note(outcome);
                 call.close(now);
@@ -445,6 +496,16 @@ fn frame(bytes: Bytes) -> Step {
     Poll::Ready(Some(Ok(Frame::data(bytes))))
 }
 
+/// Reads what follows an end mark, for a moment.
+async fn finish_aside(mut exchange: Exchange) {
+    let _ = tokio::time::timeout(AFTER_DONE, async {
+        while matches!(poll_fn(|cx| exchange.poll_more(cx)).await, Ok(true)) {
+            exchange.out.clear();
+        }
+    })
+    .await;
+}
+
 /// Reads an answer nobody waits for to its end, to learn what it used.
 async fn drain(mut parts: Parts, limit: Duration) {
     let deadline = Instant::now() + limit;
@@ -461,8 +522,12 @@ async fn drain(mut parts: Parts, limit: Duration) {
         if !matches!(more.await, Ok(true)) {
             break;
         }
+        parts.last_byte = Instant::now();
     }
     let _ = parts.look();
+    if let Some(call) = &parts.call {
+        call.worker.draining.fetch_sub(1, Ordering::Relaxed);
+    }
     parts.cancel();
 }
 
@@ -470,7 +535,7 @@ impl Drop for Relay {
     fn drop(&mut self) {
         let Some(mut parts) = self.0.take().filter(|parts| !parts.over) else { return };
         match (parts.upstream.on_cancel, tokio::runtime::Handle::try_current()) {
-            (OnCancel::Drain(limit), Ok(runtime)) if !std::thread::panicking() => {
+            (OnCancel::Drain(limit), Ok(runtime)) if !std::thread::panicking() && parts.may_drain() => {
                 runtime.spawn(drain(parts, limit));
             }
             _ => parts.cancel(),

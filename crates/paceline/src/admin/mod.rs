@@ -17,8 +17,8 @@ use crate::reload::Source;
 use arc_swap::ArcSwap;
 use axum::Router;
 use axum::extract::State;
-use axum::http::header::CONTENT_TYPE;
-use axum::response::{Html, IntoResponse};
+use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use bytes::Bytes;
 use http::{Request, Response};
@@ -59,6 +59,7 @@ impl AdminSide {
     pub fn new(admin: Arc<Admin>) -> Self {
         let router = Router::new()
             .route("/", get(index))
+            .route("/page.css", get(style))
             .route("/health/live", get(health::live))
             .route("/health/ready", get(health::ready))
             .route("/metrics", get(metrics))
@@ -94,6 +95,19 @@ async fn metrics(State(admin): State<Arc<Admin>>) -> impl IntoResponse {
     ([(CONTENT_TYPE, crate::metrics::prometheus::CONTENT_TYPE)], page)
 }
 
-async fn index() -> Html<&'static str> {
-    Html(include_str!("index.html"))
+/// Nothing but our own style, no frames around us.
+const POLICY: &str =
+    "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+
+async fn index() -> impl IntoResponse {
+    let headers = [
+        (CONTENT_TYPE, "text/html; charset=utf-8"),
+        (CONTENT_SECURITY_POLICY, POLICY),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    (headers, include_str!("index.html"))
+}
+
+async fn style() -> impl IntoResponse {
+    ([(CONTENT_TYPE, "text/css")], include_str!("page.css"))
 }

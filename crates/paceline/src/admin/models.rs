@@ -6,9 +6,11 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use paceline_http::{Client, Marks, Origin};
 use serde_json::{Value, json};
+use std::collections::HashSet;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::task::JoinSet;
 
 /// How long a provider's list is believed.
 const FRESH: Duration = Duration::from_mins(5);
@@ -62,14 +64,22 @@ impl Listing {
             .filter(|(_, slot)| !fresh(slot))
             .map(|(source, _)| Arc::clone(source))
             .collect();
+        let mut asked = JoinSet::new();
         for source in stale {
-            let fetched = tokio::time::timeout(PATIENCE, self.fetch(&source)).await.ok().flatten();
+            let client = Arc::clone(&self.client);
+            asked.spawn(async move {
+                let fetched = tokio::time::timeout(PATIENCE, fetch(&client, &source)).await.ok().flatten();
+                (source, fetched)
+            });
+        }
+        while let Some(Ok((source, fetched))) = asked.join_next().await {
             if let Some((_, slot)) = self.known().iter_mut().find(|(other, _)| Arc::ptr_eq(other, &source)) {
                 // A provider that is away keeps its old list, and is not asked again at every look.
                 let old = slot.take().map(|(_, names)| names).unwrap_or_default();
                 *slot = Some((Instant::now(), fetched.unwrap_or(old)));
             }
         }
+        self.client.sweep(Instant::now());
         let known = self.known();
         let pairs = known.iter().flat_map(|(source, slot)| {
             let names = slot.as_ref().map(|(_, names)| names.clone()).unwrap_or_default();
@@ -77,22 +87,22 @@ impl Listing {
         });
         pairs.collect()
     }
+}
 
-    async fn fetch(&self, source: &Source) -> Option<Vec<String>> {
-        let mut marks = Marks::default();
-        let mut exchange = self.client.send(&source.origin, &source.head, &[], &mut marks).await.ok()?;
-        while !exchange.is_ended() && exchange.out.len() <= MAX_BYTES {
-            poll_fn(|cx| exchange.poll_more(cx)).await.ok()?;
-        }
-        if !exchange.head.status.is_success() {
-            return None;
-        }
-        let list: Value = serde_json::from_slice(&exchange.out).ok()?;
-        // Together answers a bare array.
-        let rows = list.get("data").unwrap_or(&list).as_array()?;
-        let names = rows.iter().take(MAX_MODELS).filter_map(|row| row.get("id")?.as_str().map(str::to_owned));
-        Some(names.collect())
+async fn fetch(client: &Arc<Client>, source: &Source) -> Option<Vec<String>> {
+    let mut marks = Marks::default();
+    let mut exchange = client.send(&source.origin, &source.head, &[], &mut marks).await.ok()?;
+    while !exchange.is_ended() && exchange.out.len() <= MAX_BYTES {
+        poll_fn(|cx| exchange.poll_more(cx)).await.ok()?;
     }
+    if !exchange.head.status.is_success() {
+        return None;
+    }
+    let list: Value = serde_json::from_slice(&exchange.out).ok()?;
+    // Together answers a bare array.
+    let rows = list.get("data").unwrap_or(&list).as_array()?;
+    let names = rows.iter().take(MAX_MODELS).filter_map(|row| row.get("id")?.as_str().map(str::to_owned));
+    Some(names.collect())
 }
 
 fn entry(id: &str, owner: &str) -> Value {
@@ -101,17 +111,21 @@ fn entry(id: &str, owner: &str) -> Value {
 
 async fn entries(admin: &Admin) -> Vec<Value> {
     let mut all: Vec<Value> = Vec::new();
+    let mut known: HashSet<String> = HashSet::new();
     for model in &admin.loaded.load().config.models {
         let owner = model.targets.first().map_or("", |target| target.provider.as_str());
-        all.push(entry(&model.name, owner));
-        all.extend(model.aliases.iter().map(|alias| entry(alias, owner)));
+        for name in std::iter::once(&model.name).chain(&model.aliases) {
+            known.insert(name.clone());
+            all.push(entry(name, owner));
+        }
     }
     for (provider, name) in admin.listing.all().await {
         // A provider in whose list names begin with its own name (`sim/fast`) is not named twice.
         let own = name.strip_prefix(&provider).is_some_and(|rest| rest.starts_with('/'));
         let id = if own { name } else { format!("{provider}/{name}") };
-        if !all.iter().any(|known| known["id"] == id) {
+        if !known.contains(&id) {
             all.push(entry(&id, &provider));
+            known.insert(id);
         }
     }
     all

@@ -42,6 +42,7 @@ pub(crate) async fn no_such_path(method: Method, uri: Uri) -> Response {
 }
 
 pub(crate) async fn wrong_method(method: Method, uri: Uri) -> Response {
-    let message = format!("{method} is not possible at {}; use GET", uri.path());
+    let use_instead = if uri.path().ends_with("/reload") { "POST" } else { "GET" };
+    let message = format!("{method} is not possible at {}; use {use_instead}", uri.path());
     fail(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", None, &message)
 }

@@ -42,7 +42,7 @@ pub(crate) fn run(args: ServeArgs, started: Instant) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fail(format_args!("no runtime: {error}")),
     };
-    let source = Source { flags, config: args.config, file: loaded.file.clone(), simulated_at: None };
+    let source = Source { flags, config: args.config, file: loaded.file.clone(), ..Source::default() };
     runtime.block_on(async {
         let stop = match stop_signal() {
             Ok(stop) => stop,

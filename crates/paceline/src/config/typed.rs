@@ -60,7 +60,7 @@ pub(super) struct Server {
     /// Threads that carry calls.
     #[schemars(range(min = 1, max = 256), extend("x-default" = "one per usable core"))]
     pub workers: Option<u64>,
-    /// Open client connections at most; more wait to be accepted.
+    /// Open client connections at most; more are answered 503.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub max_connections: u64,
     /// Request body at most, in bytes, also after decompression.

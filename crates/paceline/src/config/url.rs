@@ -98,6 +98,11 @@ pub(super) fn base_url(text: &str) -> Result<BaseUrl, Fault> {
 /// Takes the address of a proxy apart; `host:port` means `http://host:port`.
 pub(super) fn proxy(text: &str) -> Result<Proxy, Fault> {
     let (https, rest) = if text.contains("://") { scheme(text)? } else { (false, text) };
+    if https {
+        return Err(Fault::new("a proxy that is itself reached by TLS is not supported").help(
+            "name it as http://host:port: what goes to https providers is encrypted inside the tunnel",
+        ));
+    }
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     if !path.trim_matches('/').is_empty() {
         return Err(Fault::new("the address of a proxy has no path"));
