@@ -13,6 +13,7 @@ use paceline_types::error::ErrorKind;
 use paceline_types::id::Name;
 use paceline_types::record::Operation;
 use paceline_types::secret::Secret;
+use paceline_types::time::Timestamp;
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -252,8 +253,13 @@ pub(crate) fn classify(status: StatusCode, code: Option<&str>) -> ErrorKind {
     }
 }
 
-/// How long the provider asks to wait: `retry-after-ms`, else `retry-after` in seconds.
-pub(crate) fn retry_after_ms(headers: &HeaderMap) -> Option<u64> {
+/// How long the provider asks to wait: `retry-after-ms`, else `retry-after` in seconds or as a date.
+pub(crate) fn retry_after_ms(headers: &HeaderMap, now: Timestamp) -> Option<u64> {
+    if let Some(date) =
+        headers.get("retry-after").and_then(|value| Timestamp::parse_http_date(value.to_str().ok()?))
+    {
+        return Some((date.millis() - now.millis()).max(0) as u64);
+    }
     let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok();
     let ms = number("retry-after-ms").or_else(|| number("retry-after").map(|seconds| seconds * 1000.0))?;
     (ms.is_finite() && ms >= 0.0).then_some(ms as u64)

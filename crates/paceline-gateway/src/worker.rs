@@ -20,6 +20,12 @@ pub(crate) struct Worker {
     random: u32,
 }
 
+/// The wall clock.
+pub(crate) fn wall() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(since.as_micros() as i64)
+}
+
 impl Worker {
     pub(crate) fn new(gateway: Arc<Gateway>, random: u32) -> Arc<Self> {
         let [connections, draining, counter] = [(); 3].map(|()| AtomicU64::new(0));
@@ -28,8 +34,7 @@ impl Worker {
 
     /// The id of a call that begins now, and the wall clock it was read from.
     pub(crate) fn next_id(&self) -> (CallId, Timestamp) {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let wall = Timestamp(since.as_micros() as i64);
+        let wall = wall();
         let count = self.counter.fetch_add(1, Ordering::Relaxed);
         (CallId::new(wall.millis() as u64, count, self.random), wall)
     }

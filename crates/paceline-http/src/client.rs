@@ -64,8 +64,12 @@ impl Client {
         body: &[Bytes],
         marks: &mut Marks,
     ) -> Result<Exchange, HttpError> {
+        // A kept connection that fails may be one of many that died together; the second try is on a new one, so that a
+        // request is never sent more than twice.
+        let mut second = false;
         loop {
-            let mut exchange = match self.take(origin) {
+            let kept = if second { None } else { self.take(origin) };
+            let mut exchange = match kept {
                 Some(conn) => Exchange::new(Arc::clone(self), Arc::clone(origin), conn),
                 None => self.connect(origin, marks).await?,
             };
@@ -80,7 +84,7 @@ impl Client {
             marks.head = Some(Instant::now());
             match (sent, answered) {
                 (_, Ok(())) => return Ok(exchange),
-                (_, Err(error)) if reused && error.what == What::NoAnswer => {}
+                (_, Err(error)) if reused && error.what == What::NoAnswer => second = true,
                 (Err(error), _) | (_, Err(error)) => return Err(error),
             }
         }

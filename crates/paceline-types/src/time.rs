@@ -66,6 +66,21 @@ impl Timestamp {
     }
 }
 
+impl Timestamp {
+    /// Reads an HTTP date in its preferred form (RFC 9110 §5.6.7): `Sun, 06 Nov 1994 08:49:37 GMT`.
+    pub fn parse_http_date(text: &str) -> Option<Self> {
+        const MONTHS: [&str; 12] =
+            ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+        let rest = text.trim().split_once(", ")?.1.strip_suffix(" GMT")?;
+        let mut parts = rest.split(' ');
+        let day = parts.next()?;
+        let month = parts.next()?;
+        let month = MONTHS.iter().position(|name| *name == month)? + 1;
+        let (year, clock) = (parts.next()?, parts.next()?);
+        Self::parse_rfc3339(&format!("{year}-{month:02}-{day}T{clock}Z"))
+    }
+}
+
 fn split_offset(clock: &str) -> Option<(&str, i64)> {
     if let Some(rest) = clock.strip_suffix(['Z', 'z']) {
         return Some((rest, 0));
@@ -124,6 +139,9 @@ mod tests {
         }
         let zoned = Timestamp::parse_rfc3339("2026-11-23T04:17:11+02:00").map(Timestamp::rfc3339);
         assert_eq!(zoned.as_deref(), Some("2026-11-23T02:17:11.000Z"));
+        let date = Timestamp::parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT").map(Timestamp::rfc3339);
+        assert_eq!(date.as_deref(), Some("1994-11-06T08:49:37.000Z"));
+        assert_eq!(Timestamp::parse_http_date("17"), None);
         for bad in ["", "2026", "2026-13-01", "2026-11-23T25:00Z", "soon"] {
             assert_eq!(Timestamp::parse_rfc3339(bad), None, "{bad}");
         }

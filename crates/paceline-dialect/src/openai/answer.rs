@@ -34,6 +34,8 @@ pub struct AnswerVisitor {
     pub no_choices: bool,
     /// This document has a usage object.
     pub has_usage: bool,
+    /// This document is or holds an error.
+    pub error: bool,
     /// Content strings in this document.
     pub contents: u32,
     /// Offsets of the last content string's text.
@@ -76,8 +78,13 @@ impl AnswerVisitor {
     pub fn next_document(&mut self) {
         self.no_choices = false;
         self.has_usage = false;
+        self.error = false;
         self.contents = 0;
         self.told_more = false;
+    }
+
+    fn fail(&mut self) {
+        (self.error, self.learned.error) = (true, true);
     }
 
     fn content(&mut self, token: &Token<'_>) {
@@ -160,11 +167,9 @@ impl Visitor for AnswerVisitor {
                 }
             }
             MODEL if self.learned.model.is_none() => self.learned.model = short(token),
-            OBJECT if token.text == b"error" => self.learned.error = true,
+            OBJECT if token.text == b"error" => self.fail(),
             // A truthy `error`, as the SDKs test it.
-            ERROR if !matches!(token.kind, Kind::Null | Kind::False) && token.len > 0 => {
-                self.learned.error = true;
-            }
+            ERROR if !matches!(token.kind, Kind::Null | Kind::False) && token.len > 0 => self.fail(),
             ERROR_CODE => self.learned.error_code = short(token).or(self.learned.error_code.take()),
             ERROR_TYPE if self.learned.error_code.is_none() => self.learned.error_code = short(token),
             COST => self.learned.cost = std::str::from_utf8(token.text).ok().and_then(Cost::parse_usd),
@@ -180,10 +185,7 @@ impl Visitor for AnswerVisitor {
                 self.has_usage = true;
                 self.told_more = true;
             }
-            ERROR => {
-                self.learned.error = true;
-                self.told_more = true;
-            }
+            ERROR => self.fail(),
             _ => {}
         }
     }

@@ -68,16 +68,14 @@ impl ChatStream {
             return Seen { done: true, ..Seen::default() };
         }
         self.visitor.next_document();
-        let errors_before = self.visitor.learned.error;
         if json::scan(text, &mut self.visitor).is_err() {
             self.garbage = true;
             return Seen { garbage: true, ..Seen::default() };
         }
-        let error = self.visitor.learned.error && !errors_before;
         let seen = Seen {
             content: self.visitor.contents > 0,
-            usage_only: self.visitor.has_usage && self.visitor.no_choices && !error,
-            error,
+            usage_only: self.visitor.has_usage && self.visitor.no_choices && !self.visitor.error,
+            error: self.visitor.error,
             ..Seen::default()
         };
         if let Some(at) = at {
@@ -107,7 +105,7 @@ impl ChatStream {
 
     /// Remembers an event whose JSON text stands at `at` in it.
     fn remember(&mut self, event: &[u8], at: usize) {
-        let one_piece = self.visitor.contents == 1 && !self.visitor.told_more && !self.visitor.learned.error;
+        let one_piece = self.visitor.contents == 1 && !self.visitor.told_more && !self.visitor.error;
         if !one_piece || event.len() > 4096 {
             return;
         }

@@ -372,7 +372,7 @@ pub(crate) async fn error_answer(
         let said = message_of(&upstream.redact(&body));
         return upstream.refused_us(status, said.as_deref()).into();
     }
-    let retry_after_ms = retry_after_ms(&exchange.head.headers);
+    let retry_after_ms = retry_after_ms(&exchange.head.headers, crate::worker::wall());
     let mut headers = std::mem::take(&mut exchange.head.headers);
     headers::strip_down(&mut headers);
     let mut answer = Response::new(upstream.redact_if(true, body));

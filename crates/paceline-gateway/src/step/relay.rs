@@ -65,6 +65,8 @@ struct Parts {
     request: Option<Bytes>,
     /// The stream comes packed.
     inflate: Option<Box<Inflate>>,
+    /// What breaks the connection once what went before has been written.
+    breaking: Option<String>,
 }
 
 impl Relay {
@@ -82,6 +84,7 @@ impl Relay {
             must_end: false,
             request: None,
             inflate: None,
+            breaking: None,
         };
         Self(Some(parts))
     }
@@ -122,7 +125,7 @@ impl Relay {
     }
 
     pub(crate) fn is_over(&self) -> bool {
-        self.0.as_ref().is_none_or(|parts| parts.over)
+        self.0.as_ref().is_none_or(|parts| parts.over && parts.breaking.is_none())
     }
 
     /// The exact length of what is still to come, where it is known.
@@ -183,8 +186,14 @@ impl Relay {
         if let Some(call) = &mut parts.call {
             call.watch.resume();
         }
+        if let Some(reason) = parts.breaking.take() {
+            return Poll::Ready(Some(Err(reason.into())));
+        }
         let step = catch_unwind(AssertUnwindSafe(|| parts.step(cx)));
         let step = step.unwrap_or_else(|_| parts.fail(&defect()));
+        if parts.breaking.is_some() {
+            cx.waker().wake_by_ref();
+        }
         if let Some(call) = &mut parts.call {
             call.watch.pause(Instant::now());
         }
@@ -217,6 +226,10 @@ impl Parts {
                     Ok(bytes) => bytes,
                     Err(fail) => return self.fail(&fail),
                 };
+                if self.exchange.is_ended() && self.is_broken_document() {
+                    let fail = self.truncated(None);
+                    return self.fail(&fail);
+                }
                 if self.has_end_mark() || (self.is_done() && self.exchange.is_ended()) {
                     self.end_well();
                     self.let_go();
@@ -290,6 +303,14 @@ impl Parts {
         }
     }
 
+    /// Whether a document that must be whole has ended and is not.
+    fn is_broken_document(&mut self) -> bool {
+        match &mut self.watch {
+            Watch::Document(watch) => self.must_end && !watch.finish(),
+            _ => false,
+        }
+    }
+
     /// Whether the stream's own end mark went by: nothing after it is waited for.
     fn has_end_mark(&self) -> bool {
         matches!(&self.watch, Watch::Events(watch) if watch.done && self.must_end)
@@ -330,6 +351,10 @@ impl Parts {
 
     /// The provider has ended its answer.
     fn ended(&mut self) -> Step {
+        if self.is_broken_document() {
+            let fail = self.truncated(None);
+            return self.fail(&fail);
+        }
         let now = self.last_byte;
         let last = match &mut self.watch {
             Watch::Events(watch) => {
@@ -356,7 +381,7 @@ impl Parts {
     }
 
     fn truncated(&self, error: Option<&HttpError>) -> Fail {
-        let how = error.map_or_else(|| "it ended without its end mark".to_owned(), ToString::to_string);
+        let how = error.map_or_else(|| "it ended before its end".to_owned(), ToString::to_string);
         let message = format!("provider {}: the answer is incomplete, {how}; try again", self.upstream.name);
         Fail::upstream(StatusCode::BAD_GATEWAY, ErrorKind::Truncated, "stream_truncated", message)
     }
@@ -397,12 +422,6 @@ impl Parts {
                 }
             }
         }
-        if let Watch::Document(watch) = &mut self.watch
-            && self.must_end
-            && !watch.finish()
-        {
-            (status, kind) = (Status::Partial, Some(ErrorKind::Garbage));
-        }
         self.finish(|record| (record.status, record.error_kind) = (status, kind));
     }
 
@@ -420,7 +439,9 @@ impl Parts {
         if tells {
             frame(error_event(&fail.envelope()).into())
         } else {
-            Poll::Ready(Some(Err(fail.message.clone().into())))
+            // The connection is broken at the next look, when what went before has been written.
+            self.breaking = Some(fail.message.clone());
+            Poll::Pending
         }
     }
 

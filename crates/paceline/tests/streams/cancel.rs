@@ -166,13 +166,12 @@ async fn in_the_middle_of_its_own_request() {
         let ask = Ask::post(path, "{\"model\"").header("content-length", "2000000");
         let mut conn = house.begin(&ask).await;
         conn.stream.shutdown().await.unwrap();
-        assert!(conn.stream.readable().await.is_ok());
         let record = house.newest_of(at + 1).await;
         let status = record["status"].as_str().unwrap();
         assert!(["canceled", "refused"].contains(&status), "{record:#}");
         drop(conn);
     }
-    assert_eq!(house.metrics().await.one("paceline_calls_accepted_total"), 2.0);
+    assert_eq!(house.metrics().await.one("paceline_calls_accepted_total"), 2);
 }
 
 #[tokio::test]

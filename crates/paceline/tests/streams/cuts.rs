@@ -1,6 +1,6 @@
 //! A stream that breaks off, at every byte: the caller is told, and the record says `partial`.
 
-use crate::support::{Conn, House, PATIENCE, ask, chat, undated};
+use crate::support::{Canned, Conn, House, PATIENCE, ask, chat, undated};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -43,8 +43,9 @@ async fn a_stream_cut_at_any_byte_is_never_a_whole_one() {
     let direct = house.direct(&chat("burst,tokens=1", &body)).await;
     let end = direct.text().find("[DONE]\n\n").unwrap() + "[DONE]\n\n".len();
     let whole = Arc::new(undated(&direct.body));
-    let cuts: Vec<(usize, &str)> =
-        (0..end).flat_map(|offset| ["abrupt", "rst", "fin"].map(|how| (offset, how))).collect();
+    // A clean end right after the mark itself only lacks the blank line, which is another test.
+    let cuts = (0..end).flat_map(|offset| ["abrupt", "rst", "fin"].map(|how| (offset, how)));
+    let cuts: Vec<(usize, &str)> = cuts.filter(|(offset, how)| *how != "fin" || *offset < end - 2).collect();
     let mut lanes = JoinSet::new();
     for at in 0..LANES {
         let mine = cuts.iter().copied().skip(at).step_by(LANES).collect();
@@ -93,6 +94,22 @@ async fn a_stream_without_its_end_mark_is_not_whole_either() {
 }
 
 #[tokio::test]
+async fn an_end_mark_without_its_blank_line_is_given_one() {
+    let house = House::new();
+    let whole = house.send(&chat("burst", &ask(true))).await;
+    let mut asked = ask(true);
+    asked["model"] = json!("sim/instant");
+    asked["stream_options"] = json!({"include_usage": true});
+    let end = house.direct(&chat("burst", &asked)).await.body.len();
+    for missing in [1, 2] {
+        let fault = format!("burst,cut-at-byte={},cut=fin", end - missing);
+        let (reply, record) = house.call(&chat(&fault, &ask(true))).await;
+        assert_eq!(undated(&reply.body), undated(&whole.body), "{fault}");
+        assert_eq!(record["status"], "ok", "{fault}");
+    }
+}
+
+#[tokio::test]
 async fn after_the_end_mark_nothing_can_break_it_any_more() {
     let house = House::new();
     let direct = {
@@ -108,8 +125,15 @@ async fn after_the_end_mark_nothing_can_break_it_any_more() {
         assert_eq!(reply.error_events().len(), 0, "{fault}: {}", reply.text());
         assert_eq!(record["status"], "ok", "{fault}");
     }
-    // A connection that the provider leaves open after the mark does not keep the caller waiting for long.
-    let events = direct.events().len() - 1;
-    let (reply, record) = house.call(&chat(&format!("burst,stall-after={}", events - 1), &ask(true))).await;
-    assert_eq!((reply.is_done(), &record["status"]), (false, &json!("error")));
+}
+
+#[tokio::test]
+async fn a_connection_left_open_after_the_end_mark_does_not_keep_the_caller_waiting() {
+    let chunk = "data: {\"choices\":[{\"delta\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}]}\n\n";
+    let stream = format!("{chunk}data: [DONE]\n\n");
+    let answer = format!("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n{stream}");
+    let provider = Canned::left_open(&[answer.as_bytes()]).await;
+    let house = House::with(&provider.config(""), &[]);
+    let (reply, record) = house.call(&chat("", &ask(true))).await;
+    assert_eq!((reply.text(), reply.whole, &record["status"]), (stream, true, &json!("ok")));
 }

@@ -1,6 +1,7 @@
 //! An error inside a 200 stream is an error, for the caller and in the record; so is what is no stream at all.
 
-use crate::support::{Canned, House, ask, chat};
+use crate::support::house::received;
+use crate::support::{Canned, House, ask, chat, undated};
 use serde_json::{Value, json};
 
 fn outcome(record: &Value) -> (String, String, u64) {
@@ -43,8 +44,8 @@ async fn a_done_mark_after_an_error_makes_no_success() {
     let provider = Canned::new(&[answer.as_bytes()]).await;
     let house = House::with(&provider.config(""), &[]);
     let (reply, record) = house.call(&chat("", &ask(true))).await;
+    assert_eq!(reply.text(), stream, "the provider's own words, and none of ours");
     assert_eq!(outcome(&record), ("partial".into(), "provider_failed".into(), 200));
-    assert!(!reply.is_done(), "an error is not followed by a success mark: {}", reply.text());
 }
 
 #[tokio::test]
@@ -82,17 +83,36 @@ async fn a_whole_answer_to_a_request_for_a_stream_is_an_answer() {
 }
 
 #[tokio::test]
-async fn a_compressed_answer_that_nobody_asked_for_is_still_an_answer_or_a_clear_error() {
+async fn a_packed_answer_that_nobody_asked_for_reaches_the_caller_plain() {
     let house = House::new();
-    for stream in [true, false] {
-        let (reply, record) = house.call(&chat("gzip", &ask(stream))).await;
+    for (fault, stream) in [("", true), ("chunk=1", true), ("tokens=500,chunk=9", true), ("", false)] {
+        let plain = house.send(&chat(fault, &ask(stream))).await;
+        let (reply, record) = house.call(&chat(&format!("gzip,{fault}"), &ask(stream))).await;
         let sent = house.sim.calls(0).pop().unwrap();
-        let asked = crate::support::house::received(&sent, "accept-encoding");
-        assert_eq!(asked, Some("identity"), "compression was not asked for");
-        let packed = reply.header("content-encoding").is_some();
-        let told = !packed && (!reply.error_events().is_empty() || reply.status >= 500);
-        let right = record["status"] == "ok" && reply.body.len() as u64 == sent.bytes_sent && packed;
-        assert!(right || told, "stream={stream} {} {record:#}", String::from_utf8_lossy(&reply.body));
+        assert_eq!(received(&sent, "accept-encoding"), Some("identity"), "it was not asked for");
+        assert_eq!(undated(&reply.body), undated(&plain.body), "{fault} stream={stream}");
+        assert_eq!(reply.header("content-encoding"), None);
+        assert_eq!(outcome(&record), ("ok".into(), "-".into(), 200), "{fault} stream={stream}");
+        assert_eq!(record["usage"]["source"], "reported", "{fault} stream={stream}");
+    }
+    let (reply, record) = house.call(&chat("gzip,cut-at-byte=400", &ask(true))).await;
+    assert_eq!((reply.is_done(), reply.error_events().len()), (false, 1), "{}", reply.text());
+    assert_eq!(outcome(&record), ("partial".into(), "truncated".into(), 200));
+    let (reply, record) = house.call(&chat("gzip,cut-at-byte=400", &ask(false))).await;
+    assert_eq!((reply.status, outcome(&record).1.as_str()), (502, "truncated"));
+}
+
+#[tokio::test]
+async fn a_packed_error_is_understood_like_a_plain_one() {
+    let house = House::new();
+    for (fault, kind) in [
+        ("status=429,code=insufficient_quota", "provider_auth"),
+        ("status=400,code=context_length_exceeded", "context_too_long"),
+    ] {
+        let (reply, record) = house.call(&chat(&format!("gzip,{fault}"), &ask(false))).await;
+        assert_eq!(record["error_kind"], kind, "{fault}");
+        assert_eq!(reply.header("content-encoding"), None, "{fault}");
+        assert!(!reply.error().1.is_empty());
     }
 }
 

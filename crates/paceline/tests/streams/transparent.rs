@@ -132,14 +132,14 @@ async fn requests_reach_the_provider_as_they_were_written() {
             format!("{{{messages},\"stream\":false,\"model\":\"instant\"}}"),
             format!("{{{messages},\"stream\":false,\"model\":\"sim/instant\"}}"),
         ),
-        // With the provider's own name nothing is left to change.
+        // Where the provider knows the model by the same name, nothing is left to change.
         (
-            format!("{{{messages},{asks},\"stream\":true,\"model\":\"sim/instant\"}}"),
-            format!("{{{messages},{asks},\"stream\":true,\"model\":\"sim/instant\"}}"),
+            format!("{{{messages},{asks},\"stream\":true,\"model\":\"smart\"}}"),
+            format!("{{{messages},{asks},\"stream\":true,\"model\":\"smart\"}}"),
         ),
     ];
     for (at, (body, wanted)) in cases.into_iter().enumerate() {
-        let reply = house.send(&chat_raw("", body)).await;
+        let reply = house.send(&chat_raw("burst", body)).await;
         assert_eq!(reply.status, 200, "{}", reply.text());
         assert_eq!(house.sim.calls(at as u64)[0].body.as_deref(), Some(wanted.as_str()), "case {at}");
     }

@@ -15,6 +15,15 @@ pub(crate) struct Canned {
 impl Canned {
     /// To be called in the test's runtime. Each answer is written whole; then the connection is closed.
     pub(crate) async fn new(answers: &[&[u8]]) -> Self {
+        Self::start(answers, true).await
+    }
+
+    /// The same, but only the other side closes.
+    pub(crate) async fn left_open(answers: &[&[u8]]) -> Self {
+        Self::start(answers, false).await
+    }
+
+    async fn start(answers: &[&[u8]], closes: bool) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -24,7 +33,7 @@ impl Canned {
             for at in 0.. {
                 let (stream, _) = listener.accept().await.unwrap();
                 let answer = answers.get(at).or(answers.last()).unwrap().clone();
-                tokio::spawn(serve(stream, answer, Arc::clone(&book)));
+                tokio::spawn(serve(stream, answer, closes, Arc::clone(&book)));
             }
         });
         Self { address, seen, task }
@@ -51,7 +60,7 @@ impl Drop for Canned {
     }
 }
 
-async fn serve(mut stream: TcpStream, answer: Vec<u8>, book: Arc<Mutex<Vec<Vec<u8>>>>) {
+async fn serve(mut stream: TcpStream, answer: Vec<u8>, closes: bool, book: Arc<Mutex<Vec<Vec<u8>>>>) {
     let mut request = Vec::new();
     while !is_whole(&request) {
         match stream.read_buf(&mut request).await {
@@ -61,7 +70,9 @@ async fn serve(mut stream: TcpStream, answer: Vec<u8>, book: Arc<Mutex<Vec<Vec<u
     }
     book.lock().unwrap().push(request);
     let _ = stream.write_all(&answer).await;
-    let _ = stream.shutdown().await;
+    if closes {
+        let _ = stream.shutdown().await;
+    }
     // Not to reset what was just written, the other side closes first.
     let _ = stream.read(&mut [0]).await;
 }

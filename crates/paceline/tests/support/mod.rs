@@ -1,6 +1,6 @@
 //! What all system tests share: a house (Paceline and its provider), a bare HTTP client, a canned provider.
 
-#![allow(dead_code, reason = "each test binary uses its own part of this")]
+#![allow(dead_code, unused_imports, reason = "each test binary uses its own part of this")]
 
 pub(crate) mod canned;
 pub(crate) mod house;

@@ -14,7 +14,7 @@ impl Page {
     }
 
     /// The sum of all samples of that name whose labels are as wanted.
-    pub(crate) fn sum(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+    pub(crate) fn sum(&self, name: &str, labels: &[(&str, &str)]) -> u64 {
         let fits = |found: &BTreeMap<String, String>| {
             labels.iter().all(|(label, value)| found.get(*label).is_some_and(|other| other == value))
         };
@@ -24,16 +24,21 @@ impl Page {
             .filter(|(n, l, _)| n == name && fits(l))
             .map(|(_, _, value)| *value)
             .collect();
-        found.iter().sum()
+        whole(found.iter().sum())
     }
 
     /// The only sample of that name.
-    pub(crate) fn one(&self, name: &str) -> f64 {
+    pub(crate) fn one(&self, name: &str) -> u64 {
         let mut found = self.samples.iter().filter(|(other, _, _)| other == name);
         let value = found.next().unwrap_or_else(|| panic!("there is no {name}")).2;
         assert!(found.next().is_none(), "{name} is there twice");
-        value
+        whole(value)
     }
+}
+
+fn whole(value: f64) -> u64 {
+    assert!(value >= 0.0 && value.fract() == 0.0, "{value} is no count");
+    value as u64
 }
 
 fn sample(line: &str) -> (String, BTreeMap<String, String>, f64) {

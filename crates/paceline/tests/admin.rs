@@ -1,0 +1,11 @@
+//! The admin side: finding calls, statistics, health, models.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a helper of a test may fail like the test")]
+
+#[path = "admin/calls.rs"]
+mod calls;
+#[path = "admin/models.rs"]
+mod models;
+#[path = "admin/performance.rs"]
+mod performance;
+mod support;

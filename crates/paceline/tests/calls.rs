@@ -1,0 +1,15 @@
+//! Calls that are answered in one piece, calls that fail, calls that are tried elsewhere, and raw ones.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a helper of a test may fail like the test")]
+
+#[path = "calls/fallback.rs"]
+mod fallback;
+#[path = "calls/faults.rs"]
+mod faults;
+#[path = "calls/raw.rs"]
+mod raw;
+mod support;
+#[path = "calls/timeouts.rs"]
+mod timeouts;
+#[path = "calls/whole.rs"]
+mod whole;

@@ -1,0 +1,13 @@
+//! The program itself: what its commands print, with which exit code, and what it never prints.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a helper of a test may fail like the test")]
+
+#[path = "cli/asking.rs"]
+mod asking;
+#[path = "cli/program.rs"]
+mod program;
+#[path = "cli/serving.rs"]
+mod serving;
+mod support;
+#[path = "cli/wrong_use.rs"]
+mod wrong_use;

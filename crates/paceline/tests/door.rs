@@ -1,0 +1,17 @@
+//! The door: framing, bounds, keys, browsers, and what never crosses to a provider.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a helper of a test may fail like the test")]
+
+#[path = "door/bodies.rs"]
+mod bodies;
+#[path = "door/bounds.rs"]
+mod bounds;
+#[path = "door/browsers.rs"]
+mod browsers;
+#[path = "door/crossing.rs"]
+mod crossing;
+#[path = "door/framing.rs"]
+mod framing;
+#[path = "door/keys.rs"]
+mod keys;
+mod support;
