@@ -147,6 +147,7 @@ enum State {
 
 /// The walk: feed it the pieces in order, then [`Scanner::finish`].
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about the token being read")]
 pub struct Scanner {
     state: State,
     depth: usize,

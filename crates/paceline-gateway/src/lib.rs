@@ -11,6 +11,8 @@ mod door;
 pub mod framing;
 mod gaps;
 mod gateway;
+#[cfg(test)]
+mod guard_test;
 mod headers;
 mod ledger;
 pub mod pipeline;

@@ -27,6 +27,7 @@ pub struct Learned {
 
 /// Reads one document and adds what it finds to what is [`Learned`].
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about one document")]
 pub struct AnswerVisitor {
     /// What was found so far.
     pub learned: Learned,

@@ -33,14 +33,15 @@ impl Visitor for Prompt {
 
     fn element(&mut self, parent: Node) -> Node {
         match parent {
-            MESSAGES => {
-                self.messages += 1;
-                MESSAGE
-            }
+            MESSAGES => MESSAGE,
             CONTENT => PART,
             TOOLS => TOOLS,
             _ => IGNORE,
         }
+    }
+
+    fn open(&mut self, node: Node, _start: usize) {
+        self.messages += u64::from(node == MESSAGE);
     }
 
     fn scalar(&mut self, node: Node, token: &Token<'_>) {
@@ -74,5 +75,6 @@ mod tests {
         let found = prompt(body);
         assert_eq!((found.text.as_str(), found.messages), ("one\ntwo\nf\n{}\n", 3));
         assert_eq!(prompt(b"{").messages, 0);
+        assert_eq!(prompt(br#"{"messages":[]}"#).messages, 0);
     }
 }

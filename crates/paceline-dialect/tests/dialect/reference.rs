@@ -42,7 +42,7 @@ impl Read {
         let choices = chunk.last("choices").map_or_else(Vec::new, items);
         let content: usize = choices.iter().map(|choice| self.choice(choice)).sum();
         if self.learned.model.is_none() {
-            self.learned.model = chunk.last("model").and_then(string).map(Into::into);
+            self.learned.model = chunk.all("model").find_map(name);
         }
         let groq = member(&chunk, "x_groq").and_then(|groq| member(&groq, "usage"));
         let usage = member(&chunk, "usage").or(groq);
@@ -57,13 +57,13 @@ impl Read {
 
     /// Whether the event is an error.
     fn error(&mut self, chunk: &Members<'_>) -> bool {
-        let error = chunk.last("error").filter(|value| !["null", "false", "\"\""].contains(&value.get()));
+        let error = chunk.all("error").find(|value| !["null", "false", "\"\""].contains(&value.get()));
         let is_object = chunk.last("object").and_then(string).as_deref() == Some("error");
         let is_error = error.is_some() || is_object;
         self.learned.error |= is_error;
         if let Some(error) = error.and_then(Members::of_value) {
-            let name = |key| error.last(key).filter(|value| value.get() != "null").map(plain);
-            self.learned.error_code = name("code").or(self.learned.error_code.take()).or(name("type"));
+            let told = |key| error.last(key).and_then(name);
+            self.learned.error_code = told("code").or(self.learned.error_code.take()).or(told("type"));
         }
         is_error
     }
@@ -72,29 +72,28 @@ impl Read {
     fn choice(&mut self, choice: &RawValue) -> usize {
         let choice = Members::of_value(choice).expect("choices of the generator are objects");
         if self.learned.finish_reason.is_none() {
-            self.learned.finish_reason = choice.last("finish_reason").and_then(string).map(Into::into);
+            self.learned.finish_reason = choice.all("finish_reason").find_map(name);
         }
-        let mut found = choice.last("text").map_or(0, |text| self.content(text));
+        let mut found = self.contents(&choice, &["text"]);
         let Some(delta) = member(&choice, "delta") else { return found };
-        for name in ["reasoning_content", "reasoning", "refusal"] {
-            found += delta.last(name).map_or(0, |text| self.content(text));
-        }
-        let content = delta.last("content");
-        found += content.map_or(0, |text| self.content(text));
-        for part in content.map_or_else(Vec::new, items) {
+        found += self.contents(&delta, &["content", "reasoning_content", "reasoning", "refusal"]);
+        for part in delta.all("content").flat_map(items) {
             let part = Members::of_value(part).expect("parts of the generator are objects");
-            found += part.last("text").map_or(0, |text| self.content(text));
+            found += self.contents(&part, &["text"]);
         }
         let calls = delta.last("tool_calls").map_or_else(Vec::new, items);
         let functions = calls.into_iter().filter_map(Members::of_value);
-        for function in
-            functions.filter_map(|call| member(&call, "function")).chain(member(&delta, "function_call"))
-        {
-            for name in ["name", "arguments"] {
-                found += function.last(name).map_or(0, |text| self.content(text));
-            }
+        let functions = functions.filter_map(|call| member(&call, "function"));
+        for function in functions.chain(member(&delta, "function_call")) {
+            found += self.contents(&function, &["name", "arguments"]);
         }
         found
+    }
+
+    /// Takes the texts of these members; also of one that comes twice, since the walk keeps nothing to replace.
+    fn contents(&mut self, of: &Members<'_>, names: &[&str]) -> usize {
+        let texts = of.0.iter().filter(|(key, _)| names.contains(&key.as_str()));
+        texts.map(|(_, value)| self.content(value)).sum()
     }
 
     fn content(&mut self, value: &RawValue) -> usize {
@@ -142,6 +141,11 @@ fn items(value: &RawValue) -> Vec<&RawValue> {
     serde_json::from_str(value.get()).unwrap_or_default()
 }
 
-fn plain(value: &RawValue) -> Box<str> {
-    string(value).unwrap_or_else(|| value.get().to_owned()).into()
+/// A code, reason or name, as far as it can be one: what could be a piece of a text is not kept.
+fn name(value: &RawValue) -> Option<Box<str>> {
+    let is_number = value.get().starts_with(|c: char| c.is_ascii_digit() || c == '-');
+    let text = if is_number { value.get().to_owned() } else { string(value)? };
+    let fits = !text.is_empty() && text.len() <= 96;
+    let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-./:@".contains(&byte));
+    (fits && plain).then(|| text.into())
 }

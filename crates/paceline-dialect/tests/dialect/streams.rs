@@ -83,6 +83,7 @@ const OTHERS: &[&str] = &[
     r#"{"choices":[],"error":{"message":"x","code":503},"usage":{"prompt_tokens":1,"completion_tokens":0}}"#,
     r#"{"error":{"message":"slow down","type":"requests","param":null,"code":"rate_limit_exceeded"}}"#,
     r#"{"error":{"message":"x","type":"server_error","code":null}}"#,
+    r#"{"error":{"type":"a b","code":""},"model":"a model of m"}"#,
     r#"{"error":"overloaded"}"#,
     r#"{"error":false,"choices":[]}"#,
     r#"{"object":"error","message":"x"}"#,

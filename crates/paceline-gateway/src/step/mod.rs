@@ -4,6 +4,7 @@ pub(crate) mod admin;
 pub(crate) mod admit;
 pub(crate) mod attempt;
 pub(crate) mod count;
+pub(crate) mod ending;
 pub(crate) mod inflate;
 pub(crate) mod limits;
 pub(crate) mod observe;

@@ -32,6 +32,8 @@ pub(crate) struct Ask {
 /// Reads a request of OpenAI's dialect.
 pub(crate) async fn read(call: &mut Call, request: Request<Incoming>) -> Result<Ask, Fail> {
     let (parts, incoming) = request.into_parts();
+    #[cfg(test)]
+    assert!(!parts.headers.contains_key("x-test-panic"), "asked for by a test");
     let mut labels = headers::labels(&parts.headers);
     if parts.method != Method::POST {
         call.note(|record| record.labels = labels);

@@ -4,30 +4,23 @@ use crate::body::BoxError;
 use crate::call::Call;
 use crate::config::OnCancel;
 use crate::refuse::Fail;
-use crate::step::attempt::{Trouble, note_learned};
-use crate::step::count::Job;
+use crate::step::attempt::Trouble;
+use crate::step::ending::{drain, finish_aside};
 use crate::step::inflate::Inflate;
 use crate::step::limits::Limits;
 use crate::step::observe::{DocumentWatch, EventWatch};
-use crate::upstream::{Upstream, classify};
+use crate::upstream::Upstream;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use http_body::Frame;
-use paceline_dialect::openai::stream::error_event;
-use paceline_http::{Exchange, HttpError};
+use paceline_http::Exchange;
 use paceline_types::error::ErrorKind;
-use paceline_types::record::{CallRecord, Status};
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-/// How many answers of one worker are read without their callers at once.
-const MAX_DRAINS: u64 = 64;
-/// How long the connection's end may take after the stream's end mark.
-const AFTER_DONE: Duration = Duration::from_secs(1);
 /// How much is held, and how long, while another target could still be tried.
 const HELD_BYTES: usize = 64 * 1024;
 const HELD_TIME: Duration = Duration::from_secs(5);
@@ -42,31 +35,31 @@ pub(crate) enum Watch {
     Nothing,
 }
 
-type Step = Poll<Option<Result<Frame<Bytes>, BoxError>>>;
+pub(crate) type Step = Poll<Option<Result<Frame<Bytes>, BoxError>>>;
 
 /// An answer under way. It owns its call: dropped before the end, it is the caller who went away.
 pub(crate) struct Relay(Option<Parts>);
 
-struct Parts {
-    call: Option<Call>,
-    exchange: Exchange,
-    upstream: Arc<Upstream>,
-    watch: Watch,
-    limits: Limits,
-    last_byte: Instant,
+pub(crate) struct Parts {
+    pub(crate) call: Option<Call>,
+    pub(crate) exchange: Exchange,
+    pub(crate) upstream: Arc<Upstream>,
+    pub(crate) watch: Watch,
+    pub(crate) limits: Limits,
+    pub(crate) last_byte: Instant,
     /// Bytes in the exchange's buffer were not looked at yet.
-    fresh: bool,
+    pub(crate) fresh: bool,
     /// Whole events held back before the commit.
-    held: Vec<Bytes>,
-    over: bool,
+    pub(crate) held: Vec<Bytes>,
+    pub(crate) over: bool,
     /// An end without the dialect's end mark is a failure.
-    must_end: bool,
+    pub(crate) must_end: bool,
     /// The request, where its tokens may have to be counted.
-    request: Option<Bytes>,
+    pub(crate) request: Option<Bytes>,
     /// The stream comes packed.
-    inflate: Option<Box<Inflate>>,
+    pub(crate) inflate: Option<Box<Inflate>>,
     /// What breaks the connection once what went before has been written.
-    breaking: Option<String>,
+    pub(crate) breaking: Option<String>,
 }
 
 impl Relay {
@@ -263,7 +256,7 @@ impl Parts {
     }
 
     /// Looks at what came, before the commit.
-    fn look(&mut self) -> Result<Bytes, Fail> {
+    pub(crate) fn look(&mut self) -> Result<Bytes, Fail> {
         self.fresh = false;
         self.take()
     }
@@ -294,7 +287,7 @@ impl Parts {
     }
 
     /// Whether the dialect's own end was seen.
-    fn is_done(&self) -> bool {
+    pub(crate) fn is_done(&self) -> bool {
         match &self.watch {
             Watch::Events(watch) => {
                 watch.done || (!self.upstream.done_mark && watch.stream.learned().finish_reason.is_some())
@@ -345,7 +338,7 @@ impl Parts {
     }
 
     /// Whether the provider has told an error in the stream.
-    fn told_error(&self) -> bool {
+    pub(crate) fn told_error(&self) -> bool {
         matches!(&self.watch, Watch::Events(watch) if watch.error)
     }
 
@@ -379,177 +372,10 @@ impl Parts {
         let fail = self.truncated(None);
         self.fail(&fail)
     }
-
-    fn truncated(&self, error: Option<&HttpError>) -> Fail {
-        let how = error.map_or_else(|| "it ended before its end".to_owned(), ToString::to_string);
-        let message = format!("provider {}: the answer is incomplete, {how}; try again", self.upstream.name);
-        Fail::upstream(StatusCode::BAD_GATEWAY, ErrorKind::Truncated, "stream_truncated", message)
-    }
-
-    /// What an error event means.
-    fn event_error(&self) -> Fail {
-        let code = match &self.watch {
-            Watch::Events(watch) => watch.stream.learned().error_code.as_deref(),
-            _ => None,
-        };
-        let status = match code {
-            Some("rate_limit_exceeded" | "429") => StatusCode::TOO_MANY_REQUESTS,
-            Some("context_length_exceeded" | "400") => StatusCode::BAD_REQUEST,
-            _ => StatusCode::BAD_GATEWAY,
-        };
-        let message = format!("provider {} sent an error inside a 200 stream", self.upstream.name);
-        Fail::upstream(status, classify(status, code), "provider_failed", message)
-    }
-
-    /// The answer is whole, or is all the provider had to say.
-    fn end_well(&mut self) {
-        let mut status = Status::Ok;
-        let mut kind = None;
-        if let Watch::Events(watch) = &self.watch
-            && self.must_end
-        {
-            let begun = watch.stamps.first.is_some();
-            if watch.error {
-                status = if begun { Status::Partial } else { Status::Error };
-                kind = Some(self.event_error().kind);
-            } else if watch.stream.garbage {
-                status = if begun { Status::Partial } else { Status::Error };
-                kind = Some(ErrorKind::Garbage);
-            } else {
-                let secret = watch.stream.learned().usage.is_none();
-                if self.upstream.keeps_usage_secret.load(Ordering::Relaxed) != secret {
-                    self.upstream.keeps_usage_secret.store(secret, Ordering::Relaxed);
-                }
-            }
-        }
-        self.finish(|record| (record.status, record.error_kind) = (status, kind));
-    }
-
-    /// The answer failed after its head had gone: told in the stream, where the dialect can, else by the connection.
-    fn fail(&mut self, fail: &Fail) -> Step {
-        let (partial, tells) = match &self.watch {
-            Watch::Events(watch) => (watch.stamps.first.is_some() || fail.kind == ErrorKind::Truncated, true),
-            _ => (true, false),
-        };
-        let status = if partial { Status::Partial } else { Status::Error };
-        self.finish(|record| {
-            (record.status, record.error_kind) = (status, Some(fail.kind));
-            record.error_code.get_or_insert_with(|| fail.code.into());
-        });
-        if tells {
-            frame(error_event(&fail.envelope()).into())
-        } else {
-            // The connection is broken at the next look, when what went before has been written.
-            self.breaking = Some(fail.message.clone());
-            Poll::Pending
-        }
-    }
-
-    /// Whether one more answer may be read without its caller; further ones are aborted.
-    fn may_drain(&self) -> bool {
-        let Some(call) = &self.call else { return false };
-        let draining = &call.worker.draining;
-        let one_more = draining.fetch_add(1, Ordering::Relaxed) < MAX_DRAINS;
-        if !one_more {
-            draining.fetch_sub(1, Ordering::Relaxed);
-        }
-        one_more
-    }
-
-    /// The caller went away: what was seen is noted, the guard closes the call.
-    fn cancel(&mut self) {
-        if let Some(mut call) = self.call.take() {
-            self.note(&mut call);
-        }
-    }
-
-    /// Fills the record and closes the call.
-    fn finish(&mut self, outcome: impl FnOnce(&mut CallRecord)) {
-        self.over = true;
-        let Some(mut call) = self.call.take() else { return };
-        let now = Instant::now();
-        self.note(&mut call);
-        match self.uncounted() {
-            Some((request, text)) => {
-                call.note(outcome);
-                let gateway = Arc::clone(&call.worker.gateway);
-                gateway.counting.submit(Job { call, request, text, ended: now });
-            }
-            None => {
-                call.note(outcome);
-                call.close(now);
-            }
-        }
-    }
-
-    /// Request and text of an answer whose provider reported no usage, where they were kept.
-    fn uncounted(&mut self) -> Option<(Bytes, Vec<u8>)> {
-        let Watch::Events(watch) = &mut self.watch else { return None };
-        if watch.stream.learned().usage.is_some() {
-            return None;
-        }
-        let text = watch.stream.take_text().filter(|text| !text.is_empty())?;
-        Some((self.request.take()?, text))
-    }
-
-    /// Notes what was seen so far.
-    fn note(&self, call: &mut Call) {
-        match &self.watch {
-            Watch::Events(watch) => {
-                note_learned(call, watch.stream.learned());
-                let first = watch.stamps.first.map(|at| call.offset(at));
-                let last = watch.stamps.last.map(|at| call.offset(at));
-                call.note(|record| {
-                    (record.first_token, record.last_token) = (first, last);
-                    record.itl_p99 = watch.stamps.gaps.p99();
-                    if let Some(attempt) = record.attempts.last_mut() {
-                        attempt.first_token = first;
-                    }
-                });
-            }
-            Watch::Document(watch) => note_learned(call, watch.learned()),
-            Watch::Nothing => {}
-        }
-    }
 }
 
-fn frame(bytes: Bytes) -> Step {
+pub(crate) fn frame(bytes: Bytes) -> Step {
     Poll::Ready(Some(Ok(Frame::data(bytes))))
-}
-
-/// Reads what follows an end mark, for a moment.
-async fn finish_aside(mut exchange: Exchange) {
-    let _ = tokio::time::timeout(AFTER_DONE, async {
-        while matches!(poll_fn(|cx| exchange.poll_more(cx)).await, Ok(true)) {
-            exchange.out.clear();
-        }
-    })
-    .await;
-}
-
-/// Reads an answer nobody waits for to its end, to learn what it used.
-async fn drain(mut parts: Parts, limit: Duration) {
-    let deadline = Instant::now() + limit;
-    while !parts.over && !parts.exchange.is_ended() {
-        parts.fresh = true;
-        if parts.look().is_err() {
-            break;
-        }
-        let exchange = &mut parts.exchange;
-        let more = poll_fn(|cx| match exchange.poll_more(cx) {
-            Poll::Pending if exchange.poll_deadline(cx, deadline).is_ready() => Poll::Ready(Ok(false)),
-            other => other,
-        });
-        if !matches!(more.await, Ok(true)) {
-            break;
-        }
-        parts.last_byte = Instant::now();
-    }
-    let _ = parts.look();
-    if let Some(call) = &parts.call {
-        call.worker.draining.fetch_sub(1, Ordering::Relaxed);
-    }
-    parts.cancel();
 }
 
 impl Drop for Relay {
