@@ -4,6 +4,7 @@ mod alarm;
 mod cases;
 mod error;
 mod floor;
+mod instructions;
 mod load;
 mod metering;
 mod once;
@@ -14,6 +15,7 @@ mod procfs;
 mod report;
 mod results;
 mod run;
+mod steps;
 mod subject;
 mod tls;
 mod upstream;
@@ -47,7 +49,9 @@ enum Command {
     /// Send a fixed number of checked calls to any URL, for profilers.
     Load(once::LoadArgs),
     /// Count instructions per call under valgrind.
-    Instructions(once::InstructionsArgs),
+    Instructions(instructions::Args),
+    /// Time single steps of the path, in nanoseconds per call.
+    Steps(steps::Args),
     /// Write a paceline.toml for an upstream of this tool, to start Paceline by hand.
     Config(once::ConfigArgs),
     /// Serve the cheap upstream; prints its address.
@@ -74,7 +78,8 @@ async fn dispatch(command: Command) -> Result<()> {
     match command {
         Command::Run(args) => run::run(args).await,
         Command::Load(args) => once::load(args).await,
-        Command::Instructions(args) => once::instructions(args).await,
+        Command::Instructions(args) => instructions::instructions(args).await,
+        Command::Steps(args) => steps::steps(&args),
         Command::Config(args) => once::config(&args),
         Command::Upstream(args) => upstream::serve(args).await,
         Command::Floor(args) => floor::serve(args, false).await,
@@ -86,11 +91,14 @@ fn start(cli: Cli) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("runtime")?;
     LocalSet::new().block_on(&runtime, async {
         let mut end = signal(SignalKind::terminate()).context("signals")?;
+        // Servers have no end of their own: being told to end is a good one.
+        let serves =
+            matches!(cli.command, Command::Upstream(_) | Command::Floor(_) | Command::MeteringFloor(_));
         // Dropping the run stops what it started.
         tokio::select! {
             ended = dispatch(cli.command) => ended,
             _ = tokio::signal::ctrl_c() => fail("interrupted"),
-            _ = end.recv() => fail("ended by signal"),
+            _ = end.recv() => if serves { Ok(()) } else { fail("ended by signal") },
         }
     })
 }

@@ -12,6 +12,8 @@ pub(crate) struct Cpu {
     run: Duration,
     /// From the accounts, to the tick, with threads that have ended.
     accounted: Duration,
+    /// Of the accounted time: outside the kernel.
+    user: Duration,
 }
 
 impl Cpu {
@@ -21,6 +23,13 @@ impl Cpu {
         let slack = 4 * tick();
         let accounted = self.accounted.saturating_sub(earlier.accounted).saturating_sub(slack);
         self.run.saturating_sub(earlier.run).max(accounted)
+    }
+
+    /// The share of the time since `earlier` that was spent outside the kernel; `None` when too little was spent to say.
+    pub(crate) fn user_share(self, earlier: Self) -> Option<f64> {
+        let all = self.accounted.saturating_sub(earlier.accounted);
+        let user = self.user.saturating_sub(earlier.user);
+        (all > 20 * tick()).then(|| user.as_secs_f64() / all.as_secs_f64())
     }
 }
 
@@ -68,6 +77,7 @@ pub(crate) fn cpu(pids: &[u32]) -> Result<Cpu> {
         let Some(fields) = stat(*pid) else { return fail(format!("process {pid} has ended")) };
         // utime and stime.
         sum.accounted += tick() * fields[10..12].iter().sum::<u64>() as u32;
+        sum.user += tick() * fields[10] as u32;
         for task in fs::read_dir(format!("/proc/{pid}/task")).context(format!("threads of {pid}"))?.flatten()
         {
             let text = fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
@@ -128,6 +138,9 @@ mod tests {
             used = cpu(&pid).unwrap().since(before);
             assert!(start.elapsed() < Duration::from_mins(1));
         }
+        assert_eq!(cpu(&pid).unwrap().user_share(before), None, "too little to say");
+        let share = cpu(&pid).unwrap().user_share(Cpu::default());
+        assert!(share.is_none_or(|share| (0.0..=1.0).contains(&share)), "{share:?}");
         assert!(memory(&pid).resident_kb > 500 && memory(&pid).peak_kb >= memory(&pid).resident_kb / 2);
         assert!(busy(0).unwrap() > Duration::ZERO);
     }

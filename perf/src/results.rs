@@ -5,6 +5,9 @@ use serde::Serialize;
 use crate::cases::Case;
 use crate::subject::Subject;
 
+/// Above this share of a core, other work disturbs.
+pub(crate) const FOREIGN: f64 = 0.05;
+
 /// One subject in one case of one round.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Measured {
@@ -20,6 +23,10 @@ pub(crate) struct Measured {
     pub(crate) seconds: f64,
     /// Processor time of the gateway's process tree in the window, seconds; none for `direct`.
     pub(crate) cpu_s: Option<f64>,
+    /// The share of it spent outside the kernel.
+    pub(crate) user_share: Option<f64>,
+    /// How often the measurement was repeated because something else used the two cores.
+    pub(crate) repeats: u32,
     /// Processor time that neither gateway, upstream nor load generator used, on both cores together, as a share of
     /// one core.
     pub(crate) foreign: f64,
@@ -76,6 +83,11 @@ impl Spread {
         let (min, max) = (*numbers.first()?, *numbers.last()?);
         let (low, high) = (numbers[(numbers.len() - 1) / 2], numbers[numbers.len() / 2]);
         Some(Self { median: f64::midpoint(low, high), min, max })
+    }
+
+    /// The same in another unit; `change` must keep the order.
+    pub(crate) fn map(self, change: impl Fn(f64) -> f64) -> Self {
+        Self { median: change(self.median), min: change(self.min), max: change(self.max) }
     }
 }
 
@@ -138,6 +150,11 @@ impl Results {
         self.over_rounds(subject, case, |_, one| Some(one.cpu_s? / one.seconds))
     }
 
+    /// Share of its processor time the gateway spent outside the kernel.
+    pub(crate) fn user_share(&self, subject: Subject, case: Case) -> Option<Spread> {
+        self.over_rounds(subject, case, |_, one| one.user_share)
+    }
+
     /// A latency as it is, ms.
     pub(crate) fn value(
         &self,
@@ -188,6 +205,8 @@ pub(crate) mod tests {
             calls: 1_000,
             seconds: 2.0,
             cpu_s: Some(cpu_s),
+            user_share: None,
+            repeats: 0,
             foreign: 0.0,
             p50_ms,
             p99_ms: p50_ms * 2.0,

@@ -158,9 +158,9 @@ impl Upstream {
 
     /// `body` without our key, looked for only `when` it may be there: in what is not a model's answer.
     pub(crate) fn redact_if(&self, when: bool, body: Bytes) -> Bytes {
-        match self.redact(if when { &body } else { &[] }) {
-            Cow::Owned(clean) => clean.into(),
-            Cow::Borrowed(_) => body,
+        match when.then(|| self.redact_owned(&body)).flatten() {
+            Some(clean) => clean.into(),
+            None => body,
         }
     }
 

@@ -35,6 +35,11 @@ pub(crate) fn markdown(setting: &Setting, results: &Results) -> String {
             cell(results, subject, case, results.ratio(subject, BASE, case), 2, " ×")
         });
     }
+    out += &by_case("Of that outside the kernel, %", &|subject, case| {
+        let percent = |share: f64| share * 100.0;
+        let share = results.user_share(subject, case).map(|share| share.map(percent));
+        cell(results, subject, case, share, 0, "")
+    });
     out += &closed(setting, results, &subjects);
     out += &open(setting, results, &subjects);
     out += &processes(results, &gateways);
@@ -155,6 +160,7 @@ struct Summary {
     ratio_to_metering_floor: Option<Spread>,
     calls_per_s: Option<Spread>,
     gateway_busy: Option<Spread>,
+    user_share: Option<Spread>,
     added_p50_ms: Option<Spread>,
     added_p99_ms: Option<Spread>,
     added_first_p50_ms: Option<Spread>,
@@ -181,6 +187,7 @@ pub(crate) fn json(setting: &Setting, results: &Results) -> Result<String> {
                 ratio_to_metering_floor: results.ratio(subject, BASE, case),
                 calls_per_s: results.rate(subject, case),
                 gateway_busy: results.busy(subject, case),
+                user_share: results.user_share(subject, case),
                 added_p50_ms: added(|one| one.p50_ms),
                 added_p99_ms: added(|one| one.p99_ms),
                 added_first_p50_ms: added(|one| one.first_p50_ms),

@@ -3,11 +3,9 @@
 use std::fmt::Write as _;
 
 use crate::cases::Pace;
-use crate::results::Results;
+use crate::results::{FOREIGN, Results};
 use crate::run::Setting;
 
-/// Above this share of a core, other work disturbs.
-const FOREIGN: f64 = 0.05;
 /// Below this share the gateway was not the bottleneck of a closed loop.
 const SATURATED: f64 = 0.9;
 const LATE_MS: f64 = 0.5;
@@ -64,9 +62,14 @@ pub(super) fn notes(setting: &Setting, results: &Results) -> String {
         }
     };
     worst(
-        "something else used the two cores: repeat on a quiet machine;",
+        "something else used the two cores all the same: repeat on a quiet machine;",
         &|one| (one.foreign > FOREIGN).then_some(one.foreign * 100.0),
         " % of a core",
+    );
+    worst(
+        "measured again because something else used the two cores, and the least disturbed counts;",
+        &|one| (one.repeats > 0).then_some(f64::from(one.repeats)),
+        " times",
     );
     worst(
         "the load side was the limit, not the gateway (CPU per call still holds, calls a second do not);",
