@@ -120,16 +120,32 @@ impl Exchange {
         if let Poll::Ready(written) = self.conn()?.poll_write(cx, parts) {
             return Poll::Ready(written.map(Some));
         }
-        let client = Arc::clone(&self.client);
-        let mut scratch = client.scratch();
-        let mut buffer = ReadBuf::new(&mut scratch);
-        ready!(self.conn()?.poll_read(cx, &mut buffer))?;
-        self.early.extend_from_slice(buffer.filled());
-        Poll::Ready(Ok(None))
+        loop {
+            let client = Arc::clone(&self.client);
+            let mut scratch = client.scratch();
+            let mut buffer = ReadBuf::new(&mut scratch);
+            ready!(self.conn()?.poll_read(cx, &mut buffer))?;
+            self.early.extend_from_slice(buffer.filled());
+            if buffer.filled().is_empty() || self.answer_has_begun() {
+                return Poll::Ready(Ok(None));
+            }
+        }
     }
 
     fn conn(&mut self) -> io::Result<&mut Conn> {
         self.conn.as_mut().ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+
+    /// Whether what came is more than interim answers (100, 103), which do not end a request; they are taken out.
+    fn answer_has_begun(&mut self) -> bool {
+        while let Ok(Some(parsed)) = head::parse(&self.early, false) {
+            if !parsed.head.status.is_informational() {
+                return true;
+            }
+            self.early.drain(..parsed.len);
+        }
+        // What is no head at all is an answer too, though a bad one.
+        head::parse(&self.early, false).is_err()
     }
 
     /// Reads until the answer's head is whole; interim answers (100, 103) are skipped.
