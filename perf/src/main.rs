@@ -12,6 +12,7 @@ mod payload;
 mod pin;
 mod process;
 mod procfs;
+mod quiet;
 mod report;
 mod results;
 mod run;

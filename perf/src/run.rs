@@ -13,6 +13,7 @@ use crate::load::{self, Plan, Target, Window};
 use crate::pin::{Cores, pin};
 use crate::process::{Launch, Running};
 use crate::procfs;
+use crate::quiet;
 use crate::report;
 use crate::results::{FOREIGN, Lived, Measured, Results, Spread};
 use crate::subject::{Binaries, Contestant, Subject, Upstream};
@@ -48,6 +49,9 @@ pub(crate) struct Args {
     /// How often a measurement that something else disturbed is made again.
     #[arg(long, default_value_t = 2, value_name = "TIMES")]
     repeats: u32,
+    /// Before each measurement, wait so long at most until nobody else uses the two cores.
+    #[arg(long, default_value_t = 0, value_name = "SECONDS")]
+    wait_quiet: u64,
     /// Write everything measured to this file.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -92,6 +96,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         cores,
         quick: args.quick,
         repeats: args.repeats,
+        wait_quiet: Duration::from_secs(args.wait_quiet),
         helpers: vec![std::process::id()],
         results: Results::default(),
     };
@@ -146,6 +151,7 @@ struct Run<'a> {
     cores: Cores,
     quick: bool,
     repeats: u32,
+    wait_quiet: Duration,
     /// This process and the upstreams.
     helpers: Vec<u32>,
     results: Results,
@@ -282,18 +288,15 @@ impl Run<'_> {
 
     async fn measure(&self, round: u32, one: &Standing, case: Case) -> Result<Measured> {
         let gateway = one.process.as_ref().map(|(running, _)| running.pids()).unwrap_or_default();
-        let sample = || {
-            let cores = procfs::busy(self.cores.gateway)? + procfs::busy(self.cores.load)?;
-            Ok((procfs::cpu(&gateway)?, procfs::cpu(&self.helpers)?, cores))
-        };
+        let known: Vec<u32> = gateway.iter().chain(&self.helpers).copied().collect();
+        let sample = || Ok((procfs::cpu(&gateway)?, quiet::foreign(self.cores, &known)?));
+        quiet::wait(self.cores, &known, self.wait_quiet).await?;
         let plan = Plan::new(&Target::local(one.port), case.exchange(self.setting.asks_usage));
         let outcome = load::drive(plan, case.pace(), self.window(case.pace()), sample).await;
         let outcome = outcome.context(format!("{} {}", one.subject.name(), case.name()))?;
         let (tally, seconds) = (&outcome.tally, outcome.elapsed.as_secs_f64());
         let (before, after) = (&outcome.before, &outcome.after);
         let used = after.0.since(before.0);
-        let known = used + after.1.since(before.1);
-        let foreign = after.2.saturating_sub(before.2).saturating_sub(known);
         let cpu_s = (!gateway.is_empty()).then_some(used.as_secs_f64());
         Ok(Measured {
             round,
@@ -304,7 +307,7 @@ impl Run<'_> {
             cpu_s,
             user_share: after.0.user_share(before.0),
             repeats: 0,
-            foreign: foreign.as_secs_f64() / seconds,
+            foreign: after.1.share_since(before.1, outcome.elapsed),
             p50_ms: tally.whole_ms(0.5),
             p99_ms: tally.whole_ms(0.99),
             first_p50_ms: tally.first_ms(0.5),

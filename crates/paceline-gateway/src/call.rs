@@ -10,8 +10,8 @@ use paceline_types::record::{CacheState, CallRecord, Caller, Dialect, Operation,
 use paceline_types::time::Offset;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// Tells work from waiting.
@@ -65,6 +65,8 @@ pub(crate) struct Outlive {
     pub(crate) gone: AtomicBool,
     /// How long the provider being asked may go on then, in milliseconds; 0 not at all.
     pub(crate) drain_ms: AtomicU64,
+    /// When draining ends, once the caller has gone.
+    pub(crate) until: OnceLock<Instant>,
 }
 
 /// A call under way. Dropped unclosed, it closes as canceled, or as an internal error when a panic drops it.
@@ -154,6 +156,11 @@ impl Call {
         Offset(at.saturating_duration_since(self.started).as_nanos() as u64)
     }
 
+    /// The caller has gone; what is under way is only read to its end.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.outlive.as_ref().is_some_and(|outlive| outlive.gone.load(Ordering::Relaxed))
+    }
+
     /// Notes how long this provider may be read when the caller has gone.
     pub(crate) fn may_drain(&self, provider: usize) {
         if let Some(outlive) = &self.outlive {
@@ -185,7 +192,7 @@ impl Call {
         self.watch.pause(now);
         record.duration = self.offset(now);
         record.worked = Offset(self.watch.worked.as_nanos() as u64);
-        if self.outlive.as_ref().is_some_and(|outlive| outlive.gone.load(Ordering::Relaxed)) {
+        if self.is_alone() {
             record.status = Status::Canceled;
             record.error_kind = Some(ErrorKind::Canceled);
         }

@@ -52,7 +52,8 @@ impl Framing {
 
     /// Whether a head has begun and is not whole.
     pub fn is_in_head(&self) -> bool {
-        matches!(self.phase, Phase::Head) && self.head > 0
+        // Empty lines between requests are no request.
+        matches!(self.phase, Phase::Head) && !(self.first_line && self.line.is_empty())
     }
 
     /// Whether a body is being read.

@@ -67,8 +67,8 @@ fn is_credential(name: &HeaderName) -> bool {
 
 /// Headers that `Connection` declares to belong to this connection alone (RFC 9110 §7.6.1).
 fn nominated(headers: &HeaderMap) -> Vec<String> {
-    let Some(value) = headers.get(header::CONNECTION) else { return Vec::new() };
-    let words = value.to_str().unwrap_or_default().split(',').map(str::trim);
+    let lines = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    let words = lines.flat_map(|line| line.split(',')).map(str::trim);
     let usual = |word: &&str| word.eq_ignore_ascii_case("keep-alive") || word.eq_ignore_ascii_case("close");
     words.filter(|word| !word.is_empty() && !usual(word)).map(str::to_owned).collect()
 }

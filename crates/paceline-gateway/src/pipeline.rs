@@ -19,7 +19,7 @@ use paceline_types::record::Operation;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 pub(crate) type Answer = Response<AnswerBody>;
@@ -47,7 +47,7 @@ async fn dispatch(worker: Arc<Worker>, snapshot: Arc<Snapshot>, request: Request
         Route::Passthrough(at, rest) => (Operation::Passthrough, Some((at, rest.to_owned()))),
     };
     let (caller, refusal) = admit::caller(&snapshot, identity, raw.as_ref().map(|(at, _)| *at));
-    let mut call = Call::open(worker, snapshot, operation, caller);
+    let mut call = Call::open(Arc::clone(&worker), snapshot, operation, caller);
     // A provider that is to be read to the end after the caller has gone needs a task that outlives the caller.
     if call.snapshot.upstreams.iter().all(|upstream| upstream.on_cancel == OnCancel::Abort) {
         return guarded(call, refusal, raw, request).await;
@@ -55,7 +55,7 @@ async fn dispatch(worker: Arc<Worker>, snapshot: Arc<Snapshot>, request: Request
     let outlive = Arc::new(Outlive::default());
     call.outlive = Some(Arc::clone(&outlive));
     let (present, gone) = oneshot::channel();
-    let answer = tokio::spawn(outlived(guarded(call, refusal, raw, request), gone, outlive)).await;
+    let answer = tokio::spawn(outlived(guarded(call, refusal, raw, request), gone, outlive, worker)).await;
     drop::<oneshot::Sender<()>>(present);
     answer.ok().flatten().unwrap_or_else(defect)
 }
@@ -65,6 +65,7 @@ async fn outlived(
     steps: impl Future<Output = Answer>,
     gone: oneshot::Receiver<()>,
     outlive: Arc<Outlive>,
+    worker: Arc<Worker>,
 ) -> Option<Answer> {
     let mut steps = std::pin::pin!(steps);
     tokio::select! {
@@ -72,7 +73,10 @@ async fn outlived(
         _ = gone => outlive.gone.store(true, Ordering::Relaxed),
     }
     let limit = Duration::from_millis(outlive.drain_ms.load(Ordering::Relaxed));
-    if !limit.is_zero() {
+    let _ = outlive.until.set(Instant::now() + limit);
+    if !limit.is_zero()
+        && let Some(_place) = worker.drain_place()
+    {
         let _ = tokio::time::timeout(limit, steps).await;
     }
     None
@@ -121,7 +125,7 @@ async fn steps(
         Ok(relayed) => relayed.into_answer(call),
         Err(fail) => {
             call.note_failure(&fail);
-            call.close(std::time::Instant::now());
+            call.close(Instant::now());
             fail.response()
         }
     };

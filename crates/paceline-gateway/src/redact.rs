@@ -15,11 +15,26 @@ pub(crate) fn redact<'a>(text: &'a [u8], secret: &str) -> Cow<'a, [u8]> {
     let escaped = secret.replace('/', "\\/");
     let plain = memmem::Finder::new(secret);
     let in_json = memmem::Finder::new(&escaped);
+    let find = |finder: &memmem::Finder<'_>, from: usize| {
+        finder.find(&text[from..]).map(|at| (from + at, from + at + finder.needle().len()))
+    };
+    // Each pattern's next place is kept until it is passed: the text is read once by each, however many places there are.
+    let mut next = [find(&plain, 0), find(&in_json, 0), find_masked(text, 0, secret.as_bytes())];
     let (mut out, mut from) = (Vec::new(), 0);
-    while let Some((start, end)) = next(&text[from..], secret, &plain, &in_json) {
-        out.extend_from_slice(&text[from..from + start]);
+    while let Some((start, end)) = next.iter().flatten().min().copied() {
+        out.extend_from_slice(&text[from..start]);
         out.extend_from_slice(b"[redacted]");
-        from += end;
+        from = end;
+        let passed = |place: Option<(usize, usize)>| place.is_some_and(|(start, _)| start < end);
+        if passed(next[0]) {
+            next[0] = find(&plain, from);
+        }
+        if passed(next[1]) {
+            next[1] = find(&in_json, from);
+        }
+        if passed(next[2]) {
+            next[2] = find_masked(text, from, secret.as_bytes());
+        }
     }
     if from == 0 {
         return Cow::Borrowed(text);
@@ -28,22 +43,9 @@ pub(crate) fn redact<'a>(text: &'a [u8], secret: &str) -> Cow<'a, [u8]> {
     Cow::Owned(out)
 }
 
-/// The first place that gives the key away.
-fn next(
-    text: &[u8],
-    secret: &str,
-    plain: &memmem::Finder<'_>,
-    in_json: &memmem::Finder<'_>,
-) -> Option<(usize, usize)> {
-    let whole = plain.find(text).map(|at| (at, at + plain.needle().len()));
-    let escaped = in_json.find(text).map(|at| (at, at + in_json.needle().len()));
-    let masked = find_masked(text, secret.as_bytes());
-    [whole, escaped, masked].into_iter().flatten().min()
-}
-
-/// A run of mask characters with the key's beginning before it or its end after it.
-fn find_masked(text: &[u8], secret: &[u8]) -> Option<(usize, usize)> {
-    let mut from = 0;
+/// From `begin` on: a run of mask characters with the key's beginning before it or its end after it.
+fn find_masked(text: &[u8], begin: usize, secret: &[u8]) -> Option<(usize, usize)> {
+    let mut from = begin;
     while let Some(found) = memchr::memchr3(b'*', b'.', b'x', &text[from..]) {
         let mask = from + found;
         let byte = text[mask];
@@ -52,7 +54,7 @@ fn find_masked(text: &[u8], secret: &[u8]) -> Option<(usize, usize)> {
         if run < 3 {
             continue;
         }
-        let before = common_end(&text[..mask], secret);
+        let before = common_end(&text[begin..mask], secret);
         let after = common_start(&text[mask + run..], secret);
         if before >= GIVEAWAY || after >= GIVEAWAY {
             return Some((mask - before, mask + run + after));

@@ -20,6 +20,18 @@ pub(crate) struct Worker {
     random: u32,
 }
 
+/// How many answers of one worker are read without their callers at once.
+const MAX_DRAINS: u64 = 64;
+
+/// A place among the answers that are read without their caller; free again when dropped.
+pub(crate) struct DrainPlace(Arc<Worker>);
+
+impl Drop for DrainPlace {
+    fn drop(&mut self) {
+        self.0.draining.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// The wall clock.
 pub(crate) fn wall() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -30,6 +42,12 @@ impl Worker {
     pub(crate) fn new(gateway: Arc<Gateway>, random: u32) -> Arc<Self> {
         let [connections, draining, counter] = [(); 3].map(|()| AtomicU64::new(0));
         Arc::new(Self { gateway, client: Client::new(), connections, draining, counter, random })
+    }
+
+    /// A place for one more answer that is read without its caller; `None` when all are taken.
+    pub(crate) fn drain_place(self: &Arc<Self>) -> Option<DrainPlace> {
+        let place = DrainPlace(Arc::clone(self));
+        (self.draining.fetch_add(1, Ordering::Relaxed) < MAX_DRAINS).then_some(place)
     }
 
     /// The id of a call that begins now, and the wall clock it was read from.

@@ -30,6 +30,8 @@ pub struct Exchange {
     sent_whole: bool,
     /// Bytes of the answer that came before it was waited for.
     early: Vec<u8>,
+    /// An interim answer came: the provider has the request.
+    interim: bool,
     ended: bool,
     /// Body bytes that came and were not taken.
     pub out: BytesMut,
@@ -49,6 +51,7 @@ impl Exchange {
             keep_alive: false,
             sent_whole: false,
             early: Vec::new(),
+            interim: false,
             ended: false,
             out: BytesMut::new(),
             spare_alarm: Alarm::default(),
@@ -120,6 +123,19 @@ impl Exchange {
         if let Poll::Ready(written) = self.conn()?.poll_write(cx, parts) {
             return Poll::Ready(written.map(Some));
         }
+        self.poll_begun(cx).map_ok(|()| None)
+    }
+
+    fn conn(&mut self) -> io::Result<&mut Conn> {
+        self.conn.as_mut().ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+
+    /// Waits until the provider begins to answer, or closes, although the request is not over.
+    pub async fn answer_begins(&mut self) {
+        let _ = poll_fn(|cx| self.poll_begun(cx)).await;
+    }
+
+    fn poll_begun(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             let client = Arc::clone(&self.client);
             let mut scratch = client.scratch();
@@ -127,21 +143,19 @@ impl Exchange {
             ready!(self.conn()?.poll_read(cx, &mut buffer))?;
             self.early.extend_from_slice(buffer.filled());
             if buffer.filled().is_empty() || self.answer_has_begun() {
-                return Poll::Ready(Ok(None));
+                return Poll::Ready(Ok(()));
             }
         }
-    }
-
-    fn conn(&mut self) -> io::Result<&mut Conn> {
-        self.conn.as_mut().ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 
     /// Whether what came is more than interim answers (100, 103), which do not end a request; they are taken out.
     fn answer_has_begun(&mut self) -> bool {
         while let Ok(Some(parsed)) = head::parse(&self.early, false) {
-            if !parsed.head.status.is_informational() {
+            let status = parsed.head.status;
+            if !status.is_informational() || status == StatusCode::SWITCHING_PROTOCOLS {
                 return true;
             }
+            self.interim = true;
             self.early.drain(..parsed.len);
         }
         // What is no head at all is an answer too, though a bad one.
@@ -155,7 +169,7 @@ impl Exchange {
     pub async fn read_head(&mut self, no_body: bool) -> Result<(), HttpError> {
         // Bytes of a head that did not come whole.
         let mut early = std::mem::take(&mut self.early);
-        let mut nothing_came = early.is_empty();
+        let mut nothing_came = early.is_empty() && !self.interim;
         if !early.is_empty() {
             match self.take_head(&early, no_body)? {
                 ControlFlow::Break(()) => return Ok(()),

@@ -129,6 +129,7 @@ impl App {
         watch.abort();
         recorder.abort();
         self.admin.recorder.drain();
+        self.admin.recorder.log().info("stopped");
         drop(sim_stop);
         if let Some(sim) = sim {
             let _ = sim.await;

@@ -156,7 +156,9 @@ impl Board {
         for record in records {
             let key = names.key(record);
             // Without room, first the callers' own labels give way, then the names.
-            let fits = |key: &CellKey| inner.cells.len() < MAX_CELLS || inner.cells.contains_key(key);
+            let fits = |key: &CellKey| {
+                names.is_own(key) || inner.cells.len() < MAX_CELLS || inner.cells.contains_key(key)
+            };
             let key = [key.clone(), names.without_labels(&key)]
                 .into_iter()
                 .find(fits)

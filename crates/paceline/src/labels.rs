@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// How many values of one kind of label are told apart.
 const MAX_VALUES: usize = 64;
 /// Models outside the configuration that are told apart.
-const MAX_MODELS: usize = 128;
+const MAX_MODELS: usize = 64;
 
 /// What stands for every further name.
 pub const OTHER: &str = "other";
@@ -19,22 +19,22 @@ pub const OTHER: &str = "other";
 pub struct Bounded {
     empty: Name,
     other: Name,
+    /// Models outside the configuration, roles, tasks.
     seen: Mutex<[HashSet<Name>; 3]>,
+    /// The configuration's models: always told apart.
+    configured: Mutex<HashSet<Name>>,
 }
 
 impl Default for Bounded {
     fn default() -> Self {
-        Self { empty: "".into(), other: OTHER.into(), seen: Mutex::default() }
+        Self { empty: "".into(), other: OTHER.into(), seen: Mutex::default(), configured: Mutex::default() }
     }
 }
 
 impl Bounded {
     /// Gives the configuration's models their places, before anybody else can take them.
     pub fn configured<'a>(&self, models: impl Iterator<Item = &'a str>) {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        for model in models {
-            self.known(&mut seen[0], MAX_MODELS, &model.into());
-        }
+        self.configured.lock().unwrap_or_else(PoisonError::into_inner).extend(models.map(Name::from));
     }
 
     /// The key of a record.
@@ -48,6 +48,7 @@ impl Bounded {
             provider: target.map_or_else(empty, |t| Arc::clone(&t.provider)),
             // A name that no provider answered to may be anybody's invention: it takes no place from real ones.
             model: target.map_or_else(empty, |t| match record.status {
+                _ if self.is_configured(&t.model) => Arc::clone(&t.model),
                 Status::Error | Status::Refused if !models.contains(&t.model) => Arc::clone(&self.other),
                 _ => self.known(models, MAX_MODELS, &t.model),
             }),
@@ -56,6 +57,16 @@ impl Bounded {
             task: self.label(tasks, labels.and_then(|l| l.task.as_deref())),
             region: target.and_then(|t| t.region.clone()).unwrap_or_else(empty),
         }
+    }
+
+    fn is_configured(&self, model: &Name) -> bool {
+        self.configured.lock().unwrap_or_else(PoisonError::into_inner).contains(model)
+    }
+
+    /// Whether nothing in the key was written by a caller: such keys always have their place, because the configuration
+    /// bounds them.
+    pub fn is_own(&self, key: &CellKey) -> bool {
+        key.role.is_empty() && key.task.is_empty() && self.is_configured(&key.model)
     }
 
     /// The key without what callers write freely.

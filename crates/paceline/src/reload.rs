@@ -58,9 +58,10 @@ impl Source {
         // The socket stays where it is: who may come is judged by that, not by where it would be after a restart.
         if let Some(bound) = self.bound {
             self.check_reach(bound, &loaded)?;
-            loaded.config.server.listen = bound;
         }
-        let gateway = assemble::gateway(&loaded.config);
+        let mut config = loaded.config.clone();
+        config.server.listen = self.bound.unwrap_or(config.server.listen);
+        let gateway = assemble::gateway(&config);
         admin.recorder.names.configured(loaded.config.models.iter().map(|model| model.name.as_str()));
         admin.listing.replace(assemble::sources(&gateway));
         if let Some(running) = admin.gateway.get() {

@@ -85,7 +85,7 @@ pub(crate) async fn run(call: &mut Call, plan: &Plan, ask: &Ask) -> Result<Outco
             Err(trouble) => trouble,
         };
         end_badly(call, &trouble.fail);
-        if more && trouble.fail.kind.retry() != Retry::Never {
+        if more && !call.is_alone() && trouble.fail.kind.retry() != Retry::Never {
             reason = AttemptReason::Fallback;
             continue;
         }

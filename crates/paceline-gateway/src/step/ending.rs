@@ -6,6 +6,7 @@ use crate::step::attempt::note_learned;
 use crate::step::count::Job;
 use crate::step::relay::{Parts, Step, Watch, frame};
 use crate::upstream::classify;
+use crate::worker::DrainPlace;
 use bytes::Bytes;
 use http::StatusCode;
 use paceline_dialect::openai::stream::error_event;
@@ -18,8 +19,6 @@ use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-/// How many answers of one worker are read without their callers at once.
-const MAX_DRAINS: u64 = 64;
 /// How long the connection's end may take after the stream's end mark.
 const AFTER_DONE: Duration = Duration::from_secs(1);
 
@@ -89,15 +88,12 @@ impl Parts {
         }
     }
 
-    /// Whether one more answer may be read without its caller; further ones are aborted.
-    pub(crate) fn may_drain(&self) -> bool {
-        let Some(call) = &self.call else { return false };
-        let draining = &call.worker.draining;
-        let one_more = draining.fetch_add(1, Ordering::Relaxed) < MAX_DRAINS;
-        if !one_more {
-            draining.fetch_sub(1, Ordering::Relaxed);
-        }
-        one_more
+    /// A place to read on without the caller, and for how long; `None` where that may not be.
+    pub(crate) fn drain_place(&self, limit: Duration) -> Option<(DrainPlace, Duration)> {
+        let call = self.call.as_ref()?;
+        let until = call.outlive.as_ref().and_then(|outlive| outlive.until.get());
+        let left = until.map_or(limit, |until| until.saturating_duration_since(Instant::now()).min(limit));
+        Some((call.worker.drain_place()?, left)).filter(|_| !left.is_zero())
     }
 
     /// The caller went away: what was seen is noted, the guard closes the call.
@@ -168,11 +164,15 @@ pub(crate) async fn finish_aside(mut exchange: Exchange) {
 }
 
 /// Reads an answer nobody waits for to its end, to learn what it used.
-pub(crate) async fn drain(mut parts: Parts, limit: Duration) {
+pub(crate) async fn drain(mut parts: Parts, limit: Duration, _place: DrainPlace) {
     let deadline = Instant::now() + limit;
     while !parts.over && !parts.exchange.is_ended() {
         parts.fresh = true;
         if parts.look().is_err() {
+            break;
+        }
+        if parts.has_end_mark() {
+            parts.let_go();
             break;
         }
         let exchange = &mut parts.exchange;
@@ -186,8 +186,5 @@ pub(crate) async fn drain(mut parts: Parts, limit: Duration) {
         parts.last_byte = Instant::now();
     }
     let _ = parts.look();
-    if let Some(call) = &parts.call {
-        call.worker.draining.fetch_sub(1, Ordering::Relaxed);
-    }
     parts.cancel();
 }

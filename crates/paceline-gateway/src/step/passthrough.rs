@@ -22,7 +22,7 @@ use paceline_types::deployment::Deployment;
 use paceline_types::error::ErrorKind;
 use paceline_types::record::{Attempt, AttemptReason};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What is passed on.
 const METHODS: [Method; 7] =
@@ -75,8 +75,13 @@ pub(crate) async fn run(
     // Uploads, speech and batches take as long as streams do.
     let limits = Limits::new(call.started, now, patience, true, &parts.headers);
     let snapshot = Arc::clone(&call.snapshot);
-    let ask =
-        Raw { method: parts.method.as_str(), path: &path, headers: &parts.headers, snapshot: &snapshot };
+    let ask = Raw {
+        method: parts.method.as_str(),
+        path: &path,
+        headers: &parts.headers,
+        snapshot: &snapshot,
+        idle: patience.idle,
+    };
     call.may_drain(provider);
     let max_body = call.snapshot.config.max_body;
     let client = Arc::clone(&call.worker.client);
@@ -138,6 +143,7 @@ struct Raw<'a> {
     path: &'a str,
     headers: &'a HeaderMap,
     snapshot: &'a Snapshot,
+    idle: Duration,
 }
 
 impl Raw<'_> {
@@ -168,7 +174,7 @@ impl Raw<'_> {
         let head = upstream.raw_head(self.method, self.path, self.headers, length, self.snapshot);
         let failed = |error: HttpError| upstream.no_answer(&error);
         let mut exchange = client.connect(&upstream.origin, marks).await.map_err(failed)?;
-        let streamed = stream_up(&mut exchange, &head, incoming, length.is_none(), max_body).await;
+        let streamed = stream_up(&mut exchange, &head, incoming, length.is_none(), max_body, self.idle).await;
         marks.sent = Some(Instant::now());
         // The provider may have answered and closed before the body was over.
         let streamed = match streamed {
@@ -192,6 +198,15 @@ fn too_large(limit: usize) -> Fail {
     Fail::refuse(StatusCode::PAYLOAD_TOO_LARGE, ErrorKind::TooLarge, "request_too_large", message)
 }
 
+/// The provider takes nothing more of an upload.
+fn stalled(idle: Duration) -> Fail {
+    let message = format!(
+        "the provider took nothing of the upload for {} s; try again, or raise timeouts.idle_ms",
+        idle.as_secs_f64()
+    );
+    Fail::upstream(StatusCode::GATEWAY_TIMEOUT, ErrorKind::Timeout, "idle_timeout", message)
+}
+
 enum Streaming {
     Caller(Fail),
     Provider(HttpError),
@@ -204,12 +219,19 @@ async fn stream_up(
     mut incoming: Incoming,
     chunked: bool,
     limit: usize,
+    idle: Duration,
 ) -> Result<(), Streaming> {
     if !exchange.write_parts(head, &[]).await.map_err(Streaming::Provider)? {
         return Ok(());
     }
     let mut total = 0;
-    while let Some(frame) = incoming.frame().await {
+    loop {
+        let frame = tokio::select! {
+            // What the provider already says is worth more than the rest of the upload.
+            () = exchange.answer_begins() => return Ok(()),
+            frame = incoming.frame() => frame,
+        };
+        let Some(frame) = frame else { break };
         let Ok(data) = frame.map_err(|_| Streaming::Caller(body_cut()))?.into_data() else { continue };
         total += data.len();
         if total > limit {
@@ -220,7 +242,9 @@ async fn stream_up(
         }
         let size = if chunked { format!("{:x}\r\n", data.len()) } else { String::new() };
         let end = if chunked { Bytes::from_static(b"\r\n") } else { Bytes::new() };
-        if !exchange.write_parts(size.as_bytes(), &[data, end]).await.map_err(Streaming::Provider)? {
+        let writing = tokio::time::timeout(idle, exchange.write_parts(size.as_bytes(), &[data, end])).await;
+        let Ok(written) = writing else { return Err(Streaming::Caller(stalled(idle))) };
+        if !written.map_err(Streaming::Provider)? {
             return Ok(());
         }
     }

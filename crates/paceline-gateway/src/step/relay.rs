@@ -305,12 +305,12 @@ impl Parts {
     }
 
     /// Whether the stream's own end mark went by: nothing after it is waited for.
-    fn has_end_mark(&self) -> bool {
+    pub(crate) fn has_end_mark(&self) -> bool {
         matches!(&self.watch, Watch::Events(watch) if watch.done && self.must_end)
     }
 
     /// The caller has everything; what the connection still holds is read aside, so that it can be used again.
-    fn let_go(&mut self) {
+    pub(crate) fn let_go(&mut self) {
         if self.exchange.is_ended() {
             return;
         }
@@ -381,11 +381,13 @@ pub(crate) fn frame(bytes: Bytes) -> Step {
 impl Drop for Relay {
     fn drop(&mut self) {
         let Some(mut parts) = self.0.take().filter(|parts| !parts.over) else { return };
-        match (parts.upstream.on_cancel, tokio::runtime::Handle::try_current()) {
-            (OnCancel::Drain(limit), Ok(runtime)) if !std::thread::panicking() && parts.may_drain() => {
-                runtime.spawn(drain(parts, limit));
-            }
-            _ => parts.cancel(),
+        if let (OnCancel::Drain(limit), Ok(runtime), false) =
+            (parts.upstream.on_cancel, tokio::runtime::Handle::try_current(), std::thread::panicking())
+            && let Some((place, left)) = parts.drain_place(limit)
+        {
+            runtime.spawn(drain(parts, left, place));
+            return;
         }
+        parts.cancel();
     }
 }

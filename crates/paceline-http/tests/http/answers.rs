@@ -1,6 +1,6 @@
 //! Answers of all framings, cut everywhere: what is read, and whether the connection may be used again.
 
-use crate::peer::{Answer, Peer, ask, ask_head, ask_with, both, request};
+use crate::peer::{Answer, Peer, ask, ask_head, ask_with, both, long_request, request};
 use bytes::Bytes;
 use paceline_http::{Client, HttpError, What};
 use tokio::io::AsyncReadExt;
@@ -221,12 +221,6 @@ async fn a_head_that_is_not_there_or_in_doubt_is_no_answer() {
     }
 }
 
-/// More than the buffers between two sockets hold, so that its writing has to wait.
-fn long_body() -> (String, Vec<Bytes>) {
-    let body = vec![Bytes::from(vec![b' '; 32 << 20]), Bytes::from_static(b"{}")];
-    (format!("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: {}\r\n\r\n", (32 << 20) + 2), body)
-}
-
 /// What a peer says before it has read the request is the answer; the connection is in the middle of a request.
 #[tokio::test]
 async fn an_answer_that_comes_early_is_read_and_the_connection_not_kept() {
@@ -238,7 +232,7 @@ async fn an_answer_that_comes_early_is_read_and_the_connection_not_kept() {
         peer.say(&mut stream, &[b"HTTP/1.1 413 Too Large\r\ncontent-", b"length: 2\r\n\r\n{", b"}"]).await;
         stream
     };
-    let (head, body) = long_body();
+    let (head, body) = long_request();
     let (_stream, answer) = both(says, ask_with(&client, &origin, &head, &body)).await;
     let answer = answer.unwrap();
     assert_eq!((answer.status.as_u16(), answer.body.as_slice(), answer.end), (413, &b"{}"[..], Ok(())));
@@ -250,7 +244,7 @@ async fn an_answer_that_comes_early_is_read_and_the_connection_not_kept() {
 async fn an_interim_answer_that_comes_early_does_not_end_the_request() {
     let (mut peer, client) = (Peer::new().await, Client::new());
     let origin = peer.origin();
-    let (head, body) = long_body();
+    let (head, body) = long_request();
     let total = head.len() + body.iter().map(Bytes::len).sum::<usize>();
     let says = async {
         let mut stream = peer.accept().await;

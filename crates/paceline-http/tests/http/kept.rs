@@ -1,9 +1,10 @@
 //! Connections that were kept: used again while they are good, given up when not; a request is sent again only if no
 //! byte of an answer was seen, and once.
 
-use crate::peer::{Peer, ask, both, request};
+use crate::peer::{Peer, ask, ask_with, both, long_request, request};
 use paceline_http::{Client, Origin, What};
 use std::sync::Arc;
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
@@ -131,6 +132,21 @@ async fn a_request_is_not_sent_again_once_a_byte_of_an_answer_came() {
         let ((), answer) = both(says, ask(&client, &origin)).await;
         assert_eq!(answer.map(|answer| answer.status).map_err(|error| error.what), Err(What::Cut));
     }
+}
+
+/// Also when the byte was of an interim answer, and came while the request was still being written.
+#[tokio::test]
+async fn a_long_request_is_not_sent_again_once_an_interim_answer_came() {
+    let Kept { mut peer, mut stream, client, origin } = kept().await;
+    let (head, body) = long_request();
+    let says = async {
+        stream.read_exact(&mut [0; 1000]).await.unwrap();
+        peer.say(&mut stream, &[b"HTTP/1.1 102 Processing\r\n\r\n"]).await;
+        drop(stream);
+        assert!(peer.nobody_waits().await, "it was sent again");
+    };
+    let ((), answer) = both(says, ask_with(&client, &origin, &head, &body)).await;
+    answer.map(|answer| answer.status).expect_err("there was no answer");
 }
 
 #[tokio::test]

@@ -138,6 +138,12 @@ pub(crate) async fn ask_with(
     Ok(Answer { status: exchange.head.status, body, end, over_kept: marks.connected.is_none() })
 }
 
+/// A request of more than the buffers between two sockets hold, so that its writing has to wait.
+pub(crate) fn long_request() -> (String, Vec<Bytes>) {
+    let body = vec![Bytes::from(vec![b' '; 32 << 20]), Bytes::from_static(b"{}")];
+    (format!("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: {}\r\n\r\n", (32 << 20) + 2), body)
+}
+
 /// Runs both sides to their ends.
 pub(crate) async fn both<A, B>(peer: impl Future<Output = A>, caller: impl Future<Output = B>) -> (A, B) {
     timeout(PATIENCE, async { tokio::join!(peer, caller) }).await.expect("both sides come to an end")

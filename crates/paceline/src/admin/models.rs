@@ -34,6 +34,8 @@ pub struct Source {
 pub struct Listing {
     client: Arc<Client>,
     known: Mutex<Vec<(Arc<Source>, Option<Fetched>)>>,
+    /// One fetches at a time; who waits finds what it brought.
+    fetching: tokio::sync::Mutex<()>,
 }
 
 /// When a list was fetched, and the names in it.
@@ -43,7 +45,7 @@ impl Listing {
     /// Over these providers.
     pub fn new(sources: Vec<Source>) -> Self {
         let known = Mutex::new(sources.into_iter().map(|source| (Arc::new(source), None)).collect());
-        Self { client: Client::new(), known }
+        Self { client: Client::new(), known, fetching: tokio::sync::Mutex::default() }
     }
 
     /// Other providers from now on.
@@ -57,6 +59,7 @@ impl Listing {
 
     /// `(provider, model's name there)` of all providers that answer in time.
     async fn all(&self) -> Vec<(String, String)> {
+        let _turn = self.fetching.lock().await;
         let fresh = |slot: &Option<Fetched>| slot.as_ref().is_some_and(|(at, _)| at.elapsed() < FRESH);
         let stale: Vec<Arc<Source>> = self
             .known()

@@ -56,7 +56,6 @@ pub(crate) fn run(args: ServeArgs, started: Instant) -> ExitCode {
                 let hangup = tokio::spawn(reload_on_hangup(app.admin()));
                 app.run(stop).await;
                 hangup.abort();
-                tell("stopped\n");
                 ExitCode::SUCCESS
             }
             Err(error) => fail(error),
