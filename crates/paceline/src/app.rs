@@ -130,6 +130,7 @@ impl App {
         recorder.abort();
         self.admin.recorder.drain();
         self.admin.recorder.log().info("stopped");
+        self.admin.recorder.log().flush();
         drop(sim_stop);
         if let Some(sim) = sim {
             let _ = sim.await;

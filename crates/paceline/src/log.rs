@@ -8,7 +8,7 @@ use paceline_types::record::{CallRecord, Status};
 use paceline_types::time::Timestamp;
 use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -59,6 +59,11 @@ impl Log {
         if self.level() >= Level::Info {
             self.writer.line("INFO", text);
         }
+    }
+
+    /// Waits until what was said is written; half a second at most.
+    pub fn flush(&self) {
+        self.writer.flush();
     }
 
     /// The lines of finished calls.
@@ -151,26 +156,44 @@ fn line(record: &CallRecord, total: u64) -> String {
 /// How many lines wait for a slow reader; further ones are left out and counted.
 const LINES: usize = 1024;
 
+/// How long the end waits for a slow reader.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
+/// What the writing thread is given.
+enum Entry {
+    Line(String),
+    /// Everything before has been written when this is answered.
+    Mark(SyncSender<()>),
+}
+
 /// Writes lines on a thread of its own: nobody waits for whoever reads standard error.
 struct Writer {
-    lines: SyncSender<String>,
+    entries: SyncSender<Entry>,
     left_out: AtomicU64,
-    done: Mutex<Receiver<()>>,
 }
 
 impl Writer {
     fn start() -> Self {
-        let (lines, waiting) = sync_channel::<String>(LINES);
-        let (finished, done) = sync_channel(1);
+        let (entries, waiting) = sync_channel(LINES);
         let write = move || {
-            for line in waiting {
-                // Standard error may be closed: nothing to be done about it, and no call depends on it.
-                let _ = std::io::stderr().lock().write_all(line.as_bytes());
+            for entry in waiting {
+                match entry {
+                    // Standard error may be closed: nothing to be done about it, and no call depends on it.
+                    Entry::Line(line) => drop(std::io::stderr().lock().write_all(line.as_bytes())),
+                    Entry::Mark(reached) => drop(reached.send(())),
+                }
             }
-            drop(finished);
         };
         let _ = std::thread::Builder::new().name("paceline-log".into()).spawn(write);
-        Self { lines, left_out: AtomicU64::new(0), done: Mutex::new(done) }
+        Self { entries, left_out: AtomicU64::new(0) }
+    }
+
+    /// Waits until what was said is written, or for half a second.
+    fn flush(&self) {
+        let (reached, mark) = sync_channel(1);
+        if self.entries.try_send(Entry::Mark(reached)).is_ok() {
+            let _ = mark.recv_timeout(LAST_WORDS);
+        }
     }
 
     fn line(&self, level: &str, text: &str) {
@@ -178,21 +201,11 @@ impl Writer {
         let note =
             if left_out > 0 { format!(" ({left_out} lines before were left out)") } else { String::new() };
         let line = format!("{} {level:<5} {}{note}\n", stamp(crate::recorder::now()), clean(text));
-        if self.lines.try_send(line).is_ok() {
+        if self.entries.try_send(Entry::Line(line)).is_ok() {
             self.left_out.fetch_sub(left_out, Ordering::Relaxed);
         } else {
             self.left_out.fetch_add(1, Ordering::Relaxed);
         }
-    }
-}
-
-impl Drop for Writer {
-    /// What was said before the end is still written, if somebody reads.
-    fn drop(&mut self) {
-        let (closed, _) = sync_channel(1);
-        drop(std::mem::replace(&mut self.lines, closed));
-        let done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
-        let _ = done.recv_timeout(Duration::from_millis(500));
     }
 }
 

@@ -79,6 +79,16 @@ fn a_line_end_in_the_piece_is_not_like_the_last() {
     assert_eq!(observed.learned.content_bytes, 1 + 3);
 }
 
+/// Events that carry more than a piece of content are read each time: what they say may have changed in between.
+#[test]
+fn an_event_with_usage_is_never_like_the_last() {
+    let with_usage = |piece: &str| chunk(piece).replace("]}\n", "],\"usage\":{\"prompt_tokens\":7}}\n");
+    let other = "data: {\"usage\":{\"prompt_tokens\":11}}\n\n".to_owned();
+    let observed = whole(&[with_usage("a"), other, with_usage("b")].concat());
+    assert_eq!(observed.learned.usage.map(|usage| usage.input_tokens), Some(7));
+    assert_eq!(observed.learned.content_pieces, 2);
+}
+
 /// The same bytes in a comment are not the data.
 #[test]
 fn a_comment_that_repeats_the_data_is_not_taken_for_it() {
