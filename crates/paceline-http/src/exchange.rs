@@ -18,6 +18,7 @@ use tokio::io::ReadBuf;
 
 /// A request under way, then its answer. Dropped before the end, it closes the connection.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about one exchange")]
 pub struct Exchange {
     client: Arc<Client>,
     origin: Arc<Origin>,
