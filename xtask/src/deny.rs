@@ -136,11 +136,14 @@ fn check_ban(bans: &Bans, package: &Package) -> Option<Finding> {
     Some(finding(package, "is banned", "one way for each thing", &advice))
 }
 
+/// How the address of cargo's default registry ends.
+const DEFAULT_REGISTRY: &str = ".io-index";
+
 fn check_source(sources: &Sources, package: &Package) -> Option<Finding> {
     let source = package.source.as_deref()?;
     let (kind, level) = if source.starts_with("git+") {
         ("a git repository", sources.unknown_git)
-    } else if source.ends_with("/crates.io-index") {
+    } else if source.ends_with(DEFAULT_REGISTRY) {
         return None;
     } else {
         ("another registry", sources.unknown_registry)

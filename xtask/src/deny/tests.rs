@@ -27,7 +27,7 @@ fn package(name: &str, version: &str, license: &str, source: &str) -> Package {
 }
 
 fn published(name: &str, version: &str, license: &str) -> Package {
-    package(name, version, license, "registry+https://example.org/crates.io-index")
+    package(name, version, license, "registry+https://example.org/default.io-index")
 }
 
 fn told(packages: &[Package]) -> Vec<String> {
