@@ -41,6 +41,8 @@ pub struct AnswerVisitor {
     pub contents: u32,
     /// Offsets of the last content string's text.
     pub content_at: (usize, usize),
+    /// Offsets of the text of `obfuscation`, random padding that OpenAI adds to events.
+    pub padding_at: Option<(usize, usize)>,
     /// The counters of the usage object being read.
     counters: Option<Usage>,
     /// Something else than content was learned from this document.
@@ -59,6 +61,7 @@ const TOOL_CALL: Node = 8;
 const FUNCTION: Node = 9;
 const PARTS: Node = 10;
 const MODEL: Node = 11;
+const PADDING: Node = 13;
 const OBJECT: Node = 12;
 const ERROR: Node = 20;
 const ERROR_CODE: Node = 21;
@@ -82,6 +85,7 @@ impl AnswerVisitor {
         self.error = false;
         self.contents = 0;
         self.told_more = false;
+        self.padding_at = None;
     }
 
     fn fail(&mut self) {
@@ -125,6 +129,7 @@ impl Visitor for AnswerVisitor {
             (ROOT, b"object") => OBJECT,
             (ROOT, b"error") => ERROR,
             (ROOT, b"x_groq") => X_GROQ,
+            (ROOT, b"obfuscation") => PADDING,
             (CHOICE, b"delta" | b"message") => MESSAGE,
             (CHOICE, b"finish_reason") => FINISH,
             (CHOICE, b"text") => CONTENT,
@@ -161,6 +166,10 @@ impl Visitor for AnswerVisitor {
     fn scalar(&mut self, node: Node, token: &Token<'_>) {
         match node {
             CONTENT => self.content(token),
+            PADDING => {
+                let text = matches!(token.kind, Kind::String { .. });
+                self.padding_at = text.then_some((token.start + 1, token.end - 1));
+            }
             FINISH if token.kind != Kind::Null => {
                 self.told_more = true;
                 if self.learned.finish_reason.is_none() {

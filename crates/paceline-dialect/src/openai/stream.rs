@@ -29,6 +29,8 @@ pub struct ChatStream {
     /// The last event that carried one piece of content and nothing else, cut around that piece. Most events of a
     /// stream equal it but for the piece, which two comparisons show without reading any JSON.
     before: Vec<u8>,
+    /// What stands between that piece and the event's padding, where it has one.
+    between: Vec<u8>,
     after: Vec<u8>,
     /// An event was not what the dialect allows.
     pub garbage: bool,
@@ -90,17 +92,29 @@ impl ChatStream {
             return false;
         }
         let (head, rest) = event.split_at(before);
-        let (piece, tail) = rest.split_at(rest.len() - after);
+        let (rest, tail) = rest.split_at(rest.len() - after);
         if head != self.before || tail != self.after {
             return false;
         }
-        // What ends the string or the line makes something else of the event.
-        if memchr2(b'"', b'\\', piece).or_else(|| memchr2(b'\n', b'\r', piece)).is_some() {
+        let Some((piece, padding)) = self.padded(rest) else { return false };
+        // What ends a string or the line makes something else of the event.
+        let plain =
+            |text: &[u8]| memchr2(b'"', b'\\', text).or_else(|| memchr2(b'\n', b'\r', text)).is_none();
+        if piece.is_empty() || !plain(piece) || !plain(padding) {
             return false;
         }
         self.visitor.learned.content_bytes += piece.len() as u64;
         self.visitor.learned.content_pieces += 1;
         true
+    }
+
+    /// Cuts what stands between the remembered ends into content and padding; without padding, all is content.
+    fn padded<'a>(&self, rest: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
+        if self.between.is_empty() {
+            return Some((rest, &[]));
+        }
+        let (piece, more) = rest.split_at(memchr::memchr(b'"', rest)?);
+        more.strip_prefix(self.between.as_slice()).map(|padding| (piece, padding))
     }
 
     /// Remembers an event whose JSON text stands at `at` in it.
@@ -112,12 +126,65 @@ impl ChatStream {
         let (start, end) = self.visitor.content_at;
         self.before.clear();
         self.before.extend_from_slice(&event[..at + start]);
+        // Padding behind the content differs each time and says nothing.
+        let (padding, padding_end) =
+            self.visitor.padding_at.filter(|&(from, _)| from > end).unwrap_or((end, end));
+        self.between.clear();
+        self.between.extend_from_slice(&event[at + end..at + padding]);
         self.after.clear();
-        self.after.extend_from_slice(&event[at + end..]);
+        self.after.extend_from_slice(&event[at + padding_end..]);
     }
 }
 
 /// The event that tells the caller why a stream ends without its end mark.
 pub fn error_event(envelope: &str) -> Vec<u8> {
     format!("data: {envelope}\n\n").into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ChatStream;
+
+    fn event(text: &str, padding: &str) -> Vec<u8> {
+        let json = format!(
+            r#"{{"id":"c","choices":[{{"index":0,"delta":{{"content":"{text}"}},"finish_reason":null}}],"usage":null,"obfuscation":"{padding}"}}"#
+        );
+        format!("data: {json}\n\n").into_bytes()
+    }
+
+    #[test]
+    fn padding_changes_nothing_of_what_is_seen() {
+        let pieces = [
+            ("one", "abc"),
+            ("two", "x"),
+            ("three", ""),
+            (r#"f\"our"#, "yy"),
+            ("five", r#"a\"b"#),
+            ("", "zz"),
+            ("six", "q"),
+        ];
+        let mut stream = ChatStream::new(false);
+        let seen: Vec<_> =
+            pieces.iter().map(|(text, padding)| stream.observe(&event(text, padding))).collect();
+        let alone: Vec<_> =
+            pieces.iter().map(|(t, p)| ChatStream::new(false).observe(&event(t, p))).collect();
+        assert_eq!(seen, alone);
+        assert_eq!(
+            (stream.learned().content_pieces, stream.learned().content_bytes),
+            (6, 3 + 3 + 5 + 6 + 4 + 3)
+        );
+    }
+
+    #[test]
+    fn padded_events_are_told_without_reading_them() {
+        let mut stream = ChatStream::new(false);
+        stream.observe(&event("one", "abc"));
+        assert!(
+            stream.is_like_the_last(&event("two", "xyz9")) && stream.is_like_the_last(&event("three", ""))
+        );
+        assert!(
+            !stream.is_like_the_last(&event("", "x"))
+                && !stream.is_like_the_last(&event("a", r#"x","error":"y"#))
+        );
+    }
 }
