@@ -6,6 +6,8 @@
 mod asking;
 #[path = "cli/program.rs"]
 mod program;
+#[path = "cli/reload.rs"]
+mod reload;
 #[path = "cli/serving.rs"]
 mod serving;
 mod support;
