@@ -1,6 +1,6 @@
 //! What all workers share: the configuration as calls see it, and the counts.
 
-use crate::config::{GatewayConfig, KeyConfig};
+use crate::config::{GatewayConfig, KeyConfig, OnCancel};
 use crate::control::Control;
 use crate::ledger::Ledger;
 use crate::step::count::Counting;
@@ -18,6 +18,8 @@ pub(crate) struct Snapshot {
     pub(crate) config: GatewayConfig,
     pub(crate) directory: Directory,
     pub(crate) upstreams: Vec<Arc<Upstream>>,
+    /// Whether any provider is read on when its caller has gone.
+    pub(crate) drains: bool,
     keys: HashMap<[u8; 32], Access>,
     /// Secret of this process: hashes of keys tell nothing outside it.
     hash_key: [u8; 32],
@@ -51,6 +53,7 @@ impl Snapshot {
         let entries = config.providers.iter().map(|provider| provider.entry.clone()).collect();
         let directory = Directory::new(entries, &config.models);
         let upstreams = config.providers.iter().map(|provider| Arc::new(Upstream::new(provider))).collect();
+        let drains = config.providers.iter().any(|provider| provider.on_cancel != OnCancel::Abort);
         let default = Arc::clone(&config.anonymous);
         let named = |key: Option<&str>| {
             let caller = Caller {
@@ -70,7 +73,7 @@ impl Snapshot {
             keys.insert(hash(secret.expose()), Access::Administrator);
         }
         let (anonymous, administrator) = (named(None), named(Some("admin")));
-        Self { config, directory, upstreams, keys, hash_key, anonymous, administrator }
+        Self { config, directory, upstreams, drains, keys, hash_key, anonymous, administrator }
     }
 
     /// Who carries `credential`. Keys are compared by keyed hash, so time tells nothing about them.

@@ -3,7 +3,6 @@
 
 use crate::body::AnswerBody;
 use crate::call::{Call, Outlive};
-use crate::config::OnCancel;
 use crate::gateway::Snapshot;
 use crate::headers::put;
 use crate::refuse::Fail;
@@ -49,7 +48,7 @@ async fn dispatch(worker: Arc<Worker>, snapshot: Arc<Snapshot>, request: Request
     let (caller, refusal) = admit::caller(&snapshot, identity, raw.as_ref().map(|(at, _)| *at));
     let mut call = Call::open(Arc::clone(&worker), snapshot, operation, caller);
     // A provider that is to be read to the end after the caller has gone needs a task that outlives the caller.
-    if call.snapshot.upstreams.iter().all(|upstream| upstream.on_cancel == OnCancel::Abort) {
+    if !call.snapshot.drains {
         return guarded(call, refusal, raw, request).await;
     }
     let outlive = Arc::new(Outlive::default());
