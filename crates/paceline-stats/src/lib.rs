@@ -2,7 +2,10 @@
 //!
 //! Quiet: time arrives as an argument.
 
+pub mod bucket;
 pub mod histogram;
 pub mod ladder;
+pub mod pack;
+pub mod rollup;
 pub mod sketch;
 pub mod tally;

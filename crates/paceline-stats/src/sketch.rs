@@ -4,6 +4,8 @@
 //! VLDB 2019): a value falls into the bin `ceil(log_γ(value))` with `γ = (1 + α) / (1 − α)`; the answer of a bin is
 //! within `α` of every value in it. Merging adds bins, so the error of a merged sketch is that of its parts.
 
+use crate::pack::{self, Reader};
+
 /// The relative error of every quantile: 1 %.
 pub const RELATIVE_ERROR: f64 = 0.01;
 
@@ -116,6 +118,60 @@ impl Sketch {
         Some(self.max)
     }
 
+    /// Appends the sketch: counts, bounds and the bins that hold something, as varints.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        pack::put(out, self.count);
+        if self.count == 0 {
+            return;
+        }
+        for value in [self.sum, self.min, self.max] {
+            out.extend_from_slice(&value.to_le_bytes());
+        }
+        pack::put(out, self.zeros);
+        let filled = self.bins.iter().filter(|&&count| count > 0).count();
+        pack::put(out, filled as u64);
+        let mut before = 0;
+        for (at, &count) in self.bins.iter().enumerate().filter(|(_, count)| **count > 0) {
+            pack::put(out, (self.first + at - before) as u64);
+            pack::put(out, u64::from(count));
+            before = self.first + at;
+        }
+    }
+
+    /// Adds what [`Sketch::encode`] wrote; `None` when the bytes are no sketch (what was read until then stays added).
+    pub fn merge_encoded(&mut self, reader: &mut Reader<'_>) -> Option<()> {
+        let count = reader.number()?;
+        if count == 0 {
+            return Some(());
+        }
+        let mut float = || Some(f64::from_le_bytes(reader.take(8)?.try_into().ok()?));
+        let (sum, min, max) = (float()?, float()?, float()?);
+        (self.min, self.max) =
+            if self.count == 0 { (min, max) } else { (self.min.min(min), self.max.max(max)) };
+        self.count += count;
+        self.sum += sum;
+        self.zeros += reader.number()?;
+        let mut bin = 0;
+        for _ in 0..reader.count()? {
+            bin += usize::try_from(reader.number()?).ok().filter(|&step| step < MAX_BINS)?;
+            let count = u32::try_from(reader.number()?).unwrap_or(u32::MAX);
+            if bin >= MAX_BINS {
+                return None;
+            }
+            self.reach(bin, bin);
+            let slot = &mut self.bins[bin - self.first];
+            *slot = slot.saturating_add(count);
+        }
+        Some(())
+    }
+
+    /// Forgets all values and keeps the room.
+    pub fn clear(&mut self) {
+        let mut bins = std::mem::take(&mut self.bins);
+        bins.clear();
+        *self = Self { bins, ..Self::default() };
+    }
+
     /// How many values.
     pub fn count(&self) -> u64 {
         self.count
@@ -145,6 +201,7 @@ impl Sketch {
 #[cfg(test)]
 mod tests {
     use super::{RELATIVE_ERROR, Sketch};
+    use crate::pack::Reader;
     use proptest::prelude::*;
 
     fn sketch(values: &[f64]) -> Sketch {
@@ -167,6 +224,18 @@ mod tests {
             let truth = sorted[(q * (values.len() - 1) as f64).round() as usize];
             let told = sketch(&values).quantile(q).unwrap();
             prop_assert!((told - truth).abs() <= truth * RELATIVE_ERROR * 1.000_001, "{told} for {truth}");
+        }
+
+        #[test]
+        fn bytes_hold_the_whole_sketch(a in values(), b in values()) {
+            let (mut left, right) = (sketch(&a), sketch(&b));
+            let mut bytes = Vec::new();
+            right.encode(&mut bytes);
+            let mut merged = left.clone();
+            prop_assert!(merged.merge_encoded(&mut Reader(&bytes)).is_some());
+            left.merge(&right);
+            prop_assert_eq!(merged, left);
+            prop_assert!(sketch(&a).merge_encoded(&mut Reader(&bytes[..bytes.len() - 1])).is_none());
         }
 
         #[test]

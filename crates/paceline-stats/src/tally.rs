@@ -1,7 +1,9 @@
 //! What many calls come to.
 
+use crate::pack::{self, Reader};
 use crate::sketch::Sketch;
 use paceline_types::measure;
+use paceline_types::money::Cost;
 use paceline_types::record::{CallRecord, Status};
 use paceline_types::tokens::UsageSource;
 
@@ -118,6 +120,92 @@ impl Tally {
         self.overhead_ms.merge(&other.overhead_ms);
     }
 
+    /// The cost of one of the calls was learned later; `before` is what was known of it.
+    pub fn recost(&mut self, before: Option<Cost>, cost: Cost) {
+        self.cost_pico += i128::from(cost.0) - before.map_or(0, |before| i128::from(before.0));
+        if before.is_none() {
+            self.cost_unknown = self.cost_unknown.saturating_sub(1);
+        }
+    }
+
+    fn counts(&mut self) -> [&mut u64; 14] {
+        [
+            &mut self.calls,
+            &mut self.ok,
+            &mut self.errors,
+            &mut self.partial,
+            &mut self.canceled,
+            &mut self.refused,
+            &mut self.streams,
+            &mut self.fallbacks,
+            &mut self.input_tokens,
+            &mut self.output_tokens,
+            &mut self.cache_read_tokens,
+            &mut self.reasoning_tokens,
+            &mut self.usage_not_reported,
+            &mut self.cost_unknown,
+        ]
+    }
+
+    fn sketches(&mut self) -> [&mut Sketch; 5] {
+        [
+            &mut self.duration_ms,
+            &mut self.ttft_ms,
+            &mut self.tpot_ms,
+            &mut self.tokens_per_second,
+            &mut self.overhead_ms,
+        ]
+    }
+
+    /// The tally as bytes. Later versions may append counts and sketches; readers skip what they do not know.
+    pub fn encode(&mut self, out: &mut Vec<u8>) {
+        let counts = self.counts();
+        pack::put(out, counts.len() as u64);
+        for count in counts {
+            pack::put(out, *count);
+        }
+        pack::put_wide(out, (self.cost_pico << 1 ^ self.cost_pico >> 127) as u128);
+        let sketches = self.sketches();
+        pack::put(out, sketches.len() as u64);
+        let mut bytes = Vec::new();
+        for sketch in sketches {
+            bytes.clear();
+            sketch.encode(&mut bytes);
+            pack::put_bytes(out, &bytes);
+        }
+    }
+
+    /// Adds what [`Tally::encode`] wrote; `None` when the bytes are no tally.
+    pub fn merge_encoded(&mut self, bytes: &[u8]) -> Option<()> {
+        let mut reader = Reader(bytes);
+        let written = reader.count()?;
+        let mut counts = self.counts();
+        for at in 0..written {
+            let count = reader.number()?;
+            if let Some(sum) = counts.get_mut(at) {
+                **sum += count;
+            }
+        }
+        let cost = reader.wide()?;
+        self.cost_pico += (cost >> 1) as i128 ^ -((cost & 1) as i128);
+        let written = reader.count()?;
+        let mut sketches = self.sketches();
+        for at in 0..written {
+            let bytes = reader.bytes()?;
+            if let Some(sketch) = sketches.get_mut(at) {
+                sketch.merge_encoded(&mut Reader(bytes))?;
+            }
+        }
+        Some(())
+    }
+
+    /// Forgets everything and keeps the room.
+    pub fn clear(&mut self) {
+        self.counts().into_iter().for_each(|count| *count = 0);
+        self.cost_pico = 0;
+        self.sketches().into_iter().for_each(Sketch::clear);
+    }
+
     /// Calls that should have been answered: neither refused nor given up by the caller.
     pub fn answerable(&self) -> u64 {
         self.ok + self.errors + self.partial
@@ -127,5 +215,27 @@ impl Tally {
     pub fn error_rate(&self) -> Option<f64> {
         let all = self.answerable();
         (all > 0).then(|| (self.errors + self.partial) as f64 / all as f64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Tally;
+
+    #[test]
+    fn bytes_hold_the_whole_tally() {
+        let mut tally = Tally { calls: 7, ok: 5, cost_pico: -3, input_tokens: 1 << 40, ..Tally::default() };
+        tally.duration_ms.add(12.5);
+        tally.ttft_ms.add(0.0);
+        let mut bytes = Vec::new();
+        tally.encode(&mut bytes);
+        let mut read = Tally::default();
+        assert!(read.merge_encoded(&bytes).is_some());
+        assert_eq!(read, tally);
+        for cut in 0..bytes.len() {
+            assert!(Tally::default().merge_encoded(&bytes[..cut]).is_none(), "cut at {cut}");
+        }
+        read.clear();
+        assert_eq!(read, Tally::default());
     }
 }

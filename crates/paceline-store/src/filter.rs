@@ -1,7 +1,9 @@
 //! Which calls are asked for.
 
+use crate::column::fields::{self, Coded};
+use paceline_types::error::ErrorKind;
 use paceline_types::money::Cost;
-use paceline_types::record::{CallRecord, Status};
+use paceline_types::record::{CacheState, CallRecord, Status};
 use paceline_types::time::Timestamp;
 
 /// Conditions that a call must meet, all of them; what is `None` asks nothing.
@@ -55,6 +57,20 @@ impl Filter {
         self.time(record) && self.outcome(record) && self.names(record) && self.labels(record)
     }
 
+    /// The number of the asked kind of error in a block; `None` when there is no such kind.
+    pub(crate) fn error_code_number(&self) -> Option<u64> {
+        let wanted = self.error_kind.as_deref()?;
+        let kind = ErrorKind::ALL.into_iter().find(|kind| kind.as_str() == wanted)?;
+        Some(fields::optional(Some(kind)))
+    }
+
+    /// The number of the asked cache state in a block; `None` when there is no such state.
+    pub(crate) fn cache_number(&self) -> Option<u64> {
+        let wanted = self.cache.as_deref()?;
+        let state = CacheState::ALL.iter().find(|state| state.as_str() == wanted)?;
+        Some(fields::code(*state))
+    }
+
     fn time(&self, record: &CallRecord) -> bool {
         self.since.is_none_or(|since| record.started_at >= since)
             && self.until.is_none_or(|until| record.started_at < until)
@@ -63,7 +79,7 @@ impl Filter {
 
     fn outcome(&self, record: &CallRecord) -> bool {
         self.status.is_none_or(|status| record.status == status)
-            && same(self.error_kind.as_ref(), record.error_kind.map(paceline_types::error::ErrorKind::as_str))
+            && same(self.error_kind.as_ref(), record.error_kind.map(ErrorKind::as_str))
             && same(self.cache.as_ref(), Some(record.cache.as_str()))
             && self.min_cost.is_none_or(|least| record.cost.is_some_and(|cost| cost >= least))
             && same(self.route.as_ref(), None)

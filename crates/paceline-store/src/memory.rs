@@ -1,89 +1,152 @@
 //! The newest records, in memory, bounded in number: the oldest gives way.
 
+use crate::error::StoreError;
 use crate::filter::Filter;
+use crate::store::{Accounts, Entry, Page, Patch, State, Store, TakeTally, Window};
+use paceline_stats::bucket::{Level, cover};
+use paceline_stats::rollup::{Buckets, kept};
 use paceline_types::id::CallId;
 use paceline_types::record::CallRecord;
-use std::collections::VecDeque;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use paceline_types::time::Timestamp;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// A page of calls, newest first.
-#[derive(Clone, Debug, Default)]
-pub struct Page {
-    /// The calls.
-    pub calls: Vec<Arc<CallRecord>>,
-    /// Where the next page begins; `None` when this was the last.
-    pub next: Option<u64>,
-}
-
-/// The newest records in the order in which their calls ended.
+/// A store that ends with the process.
 #[derive(Debug)]
 pub struct MemoryStore {
     keep: usize,
-    inner: RwLock<Inner>,
+    inner: Mutex<Inner>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Inner {
-    records: VecDeque<Arc<CallRecord>>,
-    /// The number of the next record; the oldest kept one has this less the number kept.
-    next: u64,
+    records: BTreeMap<CallId, Entry>,
+    levels: [Buckets; 4],
+    accounts: Accounts,
+    given_up: u64,
+    stopped: bool,
+    /// The hour in which old sums were forgotten last.
+    cleaned: i64,
 }
 
 impl MemoryStore {
     /// A store for the newest `keep` records.
     pub fn new(keep: usize) -> Self {
-        Self { keep: keep.max(1), inner: RwLock::default() }
+        let inner = Inner {
+            records: BTreeMap::new(),
+            levels: Level::ALL.map(Buckets::new),
+            accounts: Vec::new(),
+            given_up: 0,
+            stopped: false,
+            cleaned: 0,
+        };
+        Self { keep: keep.max(1), inner: Mutex::new(inner) }
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, Inner> {
-        self.inner.read().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    fn write(&self) -> RwLockWriteGuard<'_, Inner> {
-        self.inner.write().unwrap_or_else(PoisonError::into_inner)
+impl Inner {
+    /// Forgets sums that are older than their level keeps them, once an hour of the newest record.
+    fn clean(&mut self, newest: Timestamp) {
+        let hour = newest.seconds() / 3600;
+        if hour <= self.cleaned {
+            return;
+        }
+        self.cleaned = hour;
+        for (level, from) in self.levels.iter_mut().zip(kept(newest)) {
+            level.forget(from);
+        }
     }
+}
 
-    /// Keeps `records`, in order.
-    pub fn append(&self, records: impl IntoIterator<Item = Arc<CallRecord>>) {
-        let mut inner = self.write();
-        for record in records {
-            if inner.records.len() == self.keep {
-                inner.records.pop_front();
+impl Store for MemoryStore {
+    fn append(&self, entries: Vec<Entry>) {
+        let mut inner = self.lock();
+        if inner.stopped {
+            inner.given_up += entries.len() as u64;
+            return;
+        }
+        for entry in entries {
+            for level in &mut inner.levels {
+                level.add(&entry.record, &entry.key);
             }
-            inner.records.push_back(record);
-            inner.next += 1;
+            inner.clean(entry.record.started_at);
+            inner.records.insert(entry.record.id, entry);
+            if inner.records.len() > self.keep {
+                inner.records.pop_first();
+            }
         }
     }
 
-    /// How many are kept, and how many ever came.
-    pub fn counts(&self) -> (usize, u64) {
-        let inner = self.read();
-        (inner.records.len(), inner.next)
+    fn settle(&self) -> Result<(), StoreError> {
+        Ok(())
     }
 
-    /// One record.
-    pub fn get(&self, id: CallId) -> Option<Arc<CallRecord>> {
-        self.read().records.iter().rev().find(|record| record.id == id).map(Arc::clone)
+    fn get(&self, id: CallId) -> Result<Option<Arc<CallRecord>>, StoreError> {
+        Ok(self.lock().records.get(&id).map(|entry| Arc::clone(&entry.record)))
     }
 
-    /// Up to `limit` records that `filter` takes, newest first, beginning below `cursor`.
-    pub fn page(&self, filter: &Filter, limit: usize, cursor: Option<u64>) -> Page {
-        let inner = self.read();
-        let oldest = inner.next - inner.records.len() as u64;
-        let from = cursor.unwrap_or(inner.next).clamp(oldest, inner.next);
-        let mut page = Page::default();
-        for number in (oldest..from).rev() {
-            let record = &inner.records[(number - oldest) as usize];
-            if !filter.takes(record) {
-                continue;
+    fn page(&self, filter: &Filter, limit: usize, below: Option<CallId>) -> Result<Page, StoreError> {
+        let inner = self.lock();
+        let all = inner.records.values().rev().map(|entry| &entry.record);
+        let mut found =
+            all.filter(|record| below.is_none_or(|below| record.id < below) && filter.takes(record));
+        let calls: Vec<_> = found.by_ref().take(limit).cloned().collect();
+        let next = found.next().and_then(|_| calls.last().map(|record| record.id));
+        Ok(Page { calls, next })
+    }
+
+    fn tallies(&self, window: &Window, take: TakeTally<'_>) -> Result<(), StoreError> {
+        let inner = self.lock();
+        let until = window.until.map_or(i64::MAX / 4, Timestamp::seconds);
+        let newest = inner.levels[0].iter().map(|(start, ..)| start + 60).max().unwrap_or(0);
+        for span in cover(window.from.seconds(), until.min(newest), window.widest, kept(window.now)) {
+            let level = &inner.levels[span.level as usize];
+            for (start, key, tally) in level.within(span) {
+                take(span.level, start, key, tally);
             }
-            if page.calls.len() == limit {
-                // One more exists: the next page begins with it.
-                page.next = Some(number + 1);
-                break;
-            }
-            page.calls.push(Arc::clone(record));
         }
-        page
+        Ok(())
+    }
+
+    fn patch(&self, patches: &[Patch]) -> Result<usize, StoreError> {
+        let mut inner = self.lock();
+        let mut found = 0;
+        for patch in patches {
+            let Some(entry) = inner.records.get_mut(&patch.id) else { continue };
+            found += 1;
+            let (Some(cost), before) = (patch.cost, entry.record.cost) else { continue };
+            let mut record = CallRecord::clone(&entry.record);
+            record.cost = Some(cost);
+            entry.record = Arc::new(record);
+            let (key, at) = (Arc::clone(&entry.key), paceline_stats::rollup::ended(&entry.record).seconds());
+            for level in &mut inner.levels {
+                let start = level.level().floor(at);
+                level.at(start, &key).recost(before, cost);
+            }
+        }
+        Ok(found)
+    }
+
+    fn keep_accounts(&self, accounts: Accounts) {
+        self.lock().accounts = accounts;
+    }
+
+    fn accounts(&self) -> Result<Accounts, StoreError> {
+        Ok(self.lock().accounts.clone())
+    }
+
+    fn state(&self) -> State {
+        let inner = self.lock();
+        let records = inner.records.len() as u64;
+        let oldest = inner.records.values().next().map(|entry| entry.record.started_at);
+        State { records, oldest, dropped: inner.given_up, ..State::default() }
+    }
+
+    fn stop(&self) {
+        self.lock().stopped = true;
     }
 }

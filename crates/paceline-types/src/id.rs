@@ -29,6 +29,21 @@ impl CallId {
         (self.0 >> 80) as u64
     }
 
+    /// Its three parts: milliseconds since 1970, counter of the worker, the worker's random number.
+    pub fn parts(self) -> (u64, u64, u32) {
+        (self.unix_ms(), (self.0 >> 32) as u64 & 0xffff_ffff_ffff, self.0 as u32)
+    }
+
+    /// The id as 16 bytes that sort as the ids do.
+    pub fn to_bytes(self) -> [u8; 16] {
+        self.0.to_be_bytes()
+    }
+
+    /// Undoes [`CallId::to_bytes`].
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(u128::from_be_bytes(bytes))
+    }
+
     /// The 26 characters, without an allocation.
     pub fn encode(self) -> [u8; 26] {
         let mut out = [0; 26];
@@ -81,6 +96,8 @@ mod tests {
             assert_eq!(CallId::parse(text), Some(*id));
         }
         assert_eq!(ids[3].unix_ms(), 1_790_000_000_000);
+        assert_eq!(ids[3].parts(), (1_790_000_000_000, 3, u32::MAX));
+        assert_eq!(CallId::from_bytes(ids[3].to_bytes()), ids[3]);
         assert_eq!(CallId::parse("not an id"), None);
         assert_eq!(CallId::parse(&"z".repeat(26)), None);
     }

@@ -1,0 +1,147 @@
+//! Columns of texts: every distinct text once, and a number for each row. The dictionary is the block's own, so a block
+//! is whole by itself and nothing grows with the number of names ever seen.
+
+use super::ints::{self, Ints};
+use paceline_stats::pack::{self, Reader};
+use std::collections::HashMap;
+
+/// A column under way. Texts are bytes here: labels are UTF-8, tags are packed.
+#[derive(Debug, Default)]
+pub(crate) struct TextColumn {
+    /// 0: no text; otherwise the place in the dictionary, from 1.
+    codes: Vec<u64>,
+    places: HashMap<Box<[u8]>, u32>,
+    dictionary: Vec<u8>,
+    /// The last text and its number: neighbours are often alike.
+    last: (Vec<u8>, u64),
+}
+
+impl TextColumn {
+    /// Appends a row.
+    pub(crate) fn push(&mut self, text: Option<&[u8]>) {
+        let code = text.map_or(0, |text| self.code(text));
+        self.codes.push(code);
+    }
+
+    /// Appends a row that has the text of number `code`.
+    pub(crate) fn push_code(&mut self, code: u64) {
+        self.codes.push(code);
+    }
+
+    /// The number of a text.
+    pub(crate) fn code(&mut self, text: &[u8]) -> u64 {
+        if self.last.1 != 0 && self.last.0 == text {
+            return self.last.1;
+        }
+        let code = match self.places.get(text) {
+            Some(&code) => code,
+            None => {
+                let code = self.places.len() as u32 + 1;
+                pack::put_bytes(&mut self.dictionary, text);
+                self.places.insert(text.into(), code);
+                code
+            }
+        };
+        self.last.0.clear();
+        self.last.0.extend_from_slice(text);
+        self.last.1 = u64::from(code);
+        self.last.1
+    }
+
+    /// The distinct texts, in no order.
+    pub(crate) fn distinct(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        self.places.keys().map(AsRef::as_ref)
+    }
+
+    /// Bytes of the dictionary.
+    pub(crate) fn dictionary_len(&self) -> usize {
+        self.dictionary.len()
+    }
+
+    /// Puts the rows in another order: row `n` is what `order[n]` was.
+    pub(crate) fn reorder(&mut self, order: &[u32]) {
+        self.codes = order.iter().map(|&row| self.codes.get(row as usize).copied().unwrap_or(0)).collect();
+    }
+
+    /// Appends the column's bytes.
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        pack::put(out, self.places.len() as u64);
+        pack::put_bytes(out, &self.dictionary);
+        ints::encode(&self.codes, out);
+    }
+}
+
+/// A column that can be read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Texts<'a> {
+    count: usize,
+    dictionary: &'a [u8],
+    /// The number of each row.
+    pub(crate) codes: Ints<'a>,
+}
+
+impl<'a> Texts<'a> {
+    /// A column without any text.
+    pub(crate) const fn none(len: usize) -> Self {
+        Self { count: 0, dictionary: &[], codes: Ints::constant(0, len) }
+    }
+
+    /// Reads a column of `len` rows; `None` when the bytes are none.
+    pub(crate) fn parse(reader: &mut Reader<'a>, len: usize) -> Option<Self> {
+        let count = usize::try_from(reader.number()?).ok()?;
+        let dictionary = reader.bytes()?;
+        let codes = Ints::parse(reader, len)?;
+        (count <= dictionary.len()).then_some(Self { count, dictionary, codes })
+    }
+
+    /// The distinct texts, from number 1 on.
+    pub(crate) fn distinct(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let mut reader = Reader(self.dictionary);
+        std::iter::from_fn(move || reader.bytes()).take(self.count)
+    }
+
+    /// The number of a text; `None` when no row has it.
+    pub(crate) fn find(&self, text: &[u8]) -> Option<u64> {
+        self.distinct().position(|known| known == text).map(|at| at as u64 + 1)
+    }
+
+    /// All distinct texts, to be indexed by number less one.
+    pub(crate) fn list(&self) -> Vec<&'a [u8]> {
+        self.distinct().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn columns_read_back(rows in prop::collection::vec(prop::option::of(".{0,6}"), 0..200)) {
+            let mut column = TextColumn::default();
+            for row in &rows {
+                column.push(row.as_deref().map(str::as_bytes));
+            }
+            let mut bytes = Vec::new();
+            column.encode(&mut bytes);
+            let texts = Texts::parse(&mut Reader(&bytes), rows.len()).unwrap();
+            let list = texts.list();
+            for (at, row) in rows.iter().enumerate() {
+                let code = texts.codes.get(at) as usize;
+                let read = code.checked_sub(1).map(|place| list[place]);
+                prop_assert_eq!(read, row.as_deref().map(str::as_bytes));
+                if let Some(row) = row {
+                    prop_assert_eq!(texts.find(row.as_bytes()), Some(code as u64));
+                }
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes: Vec<u8>, len in 0usize..100) {
+            if let Some(texts) = Texts::parse(&mut Reader(&bytes), len) {
+                let _ = (texts.list(), texts.find(b"x"));
+            }
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! The embedded store: one folder, one process, two SQLite files.
+//!
+//! `history.db` holds records and their sums: what comes is appended to a *tail* (one row a commit) and, 16,384 records
+//! later, sealed into a *segment* of sorted columns; sums of minutes, hours, days and weeks lie beside them.
+//! `control.db` holds what must not be lost with damaged history. See docs/decisions/0008.
+
+mod blocks;
+mod folder;
+mod keeper;
+mod live;
+mod patch;
+mod read;
+mod retention;
+mod roll;
+mod schema;
+mod seal;
+mod writer;
+
+pub use folder::{CONTROL, HISTORY};
+pub use schema::{Retention, TABLES, VERSION};
+pub use writer::Tell;
+
+use crate::error::StoreError;
+use crate::filter::Filter;
+use crate::store::{Account, AccountName, Accounts, Entry, Page, Patch, State, Store, TakeTally, Window};
+use folder::Folder;
+use live::Live;
+use paceline_stats::rollup::Key;
+use paceline_types::id::CallId;
+use paceline_types::record::CallRecord;
+use rusqlite::Connection;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// The names under which a record is counted.
+pub type Names = Arc<dyn Fn(&CallRecord) -> Key + Send + Sync>;
+
+/// Records of a segment: a column of it is read in a fraction of a millisecond, and 50 million records are 3,000 of them.
+const SEGMENT: usize = 16_384;
+
+/// How many questions read at once without opening a connection anew.
+const READERS: usize = 4;
+
+/// What the store is to do.
+#[derive(Clone)]
+pub struct Settings {
+    /// The data folder.
+    pub folder: PathBuf,
+    /// How long a record may wait before it is written; zero: the answer waits for it, and the disk is flushed.
+    pub window: Duration,
+    /// How long records are kept.
+    pub keep: Duration,
+    /// History takes no more bytes on disk; the oldest records go first.
+    pub max_bytes: u64,
+    /// How often what is old is looked for.
+    pub tidy_every: Duration,
+    /// Records of a segment.
+    pub segment: usize,
+    /// The names under which records found on disk are counted.
+    pub names: Names,
+}
+
+impl Settings {
+    /// As usual: 250 ms, 30 days, 8 GiB.
+    pub fn new(folder: &Path, names: Names) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            window: Duration::from_millis(250),
+            keep: Duration::from_hours(30 * 24),
+            max_bytes: 8 << 30,
+            tidy_every: Duration::from_mins(10),
+            segment: SEGMENT,
+            names,
+        }
+    }
+
+    fn full_sync(&self) -> bool {
+        self.window.is_zero()
+    }
+}
+
+/// The embedded store.
+pub struct SqliteStore {
+    live: Arc<Live>,
+    folder: Arc<Folder>,
+    settings: Settings,
+    readers: Mutex<Vec<Connection>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl SqliteStore {
+    /// Takes the folder and begins to write. A disk that does not answer is no reason not to start: records then wait
+    /// in memory, and `tell` says so.
+    ///
+    /// # Errors
+    /// When another process has the folder, it is on a network, or a later version wrote it.
+    pub fn open(settings: Settings, tell: Tell) -> Result<Self, StoreError> {
+        let folder = Arc::new(Folder::take(&settings.folder)?);
+        let live = Arc::new(Live::new(settings.window));
+        let mut writer = writer::Writer {
+            live: Arc::clone(&live),
+            folder: Arc::clone(&folder),
+            settings: settings.clone(),
+            tell: Arc::new(tell),
+            history: None,
+            accounts: HashMap::new(),
+            tidied: None,
+        };
+        writer.begin()?;
+        let builder = std::thread::Builder::new().name("paceline-store".into());
+        let write = builder.spawn(move || writer.run());
+        let keep = keeper::start(Arc::clone(&live), Arc::clone(&folder));
+        let thread = |error| StoreError::Io("no thread for the store".into(), error);
+        let threads = Mutex::new(vec![write.map_err(thread)?, keep.map_err(thread)?]);
+        Ok(Self { live, folder, settings, readers: Mutex::default(), threads })
+    }
+
+    /// Where it is.
+    pub fn folder(&self) -> &Path {
+        &self.settings.folder
+    }
+
+    /// Puts all in order now: sums, segments, retention; else this happens by and by.
+    pub fn tidy(&self) -> Result<(), StoreError> {
+        self.live.tidy()
+    }
+
+    /// Asks history, where there is one.
+    fn ask<T>(
+        &self,
+        question: impl FnOnce(Option<&Connection>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let known = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        // A file that cannot be opened is the writer's to tell; questions are answered from memory.
+        let connection = known.or_else(|| folder::reader(&self.settings.folder).ok());
+        let outcome = question(connection.as_ref());
+        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Ok(_), Some(connection)) = (&outcome, connection)
+            && readers.len() < READERS
+        {
+            readers.push(connection);
+        }
+        outcome
+    }
+}
+
+impl Store for SqliteStore {
+    fn append(&self, entries: Vec<Entry>) {
+        self.live.append(entries);
+    }
+
+    fn settle(&self) -> Result<(), StoreError> {
+        self.live.settle(false)
+    }
+
+    fn get(&self, id: CallId) -> Result<Option<Arc<CallRecord>>, StoreError> {
+        self.ask(|history| read::get(&self.live, history, id))
+    }
+
+    fn page(&self, filter: &Filter, limit: usize, below: Option<CallId>) -> Result<Page, StoreError> {
+        self.ask(|history| read::page(&self.live, history, filter, limit, below))
+    }
+
+    fn tallies(&self, window: &Window, take: TakeTally<'_>) -> Result<(), StoreError> {
+        self.ask(|history| read::tallies(&self.live, history, window, take))
+    }
+
+    fn patch(&self, patches: &[Patch]) -> Result<usize, StoreError> {
+        let mut connection = self.folder.history(self.settings.full_sync())?.0;
+        patch::apply(&mut connection, &self.live, &self.settings.names, patches)
+    }
+
+    fn keep_accounts(&self, accounts: Accounts) {
+        self.live.keep_accounts(accounts);
+    }
+
+    fn accounts(&self) -> Result<Accounts, StoreError> {
+        let stored =
+            self.ask(|history| history.map_or(Ok(Vec::new()), |h| writer::accounts(h, "account")))?;
+        let mut all: HashMap<AccountName, Account> = stored.into_iter().collect();
+        for (name, account) in keeper::copied_accounts(&self.folder)? {
+            let known = all.entry(name).or_default();
+            *known = known.max(&account);
+        }
+        Ok(all.into_iter().collect())
+    }
+
+    fn state(&self) -> State {
+        let size = |name: &str| {
+            let path = self.settings.folder.join(name);
+            std::fs::metadata(path).map_or(0, |metadata| metadata.len())
+        };
+        State { bytes: size(HISTORY) + size("history.db-wal") + size(CONTROL), ..self.live.state() }
+    }
+
+    fn stop(&self) {
+        self.live.stop();
+        let threads: Vec<_> = self.threads.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect();
+        if threads.is_empty() {
+            return;
+        }
+        for thread in threads {
+            let _ = thread.join();
+        }
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        // What fails here is done at the next start, from the log of changes.
+        let _ = keeper::close(&self.folder);
+    }
+}
+
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}

@@ -1,0 +1,447 @@
+//! What is asked of history: pages, single calls, sums. Every question sees one state of the disk, and what is not on
+//! disk yet beside it: it is copied first, so that nothing is missed while the writer goes on, and what is then found
+//! twice counts once.
+
+use super::blocks::{self, column, column_key, filter_key};
+use super::live::Live;
+use super::roll;
+use crate::column::bloom;
+use crate::column::fields;
+use crate::column::select::{self, Ids, LateCosts};
+use crate::column::table::{Block, Table};
+use crate::column::view::View;
+use crate::column::zone::{May, Zone};
+use crate::error::StoreError;
+use crate::filter::Filter;
+use crate::store::{Page, TakeTally, Window};
+use paceline_stats::bucket::{Level, cover};
+use paceline_stats::rollup::{Key, kept};
+use paceline_stats::tally::Tally;
+use paceline_types::id::CallId;
+use paceline_types::money::Cost;
+use paceline_types::record::CallRecord;
+use paceline_types::time::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// Where a found record lies.
+#[derive(Clone)]
+enum Place {
+    Memory(Arc<CallRecord>),
+    /// Row of the tail, row of its block.
+    Tail(i64, u32),
+    /// Segment, row.
+    Segment(i64, u32),
+}
+
+/// The newest records found so far, one more than asked for.
+struct Found {
+    most: usize,
+    places: BTreeMap<CallId, Place>,
+}
+
+impl Found {
+    fn add(&mut self, id: CallId, place: Place) {
+        if self.places.len() == self.most
+            && self.places.first_key_value().is_some_and(|(last, _)| id <= *last)
+        {
+            return;
+        }
+        // What is also in memory needs no disk.
+        self.places.entry(id).or_insert(place);
+        if self.places.len() > self.most {
+            self.places.pop_first();
+        }
+    }
+
+    /// Whether nothing with an id up to `most` can be among the newest.
+    fn beats(&self, most: CallId) -> bool {
+        self.places.len() == self.most && self.places.first_key_value().is_some_and(|(last, _)| *last > most)
+    }
+}
+
+/// A block that may hold what is asked for.
+struct Candidate {
+    newest: CallId,
+    oldest: CallId,
+    rows: usize,
+    at: Place,
+    zone: Vec<u8>,
+}
+
+fn id_of(bytes: &[u8]) -> CallId {
+    bytes.try_into().map_or_else(|_| CallId::new(0, 0, 0), CallId::from_bytes)
+}
+
+/// A page: see [`crate::store::Store::page`].
+pub(super) fn page(
+    live: &Live,
+    history: Option<&Connection>,
+    filter: &Filter,
+    limit: usize,
+    below: Option<CallId>,
+) -> Result<Page, StoreError> {
+    let mut found = Found { most: limit + 1, places: BTreeMap::new() };
+    for record in live.pending() {
+        if below.is_none_or(|below| record.id < below) && filter.takes(&record) {
+            found.add(record.id, Place::Memory(record));
+        }
+    }
+    let Some(history) = history else { return finish(live, None, found, limit) };
+    let snapshot = history.unchecked_transaction()?;
+    for candidate in candidates(&snapshot, filter, below)? {
+        if found.beats(candidate.newest) {
+            break;
+        }
+        match search(&snapshot, filter, below, &candidate) {
+            Ok(rows) => {
+                for (id, row) in rows {
+                    let place = match candidate.at {
+                        Place::Tail(seq, _) => Place::Tail(seq, row),
+                        Place::Segment(id, _) => Place::Segment(id, row),
+                        Place::Memory(_) => continue,
+                    };
+                    found.add(id, place);
+                }
+            }
+            Err(StoreError::Damaged(_)) => live.count_damage(),
+            Err(other) => return Err(other),
+        }
+    }
+    finish(live, Some(&snapshot), found, limit)
+}
+
+/// Blocks by their newest call, the newest first.
+fn candidates(
+    history: &Connection,
+    filter: &Filter,
+    below: Option<CallId>,
+) -> Result<impl Iterator<Item = Candidate>, StoreError> {
+    let below = below.map_or([0xff; 16], CallId::to_bytes);
+    let since = filter.since.map_or(i64::MIN, |since| since.0);
+    let until = filter.until.map_or(i64::MAX, |until| until.0);
+    let wanted = params![below, since, until];
+    let place = "WHERE id_min < ?1 AND t_max >= ?2 AND t_min < ?3";
+    let mut all = Vec::new();
+    let mut tail = history.prepare_cached(&format!("SELECT seq, n, id_min, id_max FROM tail {place}"))?;
+    let mut rows = tail.query(wanted)?;
+    while let Some(row) = rows.next()? {
+        all.push(candidate(row, Place::Tail(row.get(0)?, 0), Vec::new())?);
+    }
+    let sql = format!("SELECT id, n, id_min, id_max, zone FROM segment {place}");
+    let mut segments = history.prepare_cached(&sql)?;
+    let mut rows = segments.query(wanted)?;
+    while let Some(row) = rows.next()? {
+        let bytes = row.get_ref(4)?.as_blob().unwrap_or_default();
+        // Most are passed over here; what is kept of the others is small.
+        let zone = Zone::parse(bytes).unwrap_or_default();
+        if zone.may(filter) != May::Not {
+            all.push(candidate(row, Place::Segment(row.get(0)?, 0), bytes.to_vec())?);
+        }
+    }
+    all.sort_by_key(|candidate| std::cmp::Reverse(candidate.newest));
+    Ok(all.into_iter())
+}
+
+fn candidate(row: &rusqlite::Row<'_>, at: Place, zone: Vec<u8>) -> Result<Candidate, StoreError> {
+    let id = |column: usize| row.get_ref(column).map(|value| id_of(value.as_blob().unwrap_or_default()));
+    Ok(Candidate { newest: id(3)?, oldest: id(2)?, rows: row.get::<_, i64>(1)? as usize, at, zone })
+}
+
+/// The matching rows of a block.
+fn search(
+    history: &Connection,
+    filter: &Filter,
+    below: Option<CallId>,
+    candidate: &Candidate,
+) -> Result<Vec<(CallId, u32)>, StoreError> {
+    let below = below.filter(|below| *below <= candidate.newest);
+    let late = if filter.min_cost.is_some() {
+        late_costs(history, candidate.oldest, candidate.newest)?
+    } else {
+        LateCosts::new()
+    };
+    match candidate.at {
+        Place::Memory(_) => Ok(Vec::new()),
+        Place::Tail(seq, _) => with_tail(history, seq, |table| rows_of(table, filter, below, &late)),
+        Place::Segment(id, _) => {
+            let zone = Zone::parse(&candidate.zone).unwrap_or_default();
+            let least = filter.min_cost.map_or(0, |cost| cost.0.max(0) as u64 + 1);
+            let too_cheap = zone.all_below(fields::COST, least) && late.is_empty();
+            let May::Match(probes) = zone.may(filter) else { return Ok(Vec::new()) };
+            if too_cheap || !pass(history, id, &probes)? {
+                return Ok(Vec::new());
+            }
+            let load = |at: usize| column(history, column_key(id, at));
+            rows_of(&Table::new(candidate.rows, &load), filter, below, &late)
+        }
+    }
+}
+
+/// Whether the segment's filters let at least one text of each condition pass.
+fn pass(history: &Connection, segment: i64, probes: &[Vec<(usize, Vec<u8>)>]) -> Result<bool, StoreError> {
+    for condition in probes {
+        let mut any = false;
+        for (at, text) in condition {
+            any |= bloom::may_have(&column(history, filter_key(segment, *at))?, text);
+            if any {
+                break;
+            }
+        }
+        if !any {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn rows_of(
+    table: &Table<'_>,
+    filter: &Filter,
+    below: Option<CallId>,
+    late: &LateCosts,
+) -> Result<Vec<(CallId, u32)>, StoreError> {
+    let rows = select::rows(table, filter, below, late)?;
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids = Ids::of(table)?;
+    Ok(rows.into_iter().map(|row| (ids.get(row), row)).collect())
+}
+
+/// Reads a row of the tail; `Damaged` when it cannot be read.
+fn with_tail<T>(
+    history: &Connection,
+    seq: i64,
+    then: impl FnOnce(&Table<'_>) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let mut statement = history.prepare_cached("SELECT crc, data FROM tail WHERE seq = ?1")?;
+    let (crc, data): (u32, Vec<u8>) = statement.query_row([seq], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let damaged = || StoreError::Damaged(format!("row {seq} of tail"));
+    let block: Block<'_> = blocks::checked(&data, crc).ok_or_else(damaged)?;
+    let load = |column: usize| Ok(block.column(column).to_vec());
+    then(&Table::new(block.rows, &load))
+}
+
+/// Costs learned later for calls between two ids.
+fn late_costs(history: &Connection, from: CallId, to: CallId) -> Result<LateCosts, StoreError> {
+    let mut statement = history
+        .prepare_cached("SELECT call, cost FROM patch WHERE call BETWEEN ?1 AND ?2 AND cost IS NOT NULL")?;
+    let rows = statement.query_map(params![from.to_bytes(), to.to_bytes()], |row| {
+        Ok((id_of(row.get_ref(0)?.as_blob().unwrap_or_default()), row.get::<_, i64>(1)?))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Reads the found records, block by block.
+fn finish(
+    live: &Live,
+    history: Option<&Connection>,
+    mut found: Found,
+    limit: usize,
+) -> Result<Page, StoreError> {
+    let more = found.places.len() > limit;
+    if more {
+        found.places.pop_first();
+    }
+    let next = if more { found.places.first_key_value().map(|(id, _)| *id) } else { None };
+    let mut records: BTreeMap<CallId, Arc<CallRecord>> = BTreeMap::new();
+    let mut tails: HashMap<i64, Vec<u32>> = HashMap::new();
+    let mut segments: HashMap<i64, Vec<u32>> = HashMap::new();
+    for (id, place) in found.places {
+        match place {
+            Place::Memory(record) => drop(records.insert(id, record)),
+            Place::Tail(seq, row) => tails.entry(seq).or_default().push(row),
+            Place::Segment(segment, row) => segments.entry(segment).or_default().push(row),
+        }
+    }
+    let Some(history) = history else {
+        return Ok(Page { calls: records.into_values().rev().collect(), next });
+    };
+    let mut keep = |read: Result<Vec<CallRecord>, StoreError>| match read {
+        Ok(read) => {
+            records.extend(read.into_iter().map(|record| (record.id, Arc::new(record))));
+            Ok(())
+        }
+        Err(StoreError::Damaged(_)) => {
+            live.count_damage();
+            Ok(())
+        }
+        Err(other) => Err(other),
+    };
+    for (seq, rows) in tails {
+        keep(with_tail(history, seq, |table| decode(table, &rows)))?;
+    }
+    for (segment, rows) in segments {
+        keep(with_segment(history, segment, |table| decode(table, &rows)))?;
+    }
+    patch(history, &mut records)?;
+    Ok(Page { calls: records.into_values().rev().collect(), next })
+}
+
+pub(super) fn with_segment<T>(
+    history: &Connection,
+    segment: i64,
+    then: impl FnOnce(&Table<'_>) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let mut statement = history.prepare_cached("SELECT n FROM segment WHERE id = ?1")?;
+    let rows: i64 = statement.query_row([segment], |row| row.get(0))?;
+    let load = |at: usize| column(history, column_key(segment, at));
+    then(&Table::new(rows as usize, &load))
+}
+
+fn decode(table: &Table<'_>, rows: &[u32]) -> Result<Vec<CallRecord>, StoreError> {
+    let mut view = View::new(table)?;
+    Ok(rows.iter().filter_map(|&row| view.record(row as usize)).collect())
+}
+
+/// Puts in what was learned later.
+fn patch(history: &Connection, records: &mut BTreeMap<CallId, Arc<CallRecord>>) -> Result<(), StoreError> {
+    let ends =
+        records.first_key_value().zip(records.last_key_value()).map(|(first, last)| (*first.0, *last.0));
+    let Some((first, last)) = ends else { return Ok(()) };
+    let any: bool = history.query_row("SELECT EXISTS (SELECT 1 FROM patch)", [], |row| row.get(0))?;
+    if !any {
+        return Ok(());
+    }
+    if records.len() > 64 {
+        for (id, cost) in late_costs(history, first, last)? {
+            records.entry(id).and_modify(|record| set_cost(record, cost));
+        }
+        return Ok(());
+    }
+    let mut statement =
+        history.prepare_cached("SELECT cost FROM patch WHERE call = ?1 AND cost IS NOT NULL")?;
+    for (id, record) in records {
+        let late: Option<i64> = statement.query_row([id.to_bytes()], |row| row.get(0)).optional()?;
+        if let Some(cost) = late {
+            set_cost(record, cost);
+        }
+    }
+    Ok(())
+}
+
+fn set_cost(record: &mut Arc<CallRecord>, cost: i64) {
+    let mut changed = CallRecord::clone(record);
+    let before = changed.cost.replace(Cost(cost));
+    // The cost of the whole call is that of its last try, where that was not known either.
+    if let Some(last) = changed.attempts.last_mut()
+        && last.cost == before
+    {
+        last.cost = changed.cost;
+    }
+    *record = Arc::new(changed);
+}
+
+/// One call.
+pub(super) fn get(
+    live: &Live,
+    history: Option<&Connection>,
+    id: CallId,
+) -> Result<Option<Arc<CallRecord>>, StoreError> {
+    if let Some(record) = live.pending().into_iter().find(|record| record.id == id) {
+        return Ok(Some(record));
+    }
+    let Some(history) = history else { return Ok(None) };
+    let snapshot = history.unchecked_transaction()?;
+    for candidate in holders(&snapshot, id)? {
+        let find = |table: &Table<'_>| {
+            let ids = Ids::of(table)?;
+            let row = (0..table.rows() as u32).find(|&row| ids.get(row) == id);
+            row.map_or(Ok(Vec::new()), |row| decode(table, &[row]))
+        };
+        let read = match candidate {
+            Place::Tail(seq, _) => with_tail(&snapshot, seq, find),
+            Place::Segment(segment, _) => with_segment(&snapshot, segment, find),
+            Place::Memory(_) => continue,
+        };
+        match read {
+            Ok(read) => {
+                if let Some(record) = read.into_iter().next() {
+                    let mut records = BTreeMap::from([(id, Arc::new(record))]);
+                    patch(&snapshot, &mut records)?;
+                    return Ok(records.into_values().next());
+                }
+            }
+            Err(StoreError::Damaged(_)) => live.count_damage(),
+            Err(other) => return Err(other),
+        }
+    }
+    Ok(None)
+}
+
+/// The blocks whose ids are around one.
+fn holders(history: &Connection, id: CallId) -> Result<Vec<Place>, StoreError> {
+    let bytes = id.to_bytes();
+    let mut all = Vec::new();
+    for (table, key) in [("tail", "seq"), ("segment", "id")] {
+        let sql = format!("SELECT {key} FROM {table} WHERE id_max >= ?1 AND id_min <= ?1");
+        let mut statement = history.prepare_cached(&sql)?;
+        let found = statement.query_map([bytes], |row| row.get::<_, i64>(0))?;
+        for at in found {
+            let at = at?;
+            all.push(if key == "seq" { Place::Tail(at, 0) } else { Place::Segment(at, 0) });
+        }
+    }
+    Ok(all)
+}
+
+/// The sums of a window: see [`crate::store::Store::tallies`].
+pub(super) fn tallies(
+    live: &Live,
+    history: Option<&Connection>,
+    window: &Window,
+    take: TakeTally<'_>,
+) -> Result<(), StoreError> {
+    // Copied before the disk is looked at: what is rolled up in between is told apart by its number.
+    let open = live.sums();
+    let until = window.until.map_or(i64::MAX / 4, Timestamp::seconds);
+    let mut rolled = 0;
+    let first = window.from.seconds();
+    // The buckets that may hold something end with the present minute; stamps of the future are few and last.
+    let end = until.min(first.max(window.now.seconds()) + 2 * 86_400);
+    let spans = cover(first, end, window.widest, kept(window.now));
+    if let Some(history) = history {
+        let snapshot = history.unchecked_transaction()?;
+        rolled = roll::rolled(&snapshot)?;
+        for span in &spans {
+            stored(&snapshot, span.level, span.from, span.until, take)?;
+        }
+    }
+    let from = spans.first().map_or(first, |span| span.from);
+    for generation in open.iter().filter(|generation| generation.number > rolled) {
+        for (start, key, tally) in generation.minutes.iter() {
+            if start >= from && start < until {
+                take(Level::Minute, start, key, tally);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn stored(
+    history: &Connection,
+    level: Level,
+    from: i64,
+    until: i64,
+    take: TakeTally<'_>,
+) -> Result<(), StoreError> {
+    let sql = "SELECT bucket, names, data FROM rollup WHERE level = ?1 AND bucket >= ?2 AND bucket < ?3";
+    let mut statement = history.prepare_cached(sql)?;
+    let mut rows = statement.query(params![level as i64, from, until])?;
+    let mut keys: HashMap<String, Key> = HashMap::new();
+    let mut tally = Tally::default();
+    while let Some(row) = rows.next()? {
+        let names = row.get_ref(1)?.as_str().unwrap_or_default();
+        if !keys.contains_key(names) {
+            keys.insert(names.to_owned(), Key::decode(names));
+        }
+        tally.clear();
+        let data = row.get_ref(2)?.as_blob().unwrap_or_default();
+        if let (Some(key), Some(())) = (keys.get(names), tally.merge_encoded(data)) {
+            take(level, row.get(0)?, key, &tally);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,109 @@
+//! What is too old, or too much, goes: whole segments, in small steps, in constant memory.
+
+use super::Settings;
+use super::blocks;
+use super::live::Live;
+use super::roll;
+use crate::error::StoreError;
+use paceline_stats::bucket::Level;
+use paceline_stats::rollup::kept;
+use paceline_types::time::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+
+/// Segments a step deletes at most: a few milliseconds.
+const SEGMENTS: usize = 4;
+/// Rows of other tables a step deletes at most.
+const ROWS: i64 = 2000;
+/// Pages a step gives back to the file system at most.
+const PAGES: i64 = 512;
+
+/// One step; `true` when there is more to do.
+pub(super) fn step(
+    history: &mut Connection,
+    settings: &Settings,
+    live: &Live,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let oldest = now.0 - settings.keep.as_micros() as i64;
+    let mut more = false;
+    for _ in 0..SEGMENTS {
+        let gone = segment(history, oldest, settings.max_bytes)?;
+        more |= gone;
+        if !gone {
+            break;
+        }
+    }
+    more |= tail(history, oldest)?;
+    more |= rollups(history, now)?;
+    let sql = "DELETE FROM gap WHERE at IN (SELECT at FROM gap WHERE at < ?1 LIMIT ?2)";
+    more |= history.execute(sql, params![oldest, ROWS])? > 0;
+    if more {
+        let (records, oldest) = roll::counts(history)?;
+        let known = live.state();
+        live.forgot(known.records as i64 - known.pending as i64 - records, oldest);
+    }
+    Ok(more | give_back(history)?)
+}
+
+/// Deletes the oldest segment where it is too old or the file too large.
+fn segment(history: &mut Connection, oldest: i64, max_bytes: u64) -> Result<bool, StoreError> {
+    let sql = "SELECT id, id_max, t_max FROM segment ORDER BY id_max LIMIT 1";
+    let first: Option<(i64, Vec<u8>, i64)> =
+        history.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
+    let Some((id, id_max, newest)) = first else { return Ok(false) };
+    if newest >= oldest && used_bytes(history)? <= max_bytes {
+        return Ok(false);
+    }
+    let transaction = history.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let (first, last) = blocks::keys(id);
+    transaction.execute("DELETE FROM segment_column WHERE key BETWEEN ?1 AND ?2", [first, last])?;
+    transaction.execute("DELETE FROM segment WHERE id = ?1", [id])?;
+    // Ids go up with time: no later segment holds a call that a patch up to here is for, but for a few that overlap.
+    let next: Option<Vec<u8>> = transaction
+        .query_row("SELECT MIN(id_min) FROM segment", [], |row| row.get::<_, Option<Vec<u8>>>(0))
+        .optional()?
+        .flatten();
+    let bound = next.filter(|next| *next < id_max).unwrap_or(id_max);
+    transaction.execute("DELETE FROM patch WHERE call < ?1", [bound])?;
+    transaction.commit()?;
+    Ok(true)
+}
+
+/// Bytes that hold something.
+pub(super) fn used_bytes(history: &Connection) -> Result<u64, StoreError> {
+    let number =
+        |pragma: &str| history.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, i64>(0));
+    let used = number("page_count")? - number("freelist_count")?;
+    Ok((used.max(0) * number("page_size")?) as u64)
+}
+
+fn tail(history: &Connection, oldest: i64) -> Result<bool, StoreError> {
+    let rolled = roll::rolled(history)?;
+    let sql =
+        "DELETE FROM tail WHERE seq IN (SELECT seq FROM tail WHERE t_max < ?1 AND generation <= ?2 LIMIT 64)";
+    Ok(history.execute(sql, params![oldest, rolled as i64])? > 0)
+}
+
+fn rollups(history: &Connection, now: Timestamp) -> Result<bool, StoreError> {
+    let mut more = false;
+    for (level, from) in Level::ALL.into_iter().zip(kept(now)) {
+        let from = level.floor(from);
+        let sql = "DELETE FROM rollup WHERE level = ?1 AND bucket < ?2 AND bucket <= (
+                     SELECT MAX(bucket) FROM (SELECT bucket FROM rollup WHERE level = ?1 ORDER BY bucket LIMIT ?3))";
+        more |= history.prepare_cached(sql)?.execute(params![level as i64, from, ROWS])? > 0;
+    }
+    Ok(more)
+}
+
+fn give_back(history: &Connection) -> Result<bool, StoreError> {
+    let free =
+        |history: &Connection| history.query_row("PRAGMA freelist_count", [], |row| row.get::<_, i64>(0));
+    // Some free pages are kept: the next segments need them.
+    if free(history)? <= 2 * PAGES {
+        return Ok(false);
+    }
+    let mut statement = history.prepare(&format!("PRAGMA incremental_vacuum({PAGES})"))?;
+    let mut rows = statement.query([])?;
+    while rows.next()?.is_some() {}
+    Ok(true)
+}

@@ -1,0 +1,78 @@
+//! The tables on disk, their versions, and how long what is in each is kept.
+
+use crate::error::StoreError;
+use rusqlite::Connection;
+use std::path::Path;
+
+/// The version of the files' format that this code writes.
+pub const VERSION: i64 = 1;
+
+/// Marks our files (`PRAGMA application_id`): "pace".
+const APPLICATION: i64 = 0x7061_6365;
+
+/// Bytes of a page: columns are read in few steps, and a small commit writes little.
+const PAGE: i64 = 8192;
+
+/// What brings a file of one version to the next; a file of version `n` is brought on from the `n`th.
+///
+/// A step is never changed once it was released. The way back is the copy that `paceline backup` made.
+const HISTORY: [&str; VERSION as usize] = [include_str!("history_1.sql")];
+
+/// The same for the small file of what must never be lost with damaged history.
+const CONTROL: [&str; VERSION as usize] = [include_str!("control_1.sql")];
+
+/// How long what is in a table is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retention {
+    /// `storage.records_days`, or less by `storage.max_mb`.
+    Records,
+    /// By its level: see `paceline_stats::rollup::KEEP_SECONDS`.
+    Rollups,
+    /// One row for each thing of the configuration: does not grow.
+    Bounded,
+}
+
+/// Every table with its retention: a table that is not here fails a test.
+pub const TABLES: [(&str, Retention); 9] = [
+    ("tail", Retention::Records),
+    ("segment", Retention::Records),
+    ("segment_column", Retention::Records),
+    ("patch", Retention::Records),
+    ("gap", Retention::Records),
+    ("rollup", Retention::Rollups),
+    ("account", Retention::Bounded),
+    ("meta", Retention::Bounded),
+    ("account_copy", Retention::Bounded),
+];
+
+/// Which of the two files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Which {
+    History,
+    Control,
+}
+
+/// Makes or brings on the tables of a file.
+pub(crate) fn migrate(connection: &mut Connection, file: &Path, which: Which) -> Result<(), StoreError> {
+    let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    if found > VERSION {
+        return Err(StoreError::Newer { file: file.to_owned(), found, known: VERSION });
+    }
+    if found == VERSION {
+        return Ok(());
+    }
+    if found == 0 {
+        // Both must be said before the first table is made.
+        connection.execute_batch(&format!("PRAGMA page_size = {PAGE}; PRAGMA auto_vacuum = INCREMENTAL;"))?;
+    }
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    let steps = if which == Which::History { &HISTORY } else { &CONTROL };
+    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    for step in steps.iter().skip(found as usize) {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION)?;
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    transaction.commit()?;
+    Ok(())
+}

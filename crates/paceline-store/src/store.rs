@@ -1,0 +1,186 @@
+//! What every store can do.
+
+use crate::error::StoreError;
+use crate::filter::Filter;
+use paceline_stats::bucket::Level;
+use paceline_stats::rollup::Key;
+use paceline_stats::tally::Tally;
+use paceline_types::id::{CallId, Name};
+use paceline_types::money::Cost;
+use paceline_types::record::CallRecord;
+use paceline_types::time::Timestamp;
+use std::sync::Arc;
+
+/// One finished call, and the names under which it is counted.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The record.
+    pub record: Arc<CallRecord>,
+    /// Its names, bounded.
+    pub key: Arc<Key>,
+}
+
+/// A page of calls, newest first.
+#[derive(Clone, Debug, Default)]
+pub struct Page {
+    /// The calls.
+    pub calls: Vec<Arc<CallRecord>>,
+    /// The next page holds calls below this id; `None` when this was the last.
+    pub next: Option<CallId>,
+}
+
+/// What was learned about a call after its end. What is `None` stays as it was.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Patch {
+    /// Which call.
+    pub id: CallId,
+    /// What it cost, by a price that was not known then.
+    pub cost: Option<Cost>,
+    /// Who says so.
+    pub source: String,
+}
+
+/// What one caller has used since the first start, never less than the records say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Account {
+    /// Calls closed.
+    pub calls: u64,
+    /// Prompt tokens.
+    pub input_tokens: u64,
+    /// Generated tokens.
+    pub output_tokens: u64,
+    /// Known cost in pico-dollars.
+    pub cost_pico: i64,
+}
+
+impl Account {
+    /// The larger of each count: counts only grow, so of two copies the later one has more.
+    #[must_use]
+    pub fn max(&self, other: &Self) -> Self {
+        Self {
+            calls: self.calls.max(other.calls),
+            input_tokens: self.input_tokens.max(other.input_tokens),
+            output_tokens: self.output_tokens.max(other.output_tokens),
+            cost_pico: self.cost_pico.max(other.cost_pico),
+        }
+    }
+}
+
+/// Whose account: tenant, workspace, key (empty where no key is asked for).
+pub type AccountName = (Name, Name, Name);
+
+/// All accounts.
+pub type Accounts = Vec<(AccountName, Account)>;
+
+/// How a store fares.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct State {
+    /// Why it cannot keep what it is given, while that is so.
+    pub degraded: Option<String>,
+    /// Records that can be asked for.
+    pub records: u64,
+    /// Records that are not on disk yet.
+    pub pending: u64,
+    /// Records that were given up because there was no room.
+    pub dropped: u64,
+    /// Blocks and segments that could not be read.
+    pub damaged: u64,
+    /// Bytes on disk.
+    pub bytes: u64,
+    /// When the oldest record started.
+    pub oldest: Option<Timestamp>,
+}
+
+/// A span of time whose sums are asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Window {
+    /// From, inclusive.
+    pub from: Timestamp,
+    /// Until, exclusive; `None` for everything since, stamps ahead of the clock included.
+    pub until: Option<Timestamp>,
+    /// The widest bucket that may be taken.
+    pub widest: Level,
+    /// The wall clock.
+    pub now: Timestamp,
+}
+
+/// Takes the sums of one bucket and key: the bucket's level and start (Unix seconds).
+pub type TakeTally<'a> = &'a mut dyn FnMut(Level, i64, &Key, &Tally);
+
+/// A place where call records are kept.
+///
+/// What is asked may take as long as a disk takes: not for the threads that carry calls. [`Store::append`] never waits.
+pub trait Store: Send + Sync {
+    /// Takes finished calls. Never waits for a disk; beyond its bound the oldest that are not yet on disk are given up
+    /// and counted.
+    fn append(&self, entries: Vec<Entry>);
+
+    /// Waits until everything appended before is where a killed process does not lose it.
+    fn settle(&self) -> Result<(), StoreError>;
+
+    /// One record.
+    fn get(&self, id: CallId) -> Result<Option<Arc<CallRecord>>, StoreError>;
+
+    /// Up to `limit` records that `filter` takes, newest first, with ids below `below`.
+    fn page(&self, filter: &Filter, limit: usize, below: Option<CallId>) -> Result<Page, StoreError>;
+
+    /// The sums of a window, bucket by bucket in no order; each call counts once.
+    fn tallies(&self, window: &Window, take: TakeTally<'_>) -> Result<(), StoreError>;
+
+    /// Notes what was learned later; ids that are not there are passed over. Returns how many were there.
+    fn patch(&self, patches: &[Patch]) -> Result<usize, StoreError>;
+
+    /// Gives the accounts as they stand, to be kept with the next records.
+    fn keep_accounts(&self, accounts: Accounts);
+
+    /// The accounts as they were kept.
+    fn accounts(&self) -> Result<Accounts, StoreError>;
+
+    /// How it fares.
+    fn state(&self) -> State;
+
+    /// Stops: what was appended is kept, then nothing is taken any more.
+    fn stop(&self);
+}
+
+impl<S: Store + ?Sized> Store for Arc<S> {
+    fn append(&self, entries: Vec<Entry>) {
+        (**self).append(entries);
+    }
+
+    fn settle(&self) -> Result<(), StoreError> {
+        (**self).settle()
+    }
+
+    fn get(&self, id: CallId) -> Result<Option<Arc<CallRecord>>, StoreError> {
+        (**self).get(id)
+    }
+
+    fn page(&self, filter: &Filter, limit: usize, below: Option<CallId>) -> Result<Page, StoreError> {
+        (**self).page(filter, limit, below)
+    }
+
+    fn tallies(&self, window: &Window, take: TakeTally<'_>) -> Result<(), StoreError> {
+        (**self).tallies(window, take)
+    }
+
+    fn patch(&self, patches: &[Patch]) -> Result<usize, StoreError> {
+        (**self).patch(patches)
+    }
+
+    fn keep_accounts(&self, accounts: Accounts) {
+        (**self).keep_accounts(accounts);
+    }
+
+    fn accounts(&self) -> Result<Accounts, StoreError> {
+        (**self).accounts()
+    }
+
+    fn state(&self) -> State {
+        (**self).state()
+    }
+
+    fn stop(&self) {
+        (**self).stop();
+    }
+}

@@ -1,0 +1,265 @@
+//! The contract: what any store answers, whatever it is made of. Each store runs the same checks against a plain list.
+
+use crate::Folder;
+use crate::records::{Dice, entry, key, records, start_ms};
+use paceline_stats::bucket::Level;
+use paceline_stats::tally::Tally;
+use paceline_store::filter::Filter;
+use paceline_store::memory::MemoryStore;
+use paceline_store::sqlite::{Settings, SqliteStore};
+use paceline_store::store::{Account, Patch, Store, Window};
+use paceline_types::id::CallId;
+use paceline_types::money::Cost;
+use paceline_types::record::{CallRecord, Status};
+use paceline_types::time::Timestamp;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A store under test, and what brings it to another state of rest: what is asked must be answered alike in each.
+struct Subject {
+    store: Box<dyn Store>,
+    rest: Box<dyn Fn()>,
+}
+
+fn memory() -> Subject {
+    Subject { store: Box::new(MemoryStore::new(1_000_000)), rest: Box::new(|| {}) }
+}
+
+fn sqlite(folder: &Folder) -> Subject {
+    let settings = Settings {
+        segment: 700,
+        keep: std::time::Duration::from_hours(24 * 36_500),
+        ..Settings::new(&folder.0, Arc::new(key))
+    };
+    let store = Arc::new(SqliteStore::open(settings, Box::new(|_, text| eprintln!("{text}"))).unwrap());
+    let resting = Arc::clone(&store);
+    Subject { store: Box::new(store), rest: Box::new(move || resting.tidy().unwrap()) }
+}
+
+/// Runs a check on every store.
+fn every(name: &str, check: impl Fn(&Subject)) {
+    check(&memory());
+    check(&sqlite(&Folder::new(name)));
+}
+
+fn append(subject: &Subject, records: &[CallRecord], piece: usize) {
+    for piece in records.chunks(piece) {
+        subject.store.append(piece.iter().cloned().map(entry).collect());
+    }
+}
+
+fn filters(dice: &mut Dice, sample: &CallRecord) -> Vec<Filter> {
+    let labels = sample.labels.as_deref();
+    let text = |text: Option<&str>| Some(text.unwrap_or("nothing has this").to_owned());
+    let model = sample.target.as_ref().map_or("model-7".to_owned(), |target| match dice.below(3) {
+        0 => target.name.to_string(),
+        1 => target.model.to_string(),
+        _ => target.upstream_model.to_string(),
+    });
+    let at = |n: u64| Some(Timestamp((start_ms() + n) as i64 * 1000));
+    let none = Filter::default;
+    vec![
+        none(),
+        Filter { session: text(labels.and_then(|l| l.session.as_deref())), ..none() },
+        Filter { user: text(labels.and_then(|l| l.user.as_deref())), ..none() },
+        Filter { task: text(labels.and_then(|l| l.task.as_deref())), status: Some(Status::Ok), ..none() },
+        Filter { role: text(labels.and_then(|l| l.role.as_deref())), ..none() },
+        Filter {
+            tag: labels.and_then(|l| l.tags.first()).map(|(k, v)| (k.to_string(), v.to_string())),
+            ..none()
+        },
+        Filter { model: Some(model), ..none() },
+        Filter { provider: text(Some("provider-1")), min_duration_ms: Some(100_000), ..none() },
+        Filter {
+            tenant: text(Some(&sample.caller.tenant)),
+            key: text(sample.caller.key.as_deref()),
+            ..none()
+        },
+        Filter { workspace: text(Some(&sample.caller.workspace)), status: Some(sample.status), ..none() },
+        Filter { error_kind: text(sample.error_kind.map(|kind| kind.as_str())), ..none() },
+        Filter { error_kind: text(Some("no such kind")), ..none() },
+        Filter { cache: text(Some("off")), since: at(dice.below(9000)), ..none() },
+        Filter { min_cost: Some(sample.cost.unwrap_or(Cost(1 << 39))), ..none() },
+        Filter { since: at(1000), until: at(1000 + dice.below(5000)), ..none() },
+        Filter { route: text(Some("fast")), ..none() },
+    ]
+}
+
+/// All pages of a filter.
+fn all_pages(subject: &Subject, filter: &Filter, limit: usize) -> Vec<String> {
+    let mut all = Vec::new();
+    let mut below = None;
+    loop {
+        let page = subject.store.page(filter, limit, below).unwrap();
+        assert!(page.calls.len() == limit || page.next.is_none(), "only the last page may be short");
+        all.extend(page.calls.iter().map(|record| format!("{record:?}")));
+        below = page.next;
+        if below.is_none() {
+            return all;
+        }
+    }
+}
+
+#[test]
+fn pages_and_single_calls_are_those_of_a_plain_list() {
+    let records = records(1, 3000, 3);
+    every("pages", |subject| {
+        append(subject, &records, 90);
+        let mut sorted: Vec<&CallRecord> = records.iter().collect();
+        sorted.sort_by_key(|record| std::cmp::Reverse(record.id));
+        // Asked at once, after a commit, and after sealing.
+        for round in 0..3 {
+            match round {
+                1 => subject.store.settle().unwrap(),
+                2 => (subject.rest)(),
+                _ => {}
+            }
+            let mut dice = Dice(round);
+            for _ in 0..12 {
+                let sample = &records[dice.below(3000) as usize];
+                let found = subject.store.get(sample.id).unwrap().expect("kept");
+                assert_eq!(format!("{found:?}"), format!("{sample:?}"));
+                for filter in filters(&mut dice, sample) {
+                    let wanted = sorted.iter().filter(|record| filter.takes(record));
+                    let wanted: Vec<String> = wanted.map(|record| format!("{record:?}")).collect();
+                    let limit = 1 + dice.below(300) as usize;
+                    let pages = wanted.len() / limit;
+                    if pages < 40 {
+                        assert_eq!(all_pages(subject, &filter, limit), wanted, "{filter:?}, round {round}");
+                    }
+                }
+            }
+            let unknown = CallId::new(start_ms() + 5, u64::MAX, 1);
+            assert!(subject.store.get(unknown).unwrap().is_none());
+        }
+        assert_eq!(subject.store.state().records, 3000);
+    });
+}
+
+fn sums(
+    subject: &Subject,
+    from: Timestamp,
+    until: Option<Timestamp>,
+    now: Timestamp,
+) -> BTreeMap<String, Tally> {
+    let mut sums: BTreeMap<String, Tally> = BTreeMap::new();
+    let window = Window { from, until, widest: Level::Day, now };
+    let mut take = |_: Level, _: i64, key: &paceline_stats::rollup::Key, tally: &Tally| {
+        sums.entry(key.encode()).or_default().merge(tally);
+    };
+    subject.store.tallies(&window, &mut take).unwrap();
+    sums
+}
+
+fn expect(records: &[CallRecord], from: Timestamp, until: Option<Timestamp>) -> BTreeMap<String, Tally> {
+    let mut sums: BTreeMap<String, Tally> = BTreeMap::new();
+    for record in records {
+        let at = Level::Minute.floor(paceline_stats::rollup::ended(record).seconds());
+        if at >= Level::Minute.floor(from.seconds()) && until.is_none_or(|until| at < until.seconds()) {
+            sums.entry(key(record).encode()).or_default().add(record);
+        }
+    }
+    sums
+}
+
+/// Sums of floats depend on their order in the last digits: everything else must be the same.
+fn same(a: &BTreeMap<String, Tally>, b: &BTreeMap<String, Tally>) {
+    assert_eq!(a.keys().collect::<Vec<_>>(), b.keys().collect::<Vec<_>>());
+    for (one, other) in a.values().zip(b.values()) {
+        let plain = |tally: &Tally| {
+            let spreads = [&tally.duration_ms, &tally.ttft_ms, &tally.tpot_ms, &tally.overhead_ms];
+            let spreads = spreads.map(|s| (s.count(), s.min(), s.max(), s.quantile(0.5), s.quantile(0.99)));
+            (tally.calls, tally.errors, tally.input_tokens, tally.cost_pico, tally.cost_unknown, spreads)
+        };
+        assert_eq!(plain(one), plain(other));
+    }
+}
+
+#[test]
+fn sums_of_any_window_count_each_call_once() {
+    // One call each 47 seconds: a day and a half.
+    let records = records(2, 2800, 47_000);
+    let now = Timestamp::from_millis((start_ms() + 2800 * 47_000) as i64);
+    every("sums", |subject| {
+        append(subject, &records[..2000], 333);
+        (subject.rest)();
+        append(subject, &records[2000..], 100);
+        for round in 0..3 {
+            match round {
+                1 => subject.store.settle().unwrap(),
+                2 => (subject.rest)(),
+                _ => {}
+            }
+            for hours in [1, 5, 24, 30] {
+                let from = Timestamp(now.0 - hours * 3_600_000_000);
+                same(&sums(subject, from, None, now), &expect(&records, from, None));
+                let until = Some(Timestamp(Level::Minute.floor(now.seconds() - 1800) * 1_000_000));
+                same(&sums(subject, from, until, now), &expect(&records, from, until));
+            }
+        }
+    });
+}
+
+#[test]
+fn what_is_learned_later_is_seen_everywhere() {
+    let mut records = records(3, 1500, 100);
+    let now = Timestamp::from_millis((start_ms() + 1500 * 100) as i64);
+    every("patches", |subject| {
+        append(subject, &records, 200);
+        (subject.rest)();
+        let unknown: Vec<CallId> =
+            records.iter().filter(|r| r.cost.is_none()).map(|r| r.id).take(40).collect();
+        let patches: Vec<Patch> = unknown
+            .iter()
+            .enumerate()
+            .map(|(n, id)| Patch { id: *id, cost: Some(Cost((1 << 42) + n as i64)), source: "test".into() })
+            .collect();
+        assert_eq!(subject.store.patch(&patches).unwrap(), 40);
+        let absent = Patch { id: CallId::new(1, 1, 1), cost: Some(Cost(1)), source: "test".into() };
+        assert_eq!(subject.store.patch(&[absent]).unwrap(), 0);
+        for round in 0..2 {
+            let found = subject.store.get(unknown[7]).unwrap().unwrap();
+            assert_eq!(found.cost, Some(Cost((1 << 42) + 7)));
+            let dear = Filter { min_cost: Some(Cost(1 << 42)), ..Filter::default() };
+            assert_eq!(all_pages(subject, &dear, 7).len(), 40, "round {round}");
+            let from = Timestamp(now.0 - 3_600_000_000);
+            let cost: i128 = sums(subject, from, None, now).values().map(|sum| sum.cost_pico).sum();
+            let counted = records.iter().filter(|r| r.usage.is_some() || unknown.contains(&r.id));
+            let late =
+                |id: CallId| unknown.iter().position(|known| *known == id).map(|n| (1 << 42) + n as i64);
+            let wanted: i128 =
+                counted.map(|r| i128::from(late(r.id).unwrap_or(r.cost.map_or(0, |cost| cost.0)))).sum();
+            assert_eq!(cost, wanted);
+            (subject.rest)();
+        }
+    });
+    records.clear();
+}
+
+#[test]
+fn accounts_are_those_given_last() {
+    every("accounts", |subject| {
+        let account =
+            |calls| Account { calls, input_tokens: calls * 10, output_tokens: 3, cost_pico: 1 << 50 };
+        let name = |tenant: &str| (tenant.into(), "w".into(), "k".into());
+        subject.store.keep_accounts(vec![(name("a"), account(1)), (name("b"), account(2))]);
+        subject.store.append(records(4, 3, 1).into_iter().map(entry).collect());
+        subject.store.settle().unwrap();
+        subject.store.keep_accounts(vec![(name("a"), account(5)), (name("b"), account(2))]);
+        subject.store.append(records(5, 3, 1).into_iter().map(entry).collect());
+        subject.store.settle().unwrap();
+        let mut accounts = subject.store.accounts().unwrap();
+        accounts.sort_by(|a, b| a.0.cmp(&b.0));
+        assert_eq!(accounts, [(name("a"), account(5)), (name("b"), account(2))]);
+    });
+}
+
+#[test]
+fn a_stopped_store_takes_nothing_and_counts_it() {
+    every("stopped", |subject| {
+        subject.store.append(records(6, 10, 1).into_iter().map(entry).collect());
+        subject.store.stop();
+        subject.store.append(records(7, 3, 1).into_iter().map(entry).collect());
+        assert_eq!((subject.store.state().records, subject.store.state().dropped), (10, 3));
+    });
+}

@@ -1,0 +1,171 @@
+//! What a store on disk must do besides: last, refuse what it must, forget what is old.
+
+use crate::Folder;
+use crate::records::{entry, key, records, start_ms};
+use paceline_store::error::StoreError;
+use paceline_store::filter::Filter;
+use paceline_store::sqlite::{HISTORY, Retention, Settings, SqliteStore, TABLES, VERSION};
+use paceline_store::store::Store;
+use rusqlite::Connection;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+fn settings(folder: &Folder) -> Settings {
+    Settings {
+        segment: 500,
+        keep: Duration::from_hours(24 * 36_500),
+        ..Settings::new(&folder.0, Arc::new(key))
+    }
+}
+
+fn open(settings: Settings) -> Result<SqliteStore, StoreError> {
+    SqliteStore::open(settings, Box::new(|_, text| eprintln!("{text}")))
+}
+
+fn listed(store: &SqliteStore) -> Vec<String> {
+    let page = store.page(&Filter::default(), 100_000, None).unwrap();
+    page.calls.iter().map(|record| format!("{record:?}")).collect()
+}
+
+#[test]
+fn everything_is_there_after_a_restart() {
+    let folder = Folder::new("restart");
+    let store = open(settings(&folder)).unwrap();
+    let all = records(11, 2300, 20);
+    for (at, piece) in all.chunks(100).enumerate() {
+        store.append(piece.iter().cloned().map(entry).collect());
+        if at == 11 {
+            store.tidy().unwrap();
+        }
+    }
+    store.settle().unwrap();
+    let (before, state) = (listed(&store), store.state());
+    store.stop();
+    drop(store);
+    let store = open(settings(&folder)).unwrap();
+    assert_eq!(listed(&store), before);
+    assert_eq!((store.state().records, store.state().oldest), (2300, state.oldest));
+    assert_eq!(before.len(), 2300);
+}
+
+#[test]
+fn a_second_process_is_refused_by_name() {
+    let folder = Folder::new("twice");
+    let _store = open(settings(&folder)).unwrap();
+    let error = open(settings(&folder)).err().expect("refused");
+    assert!(error.is_final());
+    let text = error.to_string();
+    assert!(text.contains(&format!("process {}", std::process::id())), "{text}");
+    assert!(text.contains(&folder.0.display().to_string()), "{text}");
+}
+
+#[test]
+fn a_later_version_is_refused_and_left_alone() {
+    let folder = Folder::new("later");
+    drop(open(settings(&folder)).unwrap());
+    let file = folder.0.join(HISTORY);
+    Connection::open(&file).unwrap().pragma_update(None, "user_version", VERSION + 1).unwrap();
+    let error = open(settings(&folder)).err().expect("refused");
+    assert!(error.is_final() && error.to_string().contains("later version"), "{error}");
+    let found: i64 =
+        Connection::open(&file).unwrap().query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+    assert_eq!(found, VERSION + 1);
+}
+
+#[test]
+fn damaged_history_is_put_aside_and_accounts_stay() {
+    let folder = Folder::new("damaged");
+    let store = open(settings(&folder)).unwrap();
+    let name = || ("t".into(), "w".into(), "k".into());
+    let account = paceline_store::store::Account { calls: 7, ..Default::default() };
+    store.keep_accounts(vec![(name(), account.clone())]);
+    store.append(records(12, 50, 1).into_iter().map(entry).collect());
+    store.settle().unwrap();
+    store.stop();
+    drop(store);
+    std::fs::write(folder.0.join(HISTORY), b"this is no database, but it was one before the disk failed")
+        .unwrap();
+    let store = open(settings(&folder)).unwrap();
+    assert!(folder.0.join("history.db.damaged-1").exists());
+    assert_eq!(listed(&store).len(), 0);
+    assert_eq!(store.accounts().unwrap(), [(name(), account)]);
+    store.append(records(13, 5, 1).into_iter().map(entry).collect());
+    store.settle().unwrap();
+    assert_eq!(listed(&store).len(), 5);
+}
+
+#[test]
+fn one_damaged_block_hides_its_own_records_only() {
+    let folder = Folder::new("block");
+    let store = open(settings(&folder)).unwrap();
+    for piece in records(14, 3000, 5).chunks(100) {
+        store.append(piece.iter().cloned().map(entry).collect());
+        store.settle().unwrap();
+    }
+    store.tidy().unwrap();
+    let whole = listed(&store).len();
+    let other = Connection::open(folder.0.join(HISTORY)).unwrap();
+    // Segment 2, column 17.
+    let changed =
+        other.execute("UPDATE segment_column SET data = zeroblob(9) WHERE key = 2 * 128 + 17", []).unwrap();
+    assert_eq!((whole, changed), (3000, 1));
+    let left = listed(&store).len();
+    assert!((2300..3000).contains(&left), "{left}");
+    assert!(store.state().damaged > 0);
+}
+
+#[test]
+fn old_records_go_and_the_file_gets_smaller() {
+    let folder = Folder::new("retention");
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis() as u64;
+    // Ten days of records that end today; two days are kept.
+    let step = 10 * 86_400_000 / 20_000;
+    let mut all = records(15, 20_000, step);
+    let shift = now as i64 - (start_ms() + 20_000 * step) as i64;
+    for record in &mut all {
+        let (ms, count, worker) = record.id.parts();
+        record.id = paceline_types::id::CallId::new(ms.saturating_add_signed(shift), count, worker);
+        record.started_at.0 += shift * 1000;
+    }
+    let store = open(settings(&folder)).unwrap();
+    for piece in all.chunks(500) {
+        store.append(piece.iter().cloned().map(entry).collect());
+        store.settle().unwrap();
+    }
+    store.tidy().unwrap();
+    store.stop();
+    drop(store);
+    let store = open(Settings { keep: Duration::from_hours(48), ..settings(&folder) }).unwrap();
+    store.tidy().unwrap();
+    let left = listed(&store).len();
+    // Two days are 4,000 records; a segment goes when its newest record is too old.
+    assert!((4000..4600).contains(&left), "{left} are left");
+    assert_eq!(store.state().records as usize, left);
+    store.stop();
+    drop(store);
+    // A cap on the bytes lets go still more.
+    let store = open(Settings { max_bytes: 400_000, ..settings(&folder) }).unwrap();
+    store.tidy().unwrap();
+    assert!(listed(&store).len() < left);
+}
+
+#[test]
+fn every_table_has_a_retention() {
+    let folder = Folder::new("tables");
+    let store = open(settings(&folder)).unwrap();
+    store.append(records(16, 5, 1).into_iter().map(entry).collect());
+    store.stop();
+    let mut found = Vec::new();
+    for file in ["history.db", "control.db"] {
+        let database = Connection::open(folder.0.join(file)).unwrap();
+        let sql = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";
+        let mut statement = database.prepare(sql).unwrap();
+        let names = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();
+        found.extend(names.map(Result::unwrap));
+    }
+    let mut known: Vec<&str> = TABLES.iter().map(|(name, _)| *name).collect();
+    found.sort();
+    known.sort_unstable();
+    assert_eq!(found, known);
+    assert!(TABLES.iter().any(|(_, retention)| *retention == Retention::Rollups));
+}
