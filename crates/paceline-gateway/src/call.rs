@@ -1,12 +1,13 @@
 //! The guard of one call: owns the growing record and closes it exactly once, whatever happens.
 
 use crate::config::OnCancel;
-use crate::gateway::{Gauges, Snapshot};
+use crate::gateway::{Gauges, Party, Snapshot};
+use crate::ledger::Account;
 use crate::refuse::Fail;
 use crate::worker::Worker;
 use paceline_http::Marks;
 use paceline_types::error::ErrorKind;
-use paceline_types::record::{CacheState, CallRecord, Caller, Dialect, Operation, Status};
+use paceline_types::record::{CacheState, CallRecord, Dialect, Operation, Status};
 use paceline_types::time::Offset;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -83,6 +84,7 @@ pub(crate) struct Call {
     pub(crate) reached_provider: bool,
     /// Where calls may go on without their caller.
     pub(crate) outlive: Option<Arc<Outlive>>,
+    account: Arc<Account>,
     record: Option<Box<CallRecord>>,
 }
 
@@ -91,7 +93,7 @@ impl Call {
         worker: Arc<Worker>,
         snapshot: Arc<Snapshot>,
         operation: Operation,
-        caller: Arc<Caller>,
+        party: &Party,
     ) -> Self {
         let started = Instant::now();
         let (id, started_at) = worker.next_id();
@@ -100,7 +102,7 @@ impl Call {
         let record = CallRecord {
             id,
             started_at,
-            caller,
+            caller: Arc::clone(&party.caller),
             labels: None,
             operation,
             dialect: if operation == Operation::Passthrough { Dialect::Raw } else { Dialect::OpenAi },
@@ -135,6 +137,7 @@ impl Call {
             marks: Marks::default(),
             reached_provider: false,
             outlive: None,
+            account: Arc::clone(&party.account),
             record,
         }
     }
@@ -212,7 +215,7 @@ impl Call {
             last.error_kind = last.error_kind.or(record.error_kind);
         }
         let gateway = &self.worker.gateway;
-        gateway.ledger.settle(record.usage.as_ref());
+        self.account.settle(record.usage.as_ref(), record.cost);
         Gauges::remove(&gateway.gauges.calls_in_flight);
         gateway.sink.accept(record);
     }

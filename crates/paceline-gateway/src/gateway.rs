@@ -2,7 +2,7 @@
 
 use crate::config::{GatewayConfig, KeyConfig, OnCancel};
 use crate::control::Control;
-use crate::ledger::Ledger;
+use crate::ledger::{Account, Ledger};
 use crate::step::count::Counting;
 use crate::upstream::Upstream;
 use arc_swap::ArcSwap;
@@ -23,25 +23,32 @@ pub(crate) struct Snapshot {
     keys: HashMap<[u8; 32], Access>,
     /// Secret of this process: hashes of keys tell nothing outside it.
     hash_key: [u8; 32],
-    anonymous: Arc<Caller>,
-    administrator: Arc<Caller>,
+    pub(crate) anonymous: Arc<Party>,
+    administrator: Arc<Party>,
+}
+
+/// Who calls, and the account that the call is settled on.
+#[derive(Debug)]
+pub(crate) struct Party {
+    pub(crate) caller: Arc<Caller>,
+    pub(crate) account: Arc<Account>,
 }
 
 /// Who a key belongs to.
 #[derive(Clone)]
 enum Access {
-    Caller(Arc<Caller>),
+    Caller(Arc<Party>),
     Administrator,
 }
 
 /// What a credential allows.
 pub(crate) enum Identity {
     /// May call, in this name.
-    Caller(Arc<Caller>),
+    Caller(Arc<Party>),
     /// May call and administer.
-    Administrator(Arc<Caller>),
+    Administrator(Arc<Party>),
     /// No credential where none is needed.
-    Anonymous(Arc<Caller>),
+    Anonymous(Arc<Party>),
     /// A credential is needed and none was given.
     Missing,
     /// A credential was given that nobody has.
@@ -49,25 +56,26 @@ pub(crate) enum Identity {
 }
 
 impl Snapshot {
-    pub(crate) fn new(config: GatewayConfig, hash_key: [u8; 32]) -> Self {
+    pub(crate) fn new(config: GatewayConfig, hash_key: [u8; 32], ledger: &Ledger) -> Self {
         let entries = config.providers.iter().map(|provider| provider.entry.clone()).collect();
         let directory = Directory::new(entries, &config.models);
         let upstreams = config.providers.iter().map(|provider| Arc::new(Upstream::new(provider))).collect();
         let drains = config.providers.iter().any(|provider| provider.on_cancel != OnCancel::Abort);
         let default = Arc::clone(&config.anonymous);
+        let party = |caller: Arc<Caller>| Arc::new(Party { account: ledger.account(&caller), caller });
         let named = |key: Option<&str>| {
             let caller = Caller {
                 tenant: Arc::clone(&default),
                 workspace: Arc::clone(&default),
                 key: key.map(Into::into),
             };
-            Arc::new(caller)
+            party(Arc::new(caller))
         };
         let hash = |secret: &str| *blake3::keyed_hash(&hash_key, secret.as_bytes()).as_bytes();
         let callers = config
             .keys
             .iter()
-            .map(|KeyConfig { secret, caller }| (hash(secret.expose()), Access::Caller(Arc::clone(caller))));
+            .map(|KeyConfig { secret, caller }| (hash(secret.expose()), Access::Caller(party(Arc::clone(caller)))));
         let mut keys: HashMap<_, _> = callers.collect();
         if let Some(secret) = &config.admin_key {
             keys.insert(hash(secret.expose()), Access::Administrator);
@@ -81,7 +89,7 @@ impl Snapshot {
         if let (false, Some(credential)) = (self.keys.is_empty(), credential) {
             let hash = *blake3::keyed_hash(&self.hash_key, credential.as_bytes()).as_bytes();
             match self.keys.get(&hash) {
-                Some(Access::Caller(caller)) => return Identity::Caller(Arc::clone(caller)),
+                Some(Access::Caller(party)) => return Identity::Caller(Arc::clone(party)),
                 Some(Access::Administrator) => {
                     return Identity::Administrator(Arc::clone(&self.administrator));
                 }
@@ -143,11 +151,12 @@ impl Gateway {
         counter: Arc<dyn TokenCounter>,
         control_runtime: tokio::runtime::Handle,
     ) -> Arc<Self> {
+        let ledger = Ledger::default();
         Arc::new(Self {
-            snapshot: ArcSwap::from_pointee(Snapshot::new(config, random)),
+            snapshot: ArcSwap::from_pointee(Snapshot::new(config, random, &ledger)),
             hash_key: random,
             gauges: Gauges::default(),
-            ledger: Ledger::default(),
+            ledger,
             sink,
             control,
             counter,
@@ -158,7 +167,7 @@ impl Gateway {
 
     /// Calls from now on see `config`; those under way go on with what they saw.
     pub fn replace(&self, config: GatewayConfig) {
-        self.snapshot.store(Arc::new(Snapshot::new(config, self.hash_key)));
+        self.snapshot.store(Arc::new(Snapshot::new(config, self.hash_key, &self.ledger)));
     }
 
     /// A number for worker `at` that other processes are unlikely to have.

@@ -27,5 +27,5 @@ mod worker;
 
 pub use control::{Control, ControlBody};
 pub use gateway::{Gateway, Gauges};
-pub use ledger::{Ledger, Totals};
+pub use ledger::{AccountName, Ledger, Totals};
 pub use server::{ServeError, Server};

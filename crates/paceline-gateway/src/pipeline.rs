@@ -45,8 +45,8 @@ async fn dispatch(worker: Arc<Worker>, snapshot: Arc<Snapshot>, request: Request
         Route::Call(operation) => (operation, None),
         Route::Passthrough(at, rest) => (Operation::Passthrough, Some((at, rest.to_owned()))),
     };
-    let (caller, refusal) = admit::caller(&snapshot, identity, raw.as_ref().map(|(at, _)| *at));
-    let mut call = Call::open(Arc::clone(&worker), snapshot, operation, caller);
+    let (party, refusal) = admit::caller(&snapshot, identity, raw.as_ref().map(|(at, _)| *at));
+    let mut call = Call::open(Arc::clone(&worker), snapshot, operation, &party);
     // A provider that is to be read to the end after the caller has gone needs a task that outlives the caller.
     if !call.snapshot.drains {
         return guarded(call, refusal, raw, request).await;

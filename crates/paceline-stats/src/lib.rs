@@ -4,7 +4,6 @@
 
 pub mod bucket;
 pub mod histogram;
-pub mod ladder;
 pub mod pack;
 pub mod rollup;
 pub mod sketch;

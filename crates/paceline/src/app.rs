@@ -3,14 +3,19 @@
 use crate::admin::models::Listing;
 use crate::admin::{Admin, AdminSide};
 use crate::assemble;
-use crate::config::{Config, Loaded};
+use crate::config::{Config, Loaded, StorageKind};
+use crate::labels::Bounded;
 use crate::log::Log;
 use crate::recorder::{RecordQueue, Recorder, now};
 use crate::reload::Source;
 use crate::tokens::BytePairs;
 use arc_swap::ArcSwap;
-use paceline_gateway::{Gateway, ServeError, Server};
+use paceline_gateway::{Gateway, ServeError, Server, Totals};
 use paceline_sim::{SimConfig, SimServer};
+use paceline_store::error::StoreError;
+use paceline_store::memory::MemoryStore;
+use paceline_store::sqlite::{Settings, SqliteStore};
+use paceline_store::store::{Account, Store};
 use paceline_types::ports::RecordSink;
 use std::fmt;
 use std::future::Future;
@@ -32,6 +37,8 @@ pub enum AppError {
     Serve(ServeError),
     /// The system refused something.
     Io(&'static str, io::Error),
+    /// The data folder cannot be used.
+    Store(StoreError),
 }
 
 impl fmt::Display for AppError {
@@ -39,6 +46,7 @@ impl fmt::Display for AppError {
         match self {
             Self::Serve(error) => error.fmt(f),
             Self::Io(what, error) => write!(f, "{what}: {error}"),
+            Self::Store(error) => error.fmt(f),
         }
     }
 }
@@ -67,11 +75,14 @@ impl App {
         let sim = if config.simulated { Some(simulated(config).await?) } else { None };
         let config = config.clone();
         let gateway_config = assemble::gateway(&config);
-        let log = Log::new(config.log.level, config.log.calls_per_second);
+        let log = Arc::new(Log::new(config.log.level, config.log.calls_per_second));
+        let names = Arc::new(Bounded::default());
+        names.configured(config.models.iter().map(|model| model.name.as_str()));
+        let store = store(&config, &names, &log)?;
         let queue = Arc::new(RecordQueue::default());
         let sink: Arc<dyn RecordSink> = Arc::clone(&queue) as _;
         let admin = Arc::new(Admin {
-            recorder: Recorder::new(queue, config.records.keep, log),
+            recorder: Recorder::new(queue, Arc::clone(&store), names, log),
             gateway: OnceLock::new(),
             loaded: ArcSwap::from_pointee(loaded),
             source: OnceLock::new(),
@@ -80,11 +91,11 @@ impl App {
             started,
             listing: Listing::new(assemble::sources(&gateway_config)),
         });
-        admin.recorder.names.configured(config.models.iter().map(|model| model.name.as_str()));
         let control = Arc::new(AdminSide::new(Arc::clone(&admin)));
         let random = random().map_err(|error| AppError::Io("no random numbers from the system", error))?;
         let runtime = tokio::runtime::Handle::current();
         let gateway = Gateway::new(gateway_config, random, sink, control, Arc::new(BytePairs), runtime);
+        open_accounts(&gateway, &*store, &admin);
         let _ = admin.gateway.set(Arc::clone(&gateway));
         let bound = Server::bind(config.server.listen, config.server.workers, gateway).await;
         let server = bound.map_err(AppError::Serve)?;
@@ -129,6 +140,7 @@ impl App {
         watch.abort();
         recorder.abort();
         self.admin.recorder.drain();
+        self.admin.recorder.store.stop();
         self.admin.recorder.log().info("stopped");
         self.admin.recorder.log().flush();
         drop(sim_stop);
@@ -136,6 +148,48 @@ impl App {
             let _ = sim.await;
         }
     }
+}
+
+/// Where records are kept.
+fn store(config: &Config, names: &Arc<Bounded>, log: &Arc<Log>) -> Result<Arc<dyn Store>, AppError> {
+    let storage = &config.storage;
+    if storage.kind == StorageKind::Memory {
+        return Ok(Arc::new(MemoryStore::new(config.records.keep)));
+    }
+    let names = Arc::clone(names);
+    let settings = Settings {
+        window: storage.window.saturating_sub(crate::recorder::DRAIN),
+        flush: storage.window.is_zero(),
+        keep: storage.keep,
+        max_bytes: storage.max_bytes,
+        ..Settings::new(&config.data, Arc::new(move |record| names.key(record)))
+    };
+    let log = Arc::clone(log);
+    let tell = move |urgent: bool, text: &str| if urgent { log.warn(text) } else { log.info(text) };
+    let store = SqliteStore::open(settings, Box::new(tell)).map_err(AppError::Store)?;
+    Ok(Arc::new(store))
+}
+
+/// What callers used before this start is in their accounts from the beginning, and goes on being kept.
+fn open_accounts(gateway: &Arc<Gateway>, store: &dyn Store, admin: &Admin) {
+    match store.accounts() {
+        Ok(accounts) => {
+            let known = accounts.into_iter().map(|(name, account)| {
+                let Account { calls, input_tokens, output_tokens, cost_pico } = account;
+                (name, Totals { calls, input_tokens, output_tokens, cost_pico })
+            });
+            gateway.ledger.open(known);
+        }
+        Err(error) => admin.recorder.log().warn(&format!("what callers used before is not known: {error}")),
+    }
+    let gateway = Arc::clone(gateway);
+    admin.recorder.accounts_from(move || {
+        let account = |(name, totals): (_, Totals)| {
+            let Totals { calls, input_tokens, output_tokens, cost_pico } = totals;
+            (name, Account { calls, input_tokens, output_tokens, cost_pico })
+        };
+        gateway.ledger.accounts().into_iter().map(account).collect()
+    });
 }
 
 /// Starts the simulated provider on a free port of this machine: the path to it is that to any provider.

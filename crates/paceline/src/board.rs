@@ -2,13 +2,10 @@
 
 use crate::labels::Bounded;
 use paceline_stats::histogram::{FIRST_TOKEN_SECONDS, Histogram, SECONDS};
-use paceline_stats::ladder::Ladder;
-use paceline_stats::tally::Tally;
+use paceline_stats::rollup::Key;
 use paceline_types::error::ErrorKind;
-use paceline_types::id::Name;
 use paceline_types::measure;
 use paceline_types::record::{CallRecord, Operation, Status};
-use paceline_types::time::Timestamp;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -16,28 +13,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// room even for that, they count together as `other`. A combination takes up to half a megabyte after a month.
 pub const MAX_CELLS: usize = 128;
 
-/// The names by which calls are told apart.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct CellKey {
-    /// Who served; empty when nobody did.
-    pub provider: Name,
-    /// The model asked for, as the configuration knows it; empty when unknown.
-    pub model: Name,
-    /// The tenant.
-    pub tenant: Name,
-    /// The role; empty without one.
-    pub role: Name,
-    /// The task; empty without one.
-    pub task: Name,
-    /// The region; empty without one.
-    pub region: Name,
-}
-
 /// What a combination of names came to.
 #[derive(Clone, Debug)]
 pub struct Cell {
-    /// Over time.
-    pub ladder: Ladder,
     /// Since start.
     pub total: Counters,
 }
@@ -134,7 +112,7 @@ pub struct Last {
 
 #[derive(Debug, Default)]
 struct Inner {
-    cells: HashMap<CellKey, Cell>,
+    cells: HashMap<Key, Cell>,
     last: Last,
     folded: u64,
 }
@@ -150,25 +128,15 @@ impl Board {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Folds records that ended about `now`.
-    pub fn fold<'a>(&self, records: impl Iterator<Item = &'a CallRecord>, now: Timestamp, names: &Bounded) {
+    /// Folds records.
+    pub fn fold<'a>(&self, records: impl Iterator<Item = (&'a CallRecord, &'a Key)>, names: &Bounded) {
         let mut inner = self.lock();
-        for record in records {
-            let key = names.key(record);
+        for (record, key) in records {
             // Without room, first the callers' own labels give way, then the names.
-            let fits = |key: &CellKey| {
-                names.is_own(key) || inner.cells.len() < MAX_CELLS || inner.cells.contains_key(key)
-            };
-            let key = [key.clone(), names.without_labels(&key)]
-                .into_iter()
-                .find(fits)
-                .unwrap_or_else(|| names.other());
-            let cell = inner
-                .cells
-                .entry(key)
-                .or_insert_with(|| Cell { ladder: Ladder::default(), total: Counters::default() });
-            cell.ladder.add(record, now);
-            cell.total.add(record);
+            let fits =
+                |key: &Key| names.is_own(key) || inner.cells.len() < MAX_CELLS || inner.cells.contains_key(key);
+            let key = [key.clone(), key.without_labels()].into_iter().find(fits).unwrap_or_else(Key::other);
+            inner.cells.entry(key).or_insert_with(|| Cell { total: Counters::default() }).total.add(record);
             inner.folded += 1;
             if record.status == Status::Ok {
                 inner.last = Last {
@@ -185,44 +153,8 @@ impl Board {
         (inner.last, inner.folded)
     }
 
-    /// What the last `seconds` came to, added up by `group` (a cell may belong to none).
-    pub fn tallies(
-        &self,
-        now: Timestamp,
-        seconds: i64,
-        group: impl Fn(&CellKey) -> Option<String>,
-    ) -> BTreeMap<String, Tally> {
-        let mut sums: BTreeMap<String, Tally> = BTreeMap::new();
-        for (key, cell) in &mut self.lock().cells {
-            let Some(name) = group(key) else { continue };
-            cell.ladder.advance(now);
-            let tally = cell.ladder.window(now, seconds);
-            if tally.calls > 0 {
-                sums.entry(name).or_default().merge(&tally);
-            }
-        }
-        sums
-    }
-
-    /// The last `seconds` slot by slot (Unix seconds of its start), of the cells that `takes`.
-    pub fn trend(
-        &self,
-        now: Timestamp,
-        seconds: i64,
-        takes: impl Fn(&CellKey) -> bool,
-    ) -> BTreeMap<i64, Tally> {
-        let mut slots: BTreeMap<i64, Tally> = BTreeMap::new();
-        for (key, cell) in &mut self.lock().cells {
-            if takes(key) {
-                cell.ladder.advance(now);
-                cell.ladder.each(now, seconds, |start, tally| slots.entry(start).or_default().merge(tally));
-            }
-        }
-        slots
-    }
-
     /// Counts since start per cell, in a steady order.
-    pub fn counters(&self) -> Vec<(CellKey, Counters)> {
+    pub fn counters(&self) -> Vec<(Key, Counters)> {
         let inner = self.lock();
         let mut all: Vec<_> =
             inner.cells.iter().map(|(key, cell)| (key.clone(), cell.total.clone())).collect();

@@ -1,6 +1,6 @@
 //! Names that become keys of statistics: bounded, however many callers invent.
 
-use crate::board::CellKey;
+use paceline_stats::rollup::Key;
 use paceline_types::id::Name;
 use paceline_types::record::{CallRecord, Status};
 use std::collections::HashSet;
@@ -38,13 +38,13 @@ impl Bounded {
     }
 
     /// The key of a record.
-    pub fn key(&self, record: &CallRecord) -> CellKey {
+    pub fn key(&self, record: &CallRecord) -> Key {
         let empty = || Arc::clone(&self.empty);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let [models, roles, tasks] = &mut *seen;
         let target = record.target.as_deref();
         let labels = record.labels.as_deref();
-        CellKey {
+        Key {
             provider: target.map_or_else(empty, |t| Arc::clone(&t.provider)),
             // A name that no provider answered to may be anybody's invention: it takes no place from real ones.
             model: target.map_or_else(empty, |t| match record.status {
@@ -65,26 +65,8 @@ impl Bounded {
 
     /// Whether nothing in the key was written by a caller: such keys always have their place, because the configuration
     /// bounds them.
-    pub fn is_own(&self, key: &CellKey) -> bool {
+    pub fn is_own(&self, key: &Key) -> bool {
         key.role.is_empty() && key.task.is_empty() && self.is_configured(&key.model)
-    }
-
-    /// The key without what callers write freely.
-    pub fn without_labels(&self, key: &CellKey) -> CellKey {
-        CellKey { role: Arc::clone(&self.empty), task: Arc::clone(&self.empty), ..key.clone() }
-    }
-
-    /// The key of everything for which there is no room.
-    pub fn other(&self) -> CellKey {
-        let other = || Arc::clone(&self.other);
-        CellKey {
-            provider: other(),
-            model: other(),
-            tenant: other(),
-            role: other(),
-            task: other(),
-            region: other(),
-        }
     }
 
     fn known(&self, seen: &mut HashSet<Name>, most: usize, name: &Name) -> Name {

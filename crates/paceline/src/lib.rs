@@ -6,6 +6,7 @@ pub mod assemble;
 pub mod board;
 pub mod cli;
 pub mod config;
+pub mod fill;
 pub mod labels;
 pub mod log;
 pub mod metrics;

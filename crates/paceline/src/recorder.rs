@@ -4,18 +4,18 @@ use crate::board::Board;
 use crate::labels::Bounded;
 use crate::log::Log;
 use crossbeam_queue::ArrayQueue;
-use paceline_store::memory::MemoryStore;
+use paceline_store::store::{Accounts, Entry, Store};
 use paceline_types::ports::RecordSink;
 use paceline_types::record::CallRecord;
 use paceline_types::time::Timestamp;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Records that wait for the recorder at most: more than two drains' worth at 60,000 calls a second.
 const QUEUE: usize = 16_384;
 /// How often the queue is drained.
-const DRAIN: Duration = Duration::from_millis(100);
+pub(crate) const DRAIN: Duration = Duration::from_millis(100);
 
 /// The queue between the path and the recorder.
 pub struct RecordQueue {
@@ -60,30 +60,38 @@ pub struct Recorder {
     pub queue: Arc<RecordQueue>,
     /// What is known now.
     pub board: Board,
-    /// The newest records.
-    pub store: MemoryStore,
+    /// All records that are kept.
+    pub store: Arc<dyn Store>,
     /// The names that statistics tell apart.
-    pub names: Bounded,
-    log: Log,
+    pub names: Arc<Bounded>,
+    log: Arc<Log>,
     told_drops: AtomicU64,
+    /// What each caller has used.
+    accounts: OnceLock<Box<dyn Fn() -> Accounts + Send + Sync>>,
 }
 
 impl Recorder {
-    /// A recorder that keeps the newest `keep` records.
-    pub fn new(queue: Arc<RecordQueue>, keep: usize, log: Log) -> Self {
+    /// A recorder that gives records to `store`, counted under the names that `names` tells apart.
+    pub fn new(queue: Arc<RecordQueue>, store: Arc<dyn Store>, names: Arc<Bounded>, log: Arc<Log>) -> Self {
         Self {
             queue,
             board: Board::default(),
-            store: MemoryStore::new(keep),
-            names: Bounded::default(),
+            store,
+            names,
             log,
             told_drops: AtomicU64::new(0),
+            accounts: OnceLock::new(),
         }
     }
 
     /// Where lines for people go.
     pub fn log(&self) -> &Log {
         &self.log
+    }
+
+    /// From now on the store keeps what `accounts` tells with the records.
+    pub fn accounts_from(&self, accounts: impl Fn() -> Accounts + Send + Sync + 'static) {
+        let _ = self.accounts.set(Box::new(accounts));
     }
 
     /// Drains for ever; the caller drops the future to stop.
@@ -107,9 +115,15 @@ impl Recorder {
             let Some(record) = self.queue.queue.pop() else { break };
             batch.push(record.into());
         }
-        self.board.fold(batch.iter().map(AsRef::as_ref), now(), &self.names);
         self.log.calls(&batch);
-        self.store.append(batch);
+        let entry = |record: Arc<CallRecord>| Entry { key: Arc::new(self.names.key(&record)), record };
+        let entries: Vec<Entry> = batch.into_iter().map(entry).collect();
+        self.board.fold(entries.iter().map(|entry| (&*entry.record, &*entry.key)), &self.names);
+        // A call is in its account before its record is in the queue: what is kept with these records is never behind.
+        if let Some(accounts) = self.accounts.get() {
+            self.store.keep_accounts(accounts());
+        }
+        self.store.append(entries);
         let dropped = self.queue.dropped();
         let told = self.told_drops.swap(dropped, Ordering::Relaxed);
         if dropped > told {

@@ -15,7 +15,16 @@ use std::time::{Duration, SystemTime};
 const LOOK: Duration = Duration::from_secs(2);
 
 /// Settings that are read at start only.
-const AT_START: [&str; 4] = ["server.listen", "server.workers", "records.keep", "data"];
+const AT_START: [&str; 8] = [
+    "server.listen",
+    "server.workers",
+    "records.keep",
+    "storage.kind",
+    "storage.window_ms",
+    "storage.records_days",
+    "storage.max_mb",
+    "data",
+];
 
 /// Where the configuration came from, so that it can be read again.
 #[derive(Clone, Debug, Default)]

@@ -7,11 +7,14 @@ use paceline::board::Board;
 use paceline::config::Level;
 use paceline::labels::Bounded;
 use paceline::log::Log;
-use paceline::recorder::{RecordQueue, Recorder, now};
+use paceline::recorder::{RecordQueue, Recorder};
+use paceline_stats::bucket::Level as Width;
 use paceline_stats::histogram::{Histogram, SECONDS};
-use paceline_stats::ladder::Ladder;
+use paceline_stats::rollup::Buckets;
 use paceline_stats::sketch::Sketch;
 use paceline_stats::tally::Tally;
+use paceline_store::sqlite::{Settings, SqliteStore};
+use paceline_store::store::Store;
 use paceline_types::ports::RecordSink;
 use paceline_types::record::CallRecord;
 
@@ -21,8 +24,6 @@ use crate::error::{Result, fail};
 
 /// Records at a time, as the recorder finds them in its queue.
 const RECORDS: usize = 1_000;
-/// What Paceline keeps by default.
-const KEEP: usize = 10_000;
 
 pub(super) fn add(ledger: &mut Ledger) -> Result<()> {
     let names = Names::new();
@@ -31,16 +32,24 @@ pub(super) fn add(ledger: &mut Ledger) -> Result<()> {
     sums(ledger, &answers, &streams);
 
     let (board, bounded) = (Board::default(), Bounded::default());
-    let at = now();
     for (step, records) in [("board: fold, answer in one piece", &answers), ("board: fold, stream", &streams)]
     {
         ledger.step(step, "record", RECORDS, || {
-            board.fold(black_box(records).iter().map(AsRef::as_ref), at, &bounded);
+            let keyed = black_box(records).iter().map(|record| (&**record, bounded.key(record)));
+            let keyed: Vec<_> = keyed.collect();
+            board.fold(keyed.iter().map(|(record, key)| (*record, key)), &bounded);
         });
     }
 
     let queue = Arc::new(RecordQueue::default());
-    let recorder = Recorder::new(Arc::clone(&queue), KEEP, Log::new(Level::Error, 0));
+    let folder = std::env::temp_dir().join(format!("paceline-steps-{}", std::process::id()));
+    let names = Arc::new(Bounded::default());
+    let known = Arc::clone(&names);
+    let settings = Settings::new(&folder, Arc::new(move |record| known.key(record)));
+    let store = SqliteStore::open(settings, Box::new(|_, _| {}));
+    let store: Arc<dyn Store> = Arc::new(store.map_err(|error| error.to_string()).or_else(fail)?);
+    let log = Arc::new(Log::new(Level::Error, 0));
+    let recorder = Recorder::new(Arc::clone(&queue), Arc::clone(&store), names, log);
     let prepare = || {
         recorder.drain();
         many(false)
@@ -56,11 +65,13 @@ pub(super) fn add(ledger: &mut Ledger) -> Result<()> {
             queue.accept(record);
         }
     };
-    let what = ("recorder: drain, fold, keep, drop the oldest (no line)", "record");
+    let what = ("recorder: drain, fold, give to the store (no line)", "record");
     ledger.prepared(what, RECORDS, prepare, |()| recorder.drain());
-    let (kept, came) = recorder.store.counts();
-    if queue.dropped() > 0 || kept != KEEP || came < KEEP as u64 {
-        return fail(format!("the recorder was not timed at work: {kept} of {came} records kept"));
+    store.stop();
+    let state = store.state();
+    let _ = std::fs::remove_dir_all(&folder);
+    if queue.dropped() > 0 || state.dropped > 0 || state.records < RECORDS as u64 {
+        return fail(format!("the recorder was not timed at work: {} records kept", state.records));
     }
     Ok(())
 }
@@ -92,10 +103,11 @@ fn sums(ledger: &mut Ledger, answers: &[Box<CallRecord>], streams: &[Box<CallRec
             tally.add(record);
         }
     });
-    let (mut ladder, at) = (Ladder::default(), now());
-    ledger.step("ladder: add, answer in one piece", "record", RECORDS, || {
-        for record in black_box(answers) {
-            ladder.add(record, at);
+    let (mut minutes, bounded) = (Buckets::new(Width::Minute), Bounded::default());
+    let keyed: Vec<_> = answers.iter().map(|record| (&**record, bounded.key(record))).collect();
+    ledger.step("sums: add, answer in one piece", "record", RECORDS, || {
+        for (record, key) in black_box(&keyed) {
+            minutes.add(record, key);
         }
     });
 }

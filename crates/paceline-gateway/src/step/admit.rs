@@ -2,7 +2,7 @@
 
 use crate::body::AnswerBody;
 use crate::call::Call;
-use crate::gateway::{Identity, Snapshot};
+use crate::gateway::{Identity, Party, Snapshot};
 use crate::headers::put;
 use crate::refuse::Fail;
 use http::header::{self, HeaderMap, HeaderValue};
@@ -10,7 +10,6 @@ use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use paceline_routing::plan::Plan;
 use paceline_types::error::ErrorKind;
-use paceline_types::record::Caller;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -21,26 +20,20 @@ pub(crate) fn caller(
     snapshot: &Snapshot,
     identity: Identity,
     raw: Option<usize>,
-) -> (Arc<Caller>, Option<Fail>) {
-    let nobody = Caller {
-        tenant: Arc::clone(&snapshot.config.anonymous),
-        workspace: Arc::clone(&snapshot.config.anonymous),
-        key: None,
-    };
+) -> (Arc<Party>, Option<Fail>) {
+    let nobody = || Arc::clone(&snapshot.anonymous);
     let own_credential = raw.is_some_and(|at| snapshot.upstreams[at].passthrough);
     match identity {
-        Identity::Caller(caller) | Identity::Administrator(caller) | Identity::Anonymous(caller) => {
-            (caller, None)
-        }
+        Identity::Caller(party) | Identity::Administrator(party) | Identity::Anonymous(party) => (party, None),
         Identity::Missing | Identity::Unknown
             if own_credential && snapshot.config.open && snapshot.config.keys.is_empty() =>
         {
-            (Arc::new(nobody), None)
+            (nobody(), None)
         }
         Identity::Missing => {
-            (Arc::new(nobody), Some(unauthorized("a key is needed: send `Authorization: Bearer …`")))
+            (nobody(), Some(unauthorized("a key is needed: send `Authorization: Bearer …`")))
         }
-        Identity::Unknown => (Arc::new(nobody), Some(unauthorized("this key is not known here"))),
+        Identity::Unknown => (nobody(), Some(unauthorized("this key is not known here"))),
     }
 }
 

@@ -83,7 +83,7 @@ impl Writer {
     /// The connection; opened where it is not.
     fn history(&mut self) -> Result<&mut Connection, StoreError> {
         if self.history.is_none() {
-            let (mut connection, aside) = self.folder.history(self.settings.full_sync())?;
+            let (mut connection, aside) = self.folder.history(self.settings.flush)?;
             if let Some(aside) = aside {
                 let text =
                     format!("history was damaged and put aside as {}; a new one begins", aside.display());

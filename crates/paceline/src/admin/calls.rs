@@ -2,6 +2,7 @@
 
 use crate::admin::query::{BadQuery, Query};
 use crate::admin::{Admin, reply};
+use crate::config::StorageKind;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -46,14 +47,20 @@ struct Listed<'a> {
 }
 
 pub(crate) async fn list(State(admin): State<Arc<Admin>>, RawQuery(query): RawQuery) -> Response {
-    admin.recorder.drain();
-    match page(&admin, query.as_deref()) {
-        Ok(response) => response,
-        Err(bad) => bad.into(),
+    let (filter, limit, below) = match asked(query.as_deref()) {
+        Ok(asked) => asked,
+        Err(bad) => return bad.into(),
+    };
+    match admin.ask(move |store| store.page(&filter, limit, below)).await {
+        Ok(page) => {
+            let calls = page.calls.iter().map(AsRef::as_ref).collect();
+            reply::json(&Listed { calls, next_cursor: page.next.map(|id| id.to_string()) })
+        }
+        Err(answer) => answer,
     }
 }
 
-fn page(admin: &Admin, query: Option<&str>) -> Result<Response, BadQuery> {
+fn asked(query: Option<&str>) -> Result<(Filter, usize, Option<CallId>), BadQuery> {
     let known: Vec<&str> = PARAMETERS.into_iter().chain(["cursor"]).collect();
     let query = Query::read(query, &known)?;
     let filter = filter(&query, crate::recorder::now())?;
@@ -62,23 +69,8 @@ fn page(admin: &Admin, query: Option<&str>) -> Result<Response, BadQuery> {
             text.parse().ok().filter(|n| (1..=MAX_LIMIT).contains(n))
         })?
         .unwrap_or(DEFAULT_LIMIT);
-    let cursor = query
-        .parsed("cursor", "a next_cursor of an answer before", |text| u64::from_str_radix(text, 36).ok())?;
-    let page = admin.recorder.store.page(&filter, limit, cursor);
-    let calls = page.calls.iter().map(AsRef::as_ref).collect();
-    Ok(reply::json(&Listed { calls, next_cursor: page.next.map(base36) }))
-}
-
-/// Cursors are numbers that nobody should reckon with.
-fn base36(mut number: u64) -> String {
-    let mut digits = Vec::new();
-    loop {
-        digits.push(char::from_digit((number % 36) as u32, 36).unwrap_or('0'));
-        number /= 36;
-        if number == 0 {
-            return digits.iter().rev().collect();
-        }
-    }
+    let below = query.parsed("cursor", "a next_cursor of an answer before", CallId::parse)?;
+    Ok((filter, limit, below))
 }
 
 fn filter(query: &Query, now: Timestamp) -> Result<Filter, BadQuery> {
@@ -113,12 +105,20 @@ fn filter(query: &Query, now: Timestamp) -> Result<Filter, BadQuery> {
 }
 
 pub(crate) async fn one(State(admin): State<Arc<Admin>>, Path(id): Path<String>) -> Response {
-    admin.recorder.drain();
-    let found = CallId::parse(&id).and_then(|id| admin.recorder.store.get(id));
-    if let Some(record) = found {
-        return reply::json(&*record);
+    let found = match CallId::parse(&id) {
+        Some(id) => admin.ask(move |store| store.get(id)).await,
+        None => Ok(None),
+    };
+    match found {
+        Ok(Some(record)) => return reply::json(&*record),
+        Ok(None) => {}
+        Err(answer) => return answer,
     }
-    let (kept, _) = admin.recorder.store.counts();
-    let message = format!("there is no call `{id}` among the newest {kept} that are kept (records.keep)");
+    let kept = admin.recorder.store.state().records;
+    let setting = match admin.loaded.load().config.storage.kind {
+        StorageKind::Disk => "storage.records_days, storage.max_mb",
+        StorageKind::Memory => "records.keep",
+    };
+    let message = format!("there is no call `{id}` among the {kept} that are kept ({setting})");
     reply::fail(StatusCode::NOT_FOUND, "call_not_found", None, &message)
 }

@@ -25,14 +25,27 @@ pub(crate) async fn ready(State(admin): State<Arc<Admin>>) -> Response {
     if config.simulated {
         degraded.push(json!({"part": "providers", "detail": "models of provider `sim` are simulated"}));
     }
-    let (kept, seen) = admin.recorder.store.counts();
+    let storage = admin.recorder.store.state();
+    if let Some(reason) = &storage.degraded {
+        degraded.push(json!({"part": "storage", "detail": format!("call records wait in memory: {reason}")}));
+    }
+    if storage.damaged > 0 {
+        let detail = format!("{} blocks of history could not be read", storage.damaged);
+        degraded.push(json!({"part": "storage", "detail": detail}));
+    }
     let draining = admin.draining.load(Ordering::Relaxed);
     let mut answer = reply::json(&json!({
         "status": if draining { "draining" } else { "ready" },
         "version": env!("CARGO_PKG_VERSION"),
         "uptime_seconds": admin.started.elapsed().as_secs(),
         "providers": config.providers.iter().map(|p| &p.name).collect::<Vec<_>>(),
-        "records": {"kept": kept, "seen": seen, "dropped": dropped},
+        "records": {"kept": storage.records, "dropped": dropped + storage.dropped},
+        "storage": {
+            "state": if storage.degraded.is_some() { "degraded" } else { "ok" },
+            "reason": storage.degraded,
+            "pending_records": storage.pending,
+            "bytes": storage.bytes,
+        },
         "degraded": degraded,
     }));
     if draining {

@@ -8,15 +8,19 @@ mod performance;
 mod query;
 mod reply;
 mod shape;
+mod sums;
 
 pub(crate) use calls::PARAMETERS as CALLS_PARAMETERS;
 
 use crate::config::Loaded;
 use crate::recorder::Recorder;
+use paceline_store::error::StoreError;
+use paceline_store::store::Store;
 use crate::reload::Source;
 use arc_swap::ArcSwap;
 use axum::Router;
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
@@ -49,6 +53,27 @@ pub struct Admin {
     pub started: Instant,
     /// Model lists of providers, fetched when asked for.
     pub listing: models::Listing,
+}
+
+impl Admin {
+    /// Asks the store, with everything in it that has been answered until now. The disk is waited for on a thread of its
+    /// own: accepting connections and taking records go on.
+    ///
+    /// # Errors
+    /// The answer for whoever asked, when the store cannot be read.
+    pub(crate) async fn ask<T: Send + 'static>(
+        self: &Arc<Self>,
+        question: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, axum::response::Response> {
+        self.recorder.drain();
+        let store = Arc::clone(&self.recorder.store);
+        let told = match tokio::task::spawn_blocking(move || question(&*store)).await {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(error)) => error.to_string(),
+            Err(error) => error.to_string(),
+        };
+        Err(reply::fail(StatusCode::SERVICE_UNAVAILABLE, "storage_unavailable", None, &told))
+    }
 }
 
 /// The router as the gateway's door to the admin side.

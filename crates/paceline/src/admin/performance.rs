@@ -2,14 +2,17 @@
 
 use crate::admin::query::{BadQuery, Query};
 use crate::admin::shape::{rounded, tally, uptime};
+use crate::admin::sums::{Group, Served, Sums, Wanted, collect};
 use crate::admin::{Admin, reply};
-use crate::board::CellKey;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use paceline_routing::nearest::nearest;
+use paceline_stats::rollup::Key;
 use paceline_stats::sketch::RELATIVE_ERROR;
 use paceline_stats::tally::Tally;
+use paceline_store::error::StoreError;
+use paceline_store::store::Store;
 use paceline_types::time::Timestamp;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -19,13 +22,19 @@ use std::sync::atomic::Ordering;
 const DAY: i64 = 86_400;
 
 pub(crate) async fn summary(State(admin): State<Arc<Admin>>, RawQuery(query): RawQuery) -> Response {
-    admin.recorder.drain();
-    let asked = Query::read(query.as_deref(), &["window", "by"]).and_then(|query| summarize(&admin, &query));
-    asked.unwrap_or_else(Into::into)
+    let (window, by) = match asked(query.as_deref()) {
+        Ok(asked) => asked,
+        Err(bad) => return bad.into(),
+    };
+    let wanted = Wanted { now: crate::recorder::now(), seconds: window, group: by.as_ref().map(|by| by.1) };
+    match admin.ask(move |store| collect(store, wanted, |_| true)).await {
+        Ok(sums) => summarize(&admin, window, by.map(|by| by.0), &sums),
+        Err(answer) => answer,
+    }
 }
 
-/// The name of a cell in a grouping.
-fn group(by: &str) -> Option<fn(&CellKey) -> Option<String>> {
+/// The name of a key in a grouping.
+fn group(by: &str) -> Option<Group> {
     Some(match by {
         "model" => |key| (!key.model.is_empty()).then(|| key.model.to_string()),
         "provider" => |key| (!key.provider.is_empty()).then(|| key.provider.to_string()),
@@ -37,38 +46,39 @@ fn group(by: &str) -> Option<fn(&CellKey) -> Option<String>> {
     })
 }
 
-fn summarize(admin: &Admin, query: &Query) -> Result<Response, BadQuery> {
-    let window = query.window(DAY)?;
+type Asked = (i64, Option<(String, Group)>);
+
+fn asked(query: Option<&str>) -> Result<Asked, BadQuery> {
+    let query = Query::read(query, &["window", "by"])?;
     let by = query.parsed("by", "model, provider, tenant, role, task or region", |by| {
         Some((by.to_owned(), group(by)?))
     })?;
-    let now = crate::recorder::now();
-    let board = &admin.recorder.board;
-    let all = board.tallies(now, window, |_| Some(String::new())).remove("").unwrap_or_default();
+    Ok((query.window(DAY)?, by))
+}
+
+fn summarize(admin: &Admin, window: i64, by: Option<String>, sums: &Sums) -> Response {
     let seconds = measured_seconds(admin, window);
-    let per_model = board.tallies(now, window, |key| {
-        (!key.model.is_empty()).then(|| format!("{}\n{}", key.model, key.provider))
-    });
     let mut body = json!({
         "window_seconds": window,
         "measured_seconds": rounded(seconds),
         "quantile_relative_error": RELATIVE_ERROR,
-        "overview": overview(admin, &all, seconds),
-        "models": models(&per_model, seconds),
-        "trends": trends(board.trend(now, window, |_| true)),
-        "recommendations": recommendations(&all),
+        "overview": overview(admin, &sums.all, seconds),
+        "models": models(&sums.models, seconds),
+        "trends": trends(&sums.steps),
+        "recommendations": recommendations(&sums.all),
     });
-    if let Some((by, group)) = by {
-        let rows = board.tallies(now, window, group);
-        let rows: Vec<Value> = rows.iter().map(|(name, sum)| named(&by, name, sum, seconds)).collect();
+    if let Some(by) = by {
+        let rows: Vec<Value> = sums.groups.iter().map(|(name, sum)| named(&by, name, sum, seconds)).collect();
         body["groups"] = json!({"by": by, "rows": rows});
     }
-    Ok(reply::json(&body))
+    reply::json(&body)
 }
 
-/// Rates are per second of the window, or since start when that is shorter.
+/// Rates are per second of the window, or since the oldest record when that is shorter.
 fn measured_seconds(admin: &Admin, window: i64) -> f64 {
-    admin.started.elapsed().as_secs_f64().min(window as f64).max(1.0)
+    let oldest = admin.recorder.store.state().oldest.unwrap_or(admin.started_at);
+    let known = (crate::recorder::now().0 - oldest.0.min(admin.started_at.0)) as f64 / 1e6;
+    known.min(window as f64).max(1.0)
 }
 
 fn named(by: &str, name: &str, sum: &Tally, seconds: f64) -> Value {
@@ -77,9 +87,8 @@ fn named(by: &str, name: &str, sum: &Tally, seconds: f64) -> Value {
     row
 }
 
-fn models(per_model: &BTreeMap<String, Tally>, seconds: f64) -> Vec<Value> {
-    let row = |(name, sum): (&String, &Tally)| {
-        let (model, provider) = name.split_once('\n').unwrap_or((name, ""));
+fn models(per_model: &BTreeMap<Served, Tally>, seconds: f64) -> Vec<Value> {
+    let row = |((model, provider), sum): (&Served, &Tally)| {
         let mut row = named("model", model, sum, seconds);
         row["provider"] = json!(provider);
         row
@@ -92,7 +101,7 @@ fn overview(admin: &Admin, all: &Tally, seconds: f64) -> Value {
     let uptime_seconds = admin.started.elapsed().as_secs();
     let (last, _) = admin.recorder.board.last();
     let queue = &admin.recorder.queue;
-    let (kept, seen) = admin.recorder.store.counts();
+    let kept = admin.recorder.store.state();
     let totals = admin.gateway.get().map(|gateway| gateway.ledger.totals()).unwrap_or_default();
     let in_flight = admin.gateway.get().map_or(0, |g| g.gauges.calls_in_flight.load(Ordering::Relaxed));
     let more = json!({
@@ -104,7 +113,7 @@ fn overview(admin: &Admin, all: &Tally, seconds: f64) -> Value {
         "last_tps": last.tokens_per_second.map(rounded),
         "average_response_time_ms": all.duration_ms.mean().map(rounded),
         "calls_in_flight": in_flight,
-        "records": {"kept": kept, "seen": seen, "dropped": queue.dropped()},
+        "records": {"kept": kept.records, "dropped": queue.dropped() + kept.dropped},
     });
     if let (Value::Object(overview), Value::Object(more)) = (&mut overview, more) {
         overview.extend(more);
@@ -112,8 +121,8 @@ fn overview(admin: &Admin, all: &Tally, seconds: f64) -> Value {
     overview
 }
 
-fn trends(slots: BTreeMap<i64, Tally>) -> Vec<Value> {
-    let row = |(start, sum): (i64, Tally)| {
+fn trends(steps: &BTreeMap<i64, Tally>) -> Vec<Value> {
+    let row = |(start, sum): (&i64, &Tally)| {
         json!({
             "start": Timestamp::from_millis(start * 1000),
             "calls": sum.calls,
@@ -124,7 +133,7 @@ fn trends(slots: BTreeMap<i64, Tally>) -> Vec<Value> {
             "tokens": sum.input_tokens + sum.output_tokens,
         })
     };
-    slots.into_iter().map(row).collect()
+    steps.iter().map(row).collect()
 }
 
 /// What the figures of the window plainly say.
@@ -161,58 +170,65 @@ pub(crate) async fn model(
     Path(model): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Response {
-    admin.recorder.drain();
-    let asked = Query::read(query.as_deref(), &["window"]).and_then(|query| query.window(DAY));
-    match asked {
-        Ok(window) => one_model(&admin, &model, window),
-        Err(bad) => bad.into(),
+    let window = match Query::read(query.as_deref(), &["window"]).and_then(|query| query.window(DAY)) {
+        Ok(window) => window,
+        Err(bad) => return bad.into(),
+    };
+    let wanted = Wanted { now: crate::recorder::now(), seconds: window, group: None };
+    let name = model.clone();
+    let found = admin.ask(move |store| find(store, wanted, &name)).await;
+    match found {
+        Ok(found) => one_model(&admin, &model, window, &found),
+        Err(answer) => answer,
     }
 }
 
+/// What was found of a model or family, and which models there are at all.
+struct Found {
+    sums: Sums,
+    is_family: bool,
+    known: Vec<String>,
+}
+
 /// `wanted` may be a model, `provider/model`, or a family: the beginning of models' names.
-fn one_model(admin: &Admin, wanted: &str, window: i64) -> Response {
-    let now = crate::recorder::now();
-    let board = &admin.recorder.board;
-    let seconds = measured_seconds(admin, window);
-    let exact = |key: &CellKey| *key.model == *wanted || format!("{}/{}", key.provider, key.model) == wanted;
-    let family = |key: &CellKey| {
+fn find(store: &dyn Store, span: Wanted, wanted: &str) -> Result<Found, StoreError> {
+    let exact = |key: &Key| *key.model == *wanted || format!("{}/{}", key.provider, key.model) == wanted;
+    let family = |key: &Key| {
         key.model.starts_with(wanted) || key.model.rsplit('/').next().is_some_and(|m| m.starts_with(wanted))
     };
-    let all = board.tallies(now, window, |key| Some(format!("{}\n{}", key.model, key.provider)));
-    let known = |takes: &dyn Fn(&CellKey) -> bool| {
-        board.tallies(now, window, |key| takes(key).then(|| format!("{}\n{}", key.model, key.provider)))
-    };
-    let mut rows = known(&exact);
-    let is_family = rows.is_empty();
-    if is_family {
-        rows = known(&family);
+    let sums = collect(store, span, exact)?;
+    if sums.all.calls > 0 {
+        return Ok(Found { sums, is_family: false, known: Vec::new() });
     }
+    let sums = collect(store, span, family)?;
+    let known = if sums.all.calls > 0 {
+        Vec::new()
+    } else {
+        collect(store, span, |_| true)?.models.into_keys().map(|(model, _)| model).collect()
+    };
+    Ok(Found { is_family: sums.all.calls > 0, sums, known })
+}
+
+fn one_model(admin: &Admin, wanted: &str, window: i64, found: &Found) -> Response {
     let configured = admin.gateway.get().map(|gateway| gateway.model_names()).unwrap_or_default();
-    if rows.is_empty() && !configured.iter().any(|name| name == wanted) {
-        let names = all
-            .keys()
-            .filter_map(|name| name.split('\n').next())
-            .chain(configured.iter().map(String::as_str));
+    if found.sums.all.calls == 0 && !configured.iter().any(|name| name == wanted) {
+        let names = found.known.iter().chain(&configured).map(String::as_str);
         let close: Vec<String> = nearest(wanted, names).into_iter().map(|name| format!("`{name}`")).collect();
         let hint =
             if close.is_empty() { String::new() } else { format!("; the closest are {}", close.join(", ")) };
         let message = format!("no call of the window was for a model `{wanted}`{hint}");
         return reply::fail(StatusCode::NOT_FOUND, "model_not_found", Some("model"), &message);
     }
-    let mut sum = Tally::default();
-    for row in rows.values() {
-        sum.merge(row);
-    }
-    let slots = board.trend(now, window, |key| if is_family { family(key) } else { exact(key) });
+    let seconds = measured_seconds(admin, window);
     reply::json(&json!({
         "model": wanted,
-        "family": is_family && !rows.is_empty(),
+        "family": found.is_family,
         "window_seconds": window,
         "measured_seconds": rounded(seconds),
         "quantile_relative_error": RELATIVE_ERROR,
-        "overview": tally(&sum, seconds),
-        "models": models(&rows, seconds),
-        "trends": trends(slots),
-        "recommendations": recommendations(&sum),
+        "overview": tally(&found.sums.all, seconds),
+        "models": models(&found.sums.models, seconds),
+        "trends": trends(&found.sums.steps),
+        "recommendations": recommendations(&found.sums.all),
     }))
 }

@@ -28,7 +28,7 @@ pub use schema::json_schema;
 pub use url::{BaseUrl, Proxy};
 pub use values::{
     Auth, CallerKey, Config, KeySource, Level, Log, Model, OnClientCancel, Origin, Provider, Records, Server,
-    Target, TimeoutOverrides, Timeouts,
+    Storage, StorageKind, Target, TimeoutOverrides, Timeouts,
 };
 
 use problem::Fault;

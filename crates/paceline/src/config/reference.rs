@@ -12,7 +12,7 @@ pub fn reference() -> String {
     let root = settings_of(schema);
     let top: Vec<&Setting> = root.iter().filter(|setting| setting.path.len() == 1).collect();
     section(&mut out, "Top level", "Before the first `[table]` of the file.", &top, "PACELINE_");
-    for table in ["server", "timeouts", "records", "log"] {
+    for table in ["server", "timeouts", "records", "storage", "log"] {
         let rows: Vec<&Setting> = root.iter().filter(|setting| setting.path[0] == table).collect();
         let about = description(&schema["properties"][table]);
         section(&mut out, &format!("`[{table}]`"), &about, &rows, "PACELINE_");

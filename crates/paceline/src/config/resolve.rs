@@ -5,7 +5,7 @@ use super::detect::detect;
 use super::env::{self, Env};
 use super::problem::{ConfigError, Fault};
 use super::report::Report;
-use super::values::{CallerKey, Config, Log, Provider, Records, TimeoutOverrides, Timeouts};
+use super::values::{CallerKey, Config, Log, Provider, Records, Storage, TimeoutOverrides, Timeouts};
 use super::{Loaded, Sources, excerpt, models, providers, secrets, server, tree, typed};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -85,6 +85,12 @@ impl Desk<'_> {
             server,
             timeouts,
             records: Records { keep: written.records.keep as usize },
+            storage: Storage {
+                kind: written.storage.kind,
+                window: Duration::from_millis(written.storage.window_ms),
+                keep: Duration::from_hours(24 * written.storage.records_days),
+                max_bytes: written.storage.max_mb << 20,
+            },
             log: Log { level: written.log.level, calls_per_second: written.log.calls_per_second as u32 },
             providers: all,
             models,

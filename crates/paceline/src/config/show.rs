@@ -1,7 +1,7 @@
 //! What `paceline check` prints: the configuration as it is meant. Secrets by their place, never by value.
 
 use super::values::TimeoutOverrides;
-use super::{Auth, Config, Loaded, Model, OnClientCancel, Origin, Provider, Timeouts};
+use super::{Auth, Config, Loaded, Model, OnClientCancel, Origin, Provider, StorageKind, Timeouts};
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::time::Duration;
@@ -96,13 +96,27 @@ fn server_rows(config: &Config) -> Vec<Vec<String>> {
         row("listens on", format!("http://{} {reach}, {workers}", server.listen)),
         row("admin key", admin),
         row("data", config.data.display().to_string()),
-        row("records", format!("the newest {} in memory", config.records.keep)),
+        row("records", records(config)),
         row("timeouts", all_timeouts(&config.timeouts)),
     ];
     if !server.cors_origins.is_empty() {
         rows.push(row("browsers", format!("pages of {} may call", server.cors_origins.join(", "))));
     }
     rows
+}
+
+/// What is kept of calls, and how long.
+fn records(config: &Config) -> String {
+    let storage = &config.storage;
+    if storage.kind == StorageKind::Memory {
+        return format!("the newest {} in memory", config.records.keep);
+    }
+    let days = storage.keep.as_secs() / 86_400;
+    let window = match storage.window.as_millis() {
+        0 => "written before an answer ends".to_owned(),
+        ms => format!("written within {ms} ms"),
+    };
+    format!("{days} days, at most {} MB, {window}", storage.max_bytes >> 20)
 }
 
 fn provider_rows(config: &Config) -> Vec<Vec<String>> {
@@ -295,6 +309,12 @@ pub fn render_json(loaded: &Loaded) -> Value {
         },
         "data": config.data.display().to_string(),
         "records": { "keep": config.records.keep },
+        "storage": {
+            "kind": config.storage.kind,
+            "window_ms": config.storage.window.as_millis() as u64,
+            "records_days": config.storage.keep.as_secs() / 86_400,
+            "max_mb": config.storage.max_bytes >> 20,
+        },
         "log": { "level": config.log.level, "calls_per_second": config.log.calls_per_second },
         "timeouts": timeouts_json(&config.timeouts),
         "simulated": config.simulated,

@@ -21,6 +21,8 @@ pub(super) struct File {
     pub timeouts: Timeouts,
     /// Call records kept in memory.
     pub records: Records,
+    /// Call records and statistics kept on disk, in the folder `data`.
+    pub storage: Storage,
     /// Lines for people on standard error.
     pub log: Log,
     /// Providers by name. The name is the part before the slash in `provider/model`.
@@ -39,6 +41,7 @@ impl Default for File {
             server: Server::default(),
             timeouts: Timeouts::default(),
             records: Records::default(),
+            storage: Storage::default(),
             log: Log::default(),
             providers: BTreeMap::new(),
             models: BTreeMap::new(),
@@ -138,7 +141,7 @@ pub(super) struct Timeouts {
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Records {
-    /// How many of the newest call records are kept in memory.
+    /// How many of the newest call records are kept where `storage.kind` is `memory`.
     #[schemars(range(min = 100, max = 1_000_000))]
     pub keep: u64,
 }
@@ -147,6 +150,42 @@ impl Default for Records {
     fn default() -> Self {
         Self { keep: 10_000 }
     }
+}
+
+/// Call records and statistics kept on disk, in the folder `data`.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Storage {
+    /// Where they are kept: on `disk`, or in `memory` until the process ends.
+    pub kind: StorageKind,
+    /// How long a record may wait before it is written, in milliseconds: so much may be lost when the
+    /// process is killed. With 0 the end of each answer waits for its record, and nothing is lost.
+    #[schemars(range(min = 0, max = 10_000))]
+    pub window_ms: u64,
+    /// How many days call records are kept. Statistics are kept longer: minutes 2 days, hours 92 days,
+    /// days two years, weeks ten years.
+    #[schemars(range(min = 1, max = 3660))]
+    pub records_days: u64,
+    /// Megabytes that history may take on disk; beyond, the oldest call records go first.
+    #[schemars(range(min = 16, max = 1_000_000))]
+    pub max_mb: u64,
+}
+
+impl Default for Storage {
+    fn default() -> Self {
+        Self { kind: StorageKind::Disk, window_ms: 250, records_days: 30, max_mb: 8192 }
+    }
+}
+
+/// Where call records are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+#[expect(missing_docs, reason = "described where it is used, as one line of the reference")]
+pub enum StorageKind {
+    #[default]
+    Disk,
+    Memory,
 }
 
 /// Lines for people on standard error.

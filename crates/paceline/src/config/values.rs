@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use typed::{Auth, Level, OnClientCancel};
+pub use typed::{Auth, Level, OnClientCancel, StorageKind};
 
 /// Everything that was set, found or assumed.
 #[derive(Clone, Debug)]
@@ -21,6 +21,8 @@ pub struct Config {
     pub timeouts: Timeouts,
     /// Call records kept in memory.
     pub records: Records,
+    /// Call records and statistics kept on disk.
+    pub storage: Storage,
     /// Lines for people.
     pub log: Log,
     /// Providers in the order of the file, then those found in the environment in the order of the
@@ -112,6 +114,19 @@ pub struct Server {
     pub answer_headers: bool,
     /// Whether providers were looked for in the environment.
     pub detect: bool,
+}
+
+/// Call records and statistics kept on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Storage {
+    /// On disk, or in memory only.
+    pub kind: StorageKind,
+    /// How long a record may wait before it is written; zero: its answer waits for it.
+    pub window: Duration,
+    /// How long records are kept.
+    pub keep: Duration,
+    /// Bytes that history may take.
+    pub max_bytes: u64,
 }
 
 /// How long a call may take.

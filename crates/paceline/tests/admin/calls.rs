@@ -131,7 +131,7 @@ async fn pages_have_no_gaps_and_no_repeats() {
 
 #[tokio::test]
 async fn the_newest_are_kept_and_the_page_says_when_one_is_gone() {
-    let house = House::but("[log]", "[records]\nkeep = 100\n[log]");
+    let house = House::but("[log]", "[storage]\nkind = \"memory\"\n[records]\nkeep = 100\n[log]");
     let first = house.send(&chat("status=400", &ask(false))).await.id();
     for _ in 0..100 {
         house.send(&chat("", &serde_json::json!({"model": 1}))).await;

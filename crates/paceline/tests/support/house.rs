@@ -8,7 +8,8 @@ use paceline_sim::{CallReport, SimConfig, SimHandle, SimServer};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::time::Instant;
 use tokio::sync::oneshot;
@@ -40,7 +41,27 @@ pub(crate) struct House {
     pub(crate) sim_address: SocketAddr,
     /// Sent with admin requests.
     pub(crate) admin_key: Option<String>,
-    _stop: oneshot::Sender<()>,
+    stop: Option<oneshot::Sender<()>>,
+    ended: Option<std::thread::JoinHandle<()>>,
+    data: PathBuf,
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        // The store writes its last words before its folder goes.
+        drop(self.stop.take());
+        if let Some(ended) = self.ended.take() {
+            let _ = ended.join();
+        }
+        let _ = std::fs::remove_dir_all(&self.data);
+    }
+}
+
+/// A folder that no other house of any test has.
+fn folder() -> PathBuf {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    std::env::temp_dir().join(format!("paceline-house-{}-{number}", std::process::id()))
 }
 
 impl House {
@@ -73,8 +94,10 @@ impl House {
         let mut vars: BTreeMap<String, String> =
             env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         vars.entry("SIM_KEY".into()).or_insert_with(|| PROVIDER_KEY.into());
+        let data = folder();
+        vars.entry("PACELINE_DATA".into()).or_insert_with(|| data.display().to_string());
         let admin_key = vars.get("PACELINE_ADMIN_KEY").cloned();
-        std::thread::spawn(move || {
+        let ended = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async move {
                 let sim = SimServer::bind(([127, 0, 0, 1], 0).into(), models).await.unwrap();
@@ -87,7 +110,7 @@ impl House {
             });
         });
         let (address, sim, sim_address) = started.recv().expect("Paceline starts");
-        Self { address, sim, sim_address, admin_key, _stop: stop }
+        Self { address, sim, sim_address, admin_key, stop: Some(stop), ended: Some(ended), data }
     }
 
     /// One request on a connection of its own.
