@@ -1,15 +1,19 @@
-//! Sums by time and names: the open minutes of a stream of calls, kept apart by who served whom.
+//! Sums by time and names: how calls are told apart in statistics, and the buckets that hold what they come to.
 
 use crate::bucket::{Kept, Level, Span};
-use crate::tally::Tally;
+use crate::pack::{self, Reader};
+use crate::tally::{Sample, Tally};
+use hashbrown::hash_map::EntryRef;
+use hashbrown::{Equivalent, HashMap};
 use paceline_types::id::Name;
 use paceline_types::record::CallRecord;
 use paceline_types::time::Timestamp;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 
-/// The names by which sums are told apart; empty where a call has none.
+/// The names under which one call is counted; empty where it has none.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Key {
+pub struct Names {
     /// Who served.
     pub provider: Name,
     /// The model asked for, as the configuration knows it.
@@ -24,38 +28,89 @@ pub struct Key {
     pub region: Name,
 }
 
-/// Stands between the names of a written key; no name holds it.
-const BETWEEN: char = '\u{1f}';
+/// A way to tell calls apart. Each call counts once in each facet it has names for, so the sums of a facet grow with
+/// the number of its own names, not with that of all combinations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Facet {
+    /// Provider, model, region: every call.
+    Served,
+    /// Tenant, model, provider: every call.
+    Tenant,
+    /// Role: calls that say one.
+    Role,
+    /// Task: calls that say one.
+    Task,
+}
 
-impl Key {
-    /// The key in one text.
-    pub fn encode(&self) -> String {
-        let names = [&self.provider, &self.model, &self.tenant, &self.role, &self.task, &self.region];
-        names.map(|name| name.replace(BETWEEN, " ")).join("\u{1f}")
+impl Facet {
+    /// All facets by number.
+    pub const ALL: [Facet; 4] = [Self::Served, Self::Tenant, Self::Role, Self::Task];
+
+    fn of(self, names: &Names) -> Option<KeyRef<'_>> {
+        let (first, second, third): (&Name, &str, &str) = match self {
+            Self::Served => (&names.provider, &names.model, &names.region),
+            Self::Tenant => (&names.tenant, &names.model, &names.provider),
+            Self::Role => (&names.role, "", ""),
+            Self::Task => (&names.task, "", ""),
+        };
+        let counts = matches!(self, Self::Served | Self::Tenant) || !first.is_empty();
+        counts.then_some(KeyRef([first, second, third]))
     }
 
-    /// Reads [`Key::encode`]; names that are missing are empty.
-    pub fn decode(text: &str) -> Self {
-        let mut names = text.split(BETWEEN).map(Name::from);
-        let mut next = || names.next().unwrap_or_else(|| "".into());
-        Self { provider: next(), model: next(), tenant: next(), role: next(), task: next(), region: next() }
+    /// The key of a call in this facet; `None` when it has no name for it.
+    pub fn key(self, names: &Names) -> Option<Key> {
+        self.of(names).map(KeyRef::owned)
     }
 
-    /// The key without what callers write freely.
-    #[must_use]
-    pub fn without_labels(&self) -> Self {
-        Self { role: "".into(), task: "".into(), ..self.clone() }
-    }
-
-    /// The key of everything for which there is no room.
-    #[must_use]
-    pub fn other() -> Self {
-        Self::decode(&["other"; 6].join("\u{1f}"))
+    /// What is left of a key for which there is no room: a tenant keeps its own sums, everything else is put together.
+    fn narrowed(self, key: KeyRef<'_>) -> KeyRef<'_> {
+        match self {
+            Self::Tenant => KeyRef([key.0[0], OTHER, ""]),
+            _ => KeyRef([OTHER, OTHER, OTHER]),
+        }
     }
 }
 
-/// How many keys of one bucket are told apart; further ones count without role and task, then as `other`.
+/// Stands for every name for which there is no room.
+const OTHER: &str = "other";
+
+/// A key of a facet: its names in the order of [`Facet`].
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Key(pub [Name; 3]);
+
+/// A key that is only looked up.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct KeyRef<'a>([&'a str; 3]);
+
+impl KeyRef<'_> {
+    fn owned(self) -> Key {
+        Key(self.0.map(Name::from))
+    }
+}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.iter().for_each(|name| name.hash(state));
+    }
+}
+
+impl Hash for KeyRef<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.iter().for_each(|name| name.hash(state));
+    }
+}
+
+impl Equivalent<Key> for KeyRef<'_> {
+    fn equivalent(&self, key: &Key) -> bool {
+        self.0.iter().zip(&key.0).all(|(one, other)| **one == **other)
+    }
+}
+
+/// How many keys of one bucket are told apart in a facet; further ones are narrowed, which may need as many again.
 pub const MAX_KEYS: usize = 256;
+
+/// All keys that a bucket can come to: those, the narrowed ones, and the one for the rest.
+const MOST_KEYS: usize = 2 * MAX_KEYS + 1;
 
 /// How long buckets of each level are kept, in seconds: two days of minutes, 92 days of hours, two years of days,
 /// ten years of weeks.
@@ -71,21 +126,82 @@ pub fn ended(record: &CallRecord) -> Timestamp {
     Timestamp(record.started_at.0.saturating_add((record.duration.0 / 1000) as i64))
 }
 
-/// The present key of a bucket for `key`: itself, without labels, or `other`, by what still has room.
-pub fn fitting(key: &Key, len: usize, has: impl Fn(&Key) -> bool) -> Key {
-    if len < MAX_KEYS || has(key) {
-        return key.clone();
+/// The sums of one bucket and facet by key.
+#[derive(Clone, Debug, Default)]
+pub struct Bucket(HashMap<Key, Tally>);
+
+impl Bucket {
+    /// The tally of a key, made when it is not there and there are fewer than `most`; else that of a wider key.
+    ///
+    /// New calls leave room for wider keys; what is merged has been through this once and keeps its keys.
+    fn at(&mut self, facet: Facet, key: KeyRef<'_>, most: usize) -> &mut Tally {
+        let fits = |key: KeyRef<'_>, most| self.0.len() < most || self.0.contains_key(&key);
+        let narrowed = facet.narrowed(key);
+        let key = match (fits(key, most), fits(narrowed, 2 * MAX_KEYS)) {
+            (true, _) => key,
+            (false, true) => narrowed,
+            (false, false) => KeyRef([OTHER; 3]),
+        };
+        match self.0.entry_ref(&key) {
+            EntryRef::Occupied(entry) => entry.into_mut(),
+            EntryRef::Vacant(entry) => entry.insert_with_key(key.owned(), Tally::default()),
+        }
     }
-    let bare = key.without_labels();
-    // Bare keys are bounded by the configuration; they have as much room again before they too are put together.
-    if len < 2 * MAX_KEYS || has(&bare) { bare } else { Key::other() }
+
+    /// Adds the sums of another.
+    pub fn merge(&mut self, facet: Facet, other: &Self) {
+        for (key, tally) in &other.0 {
+            self.at(facet, KeyRef([&key.0[0], &key.0[1], &key.0[2]]), MOST_KEYS).merge(tally);
+        }
+    }
+
+    /// Corrects the cost of one call that is counted here.
+    pub fn recost(&mut self, facet: Facet, names: &Names, change: impl FnOnce(&mut Tally)) {
+        if let Some(key) = facet.of(names) {
+            change(self.at(facet, key, MAX_KEYS));
+        }
+    }
+
+    /// Keys and tallies in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (&Key, &Tally)> {
+        self.0.iter()
+    }
+
+    /// Appends the bucket's bytes.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        pack::put(out, self.0.len() as u64);
+        let mut bytes = Vec::new();
+        for (key, tally) in &self.0 {
+            for name in &key.0 {
+                pack::put_bytes(out, name.as_bytes());
+            }
+            bytes.clear();
+            tally.encode(&mut bytes);
+            pack::put_bytes(out, &bytes);
+        }
+    }
+
+    /// Gives what [`Bucket::encode`] wrote to `take`; `None` when the bytes are no bucket.
+    pub fn decode(bytes: &[u8], mut take: impl FnMut([&str; 3], &[u8]) -> Option<()>) -> Option<()> {
+        let mut reader = Reader(bytes);
+        for _ in 0..reader.count()? {
+            let names = [reader.text()?, reader.text()?, reader.text()?];
+            take(names, reader.bytes()?)?;
+        }
+        Some(())
+    }
+
+    /// Adds what [`Bucket::encode`] wrote; `None` when the bytes are no bucket (what was read until then stays added).
+    pub fn merge_encoded(&mut self, facet: Facet, bytes: &[u8]) -> Option<()> {
+        Self::decode(bytes, |names, tally| self.at(facet, KeyRef(names), MOST_KEYS).merge_encoded(tally))
+    }
 }
 
-/// Tallies by bucket of one level and key.
+/// The buckets of one level, in all facets.
 #[derive(Clone, Debug)]
 pub struct Buckets {
     level: Level,
-    buckets: BTreeMap<i64, HashMap<Key, Tally>>,
+    buckets: BTreeMap<(Facet, i64), Bucket>,
 }
 
 impl Buckets {
@@ -100,40 +216,104 @@ impl Buckets {
     }
 
     /// Adds one call.
-    pub fn add(&mut self, record: &CallRecord, key: &Key) {
-        let start = self.level.floor(ended(record).seconds());
-        self.at(start, key).add(record);
+    pub fn add(&mut self, record: &CallRecord, names: &Names) {
+        self.add_sample(&Sample::of(record), ended(record).seconds(), names);
     }
 
-    /// The tally of a bucket and key, made when it is not there.
-    pub fn at(&mut self, start: i64, key: &Key) -> &mut Tally {
-        let bucket = self.buckets.entry(start).or_default();
-        // One look-up where the key is known, which is nearly always.
-        if !bucket.contains_key(key) {
-            let key = fitting(key, bucket.len(), |key| bucket.contains_key(key));
-            return bucket.entry(key).or_default();
+    /// Adds one call whose measures are known, and which ended at `at` (Unix seconds).
+    pub fn add_sample(&mut self, sample: &Sample, at: i64, names: &Names) {
+        let start = self.level.floor(at);
+        for facet in Facet::ALL {
+            if let Some(key) = facet.of(names) {
+                self.buckets.entry((facet, start)).or_default().at(facet, key, MAX_KEYS).add(sample);
+            }
         }
-        bucket.entry(key.clone()).or_default()
     }
 
-    /// All of them: start (Unix seconds), key, tally.
-    pub fn iter(&self) -> impl Iterator<Item = (i64, &Key, &Tally)> {
-        self.buckets.iter().flat_map(|(start, keys)| keys.iter().map(|(key, tally)| (*start, key, tally)))
+    /// The bucket of a facet and start, made when it is not there.
+    pub fn bucket(&mut self, facet: Facet, start: i64) -> &mut Bucket {
+        self.buckets.entry((facet, start)).or_default()
     }
 
-    /// Those of a span, whose level may be wider.
-    pub fn within(&self, span: Span) -> impl Iterator<Item = (i64, &Key, &Tally)> {
-        let keys = self.buckets.range(span.from..span.until);
-        keys.flat_map(|(start, keys)| keys.iter().map(|(key, tally)| (*start, key, tally)))
+    /// All of them: facet, start (Unix seconds), sums.
+    pub fn iter(&self) -> impl Iterator<Item = (Facet, i64, &Bucket)> {
+        self.buckets.iter().map(|((facet, start), bucket)| (*facet, *start, bucket))
+    }
+
+    /// Adds the buckets of a narrower level that began at `from` (Unix seconds) or later.
+    pub fn widen(&mut self, narrow: &Self, from: i64) {
+        for (facet, start, bucket) in narrow.iter() {
+            let start = self.level.floor(start);
+            if start >= self.level.floor(from) {
+                self.bucket(facet, start).merge(facet, bucket);
+            }
+        }
+    }
+
+    /// Those of a facet and span, whose level may be wider.
+    pub fn within(&self, facet: Facet, span: Span) -> impl Iterator<Item = (i64, &Bucket)> {
+        let range = self.buckets.range((facet, span.from)..(facet, span.until));
+        range.map(|((_, start), bucket)| (*start, bucket))
+    }
+
+    /// The end of the last bucket, Unix seconds.
+    pub fn end(&self) -> Option<i64> {
+        let last = Facet::ALL.iter().filter_map(|facet| {
+            self.buckets.range((*facet, i64::MIN)..=(*facet, i64::MAX)).next_back().map(|((_, start), _)| *start)
+        });
+        last.max().map(|start| start + self.level.seconds())
     }
 
     /// Forgets buckets that began before `from` (Unix seconds).
     pub fn forget(&mut self, from: i64) {
-        self.buckets = self.buckets.split_off(&from);
+        self.buckets.retain(|(_, start), _| *start >= from);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use paceline_types::record::Status;
+
+    fn names(tenant: usize, role: usize) -> Names {
+        Names {
+            provider: "p".into(),
+            model: format!("m{}", tenant % 3).into(),
+            tenant: format!("t{tenant}").into(),
+            role: format!("r{role}").into(),
+            task: "".into(),
+            region: "".into(),
+        }
     }
 
-    /// Whether there is nothing.
-    pub fn is_empty(&self) -> bool {
-        self.buckets.is_empty()
+    #[test]
+    fn what_has_no_room_is_put_together_and_never_lost() {
+        let mut buckets = Buckets::new(Level::Hour);
+        let one = Sample::none(Status::Refused);
+        for n in 0..5000 {
+            buckets.add_sample(&one, 7, &names(n % 700, n));
+        }
+        for (facet, start, bucket) in buckets.iter() {
+            assert_eq!(start, 0);
+            let keys = bucket.iter().count();
+            assert!(keys <= 2 * MAX_KEYS + 1, "{facet:?}: {keys}");
+            assert_eq!(bucket.iter().map(|(_, tally)| tally.calls).sum::<u64>(), 5000);
+        }
+        let tenants = buckets.bucket(Facet::Tenant, 0).clone();
+        let mut bytes = Vec::new();
+        tenants.encode(&mut bytes);
+        let mut read = Bucket::default();
+        assert!(read.merge_encoded(Facet::Tenant, &bytes).is_some());
+        let sorted = |bucket: &Bucket| {
+            let mut all: Vec<_> = bucket.iter().map(|(key, tally)| (key.clone(), tally.clone())).collect();
+            all.sort_by(|a, b| a.0.cmp(&b.0));
+            all
+        };
+        assert_eq!(sorted(&read), sorted(&tenants));
+        assert!(Bucket::default().merge_encoded(Facet::Tenant, &bytes[..bytes.len() - 1]).is_none());
+        // A call without a role is in no sum of roles.
+        let mut nameless = Buckets::new(Level::Day);
+        nameless.add_sample(&one, 7, &Names { role: "".into(), ..names(1, 1) });
+        assert_eq!(nameless.iter().map(|(facet, ..)| facet).collect::<Vec<_>>(), [Facet::Served, Facet::Tenant]);
     }
 }

@@ -40,24 +40,44 @@ fn value_of(bin: usize) -> f64 {
     SMALLEST * 2.0 * GAMMA.powf(bin as f64) / (GAMMA + 1.0)
 }
 
+/// A value with its bin: the logarithm is taken once, however many sketches get the value.
+#[derive(Clone, Copy, Debug)]
+pub struct Point {
+    value: f64,
+    /// `None` for what is not told apart from zero.
+    bin: Option<u16>,
+}
+
+impl Point {
+    /// Of a value; `None` for what is negative or no number.
+    pub fn of(value: f64) -> Option<Self> {
+        let bin = (value > SMALLEST).then(|| bin(value) as u16);
+        (value.is_finite() && value >= 0.0).then_some(Self { value, bin })
+    }
+}
+
 impl Sketch {
     /// Adds one value; what is negative or no number is not counted.
     pub fn add(&mut self, value: f64) {
-        if !value.is_finite() || value < 0.0 {
-            return;
+        if let Some(point) = Point::of(value) {
+            self.add_point(point);
         }
+    }
+
+    /// Adds one value whose bin is known.
+    pub fn add_point(&mut self, point: Point) {
+        let Point { value, bin } = point;
         (self.min, self.max) =
             if self.count == 0 { (value, value) } else { (self.min.min(value), self.max.max(value)) };
         self.count += 1;
         self.sum += value;
-        if value <= SMALLEST {
+        let Some(bin) = bin.map(usize::from) else {
             self.zeros += 1;
-        } else {
-            let bin = bin(value);
-            self.reach(bin, bin);
-            let slot = &mut self.bins[bin - self.first];
-            *slot = slot.saturating_add(1);
-        }
+            return;
+        };
+        self.reach(bin, bin);
+        let slot = &mut self.bins[bin - self.first];
+        *slot = slot.saturating_add(1);
     }
 
     /// Makes room for the bins from `low` to `high`.

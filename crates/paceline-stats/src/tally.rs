@@ -1,11 +1,56 @@
 //! What many calls come to.
 
 use crate::pack::{self, Reader};
-use crate::sketch::Sketch;
+use crate::sketch::{Point, Sketch};
 use paceline_types::measure;
 use paceline_types::money::Cost;
 use paceline_types::record::{CallRecord, Status};
-use paceline_types::tokens::UsageSource;
+use paceline_types::tokens::{Usage, UsageSource};
+
+/// What one call adds to a tally: taken from its record once, however many tallies it is added to.
+#[derive(Clone, Copy, Debug)]
+pub struct Sample {
+    /// How it ended.
+    pub status: Status,
+    /// Whether it was streamed.
+    pub stream: bool,
+    /// Tries beyond the first.
+    pub fallbacks: u64,
+    /// What it used.
+    pub usage: Option<Usage>,
+    /// What it cost.
+    pub cost: Option<Cost>,
+    /// Its measures, in the order of [`Tally`]'s sketches; `None` for what is not measured of such a call.
+    points: [Option<Point>; 5],
+}
+
+impl Sample {
+    /// A call that ended so, of which nothing was measured.
+    pub const fn none(status: Status) -> Self {
+        Self { status, stream: false, fallbacks: 0, usage: None, cost: None, points: [None; 5] }
+    }
+
+    /// Of a record. Refused calls have no measures; response time, time per token and speed are those of whole answers.
+    pub fn of(record: &CallRecord) -> Self {
+        let measured = record.status != Status::Refused;
+        let whole = record.status == Status::Ok;
+        let point = |is: bool, value: Option<f64>| value.filter(|_| is).and_then(Point::of);
+        Self {
+            status: record.status,
+            stream: record.stream,
+            fallbacks: record.attempts.len().saturating_sub(1) as u64,
+            usage: record.usage,
+            cost: record.cost,
+            points: [
+                point(whole, Some(record.duration.ms())),
+                point(measured, measure::ttft_ms(record)),
+                point(whole, measure::tpot_ms(record)),
+                point(whole, measure::tokens_per_second(record)),
+                point(measured, Some(measure::overhead_ms(record))),
+            ],
+        }
+    }
+}
 
 /// Counts and spreads of a set of calls. Adding and merging commute.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -54,45 +99,32 @@ pub struct Tally {
 
 impl Tally {
     /// Adds one call.
-    pub fn add(&mut self, record: &CallRecord) {
+    pub fn add(&mut self, call: &Sample) {
         self.calls += 1;
-        let counter = match record.status {
-            Status::Ok => &mut self.ok,
-            Status::Error => &mut self.errors,
-            Status::Partial => &mut self.partial,
-            Status::Canceled => &mut self.canceled,
-            Status::Refused => &mut self.refused,
-        };
-        *counter += 1;
-        self.streams += u64::from(record.stream);
-        self.fallbacks += record.attempts.len().saturating_sub(1) as u64;
-        if let Some(usage) = &record.usage {
+        match call.status {
+            Status::Ok => self.ok += 1,
+            Status::Error => self.errors += 1,
+            Status::Partial => self.partial += 1,
+            Status::Canceled => self.canceled += 1,
+            Status::Refused => self.refused += 1,
+        }
+        self.streams += u64::from(call.stream);
+        self.fallbacks += call.fallbacks;
+        if let Some(usage) = &call.usage {
             self.input_tokens += usage.input_tokens;
             self.output_tokens += usage.output_tokens;
             self.cache_read_tokens += usage.cache_read_tokens;
             self.reasoning_tokens += usage.reasoning_tokens;
             self.usage_not_reported += u64::from(usage.source != UsageSource::Reported);
-            match record.cost {
+            match call.cost {
                 Some(cost) => self.cost_pico += i128::from(cost.0),
                 None => self.cost_unknown += 1,
             }
         }
-        if record.status == Status::Refused {
-            return;
-        }
-        self.overhead_ms.add(measure::overhead_ms(record));
-        if let Some(ttft) = measure::ttft_ms(record) {
-            self.ttft_ms.add(ttft);
-        }
-        if record.status != Status::Ok {
-            return;
-        }
-        self.duration_ms.add(record.duration.ms());
-        if let Some(tpot) = measure::tpot_ms(record) {
-            self.tpot_ms.add(tpot);
-        }
-        if let Some(rate) = measure::tokens_per_second(record) {
-            self.tokens_per_second.add(rate);
+        for (sketch, point) in self.sketches().into_iter().zip(call.points) {
+            if let Some(point) = point {
+                sketch.add_point(point);
+            }
         }
     }
 
@@ -158,14 +190,16 @@ impl Tally {
     }
 
     /// The tally as bytes. Later versions may append counts and sketches; readers skip what they do not know.
-    pub fn encode(&mut self, out: &mut Vec<u8>) {
-        let counts = self.counts();
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        // Written once in the order of reading: both lists exist only as mutable ones.
+        let mut whole = self.clone();
+        let counts = whole.counts();
         pack::put(out, counts.len() as u64);
         for count in counts {
             pack::put(out, *count);
         }
         pack::put_wide(out, (self.cost_pico << 1 ^ self.cost_pico >> 127) as u128);
-        let sketches = self.sketches();
+        let sketches = whole.sketches();
         pack::put(out, sketches.len() as u64);
         let mut bytes = Vec::new();
         for sketch in sketches {

@@ -4,7 +4,7 @@ use crate::error::StoreError;
 use crate::filter::Filter;
 use crate::store::{Accounts, Entry, Page, Patch, State, Store, TakeTally, Window};
 use paceline_stats::bucket::{Level, cover};
-use paceline_stats::rollup::{Buckets, kept};
+use paceline_stats::rollup::{Buckets, Facet, ended, kept};
 use paceline_types::id::CallId;
 use paceline_types::record::CallRecord;
 use paceline_types::time::Timestamp;
@@ -71,7 +71,7 @@ impl Store for MemoryStore {
         }
         for entry in entries {
             for level in &mut inner.levels {
-                level.add(&entry.record, &entry.key);
+                level.add(&entry.record, &entry.names);
             }
             inner.clean(entry.record.started_at);
             inner.records.insert(entry.record.id, entry);
@@ -102,11 +102,13 @@ impl Store for MemoryStore {
     fn tallies(&self, window: &Window, take: TakeTally<'_>) -> Result<(), StoreError> {
         let inner = self.lock();
         let until = window.until.map_or(i64::MAX / 4, Timestamp::seconds);
-        let newest = inner.levels[0].iter().map(|(start, ..)| start + 60).max().unwrap_or(0);
+        let newest = inner.levels[0].end().unwrap_or(0);
         for span in cover(window.from.seconds(), until.min(newest), window.widest, kept(window.now)) {
             let level = &inner.levels[span.level as usize];
-            for (start, key, tally) in level.within(span) {
-                take(span.level, start, key, tally);
+            for (start, bucket) in level.within(window.facet, span) {
+                for (key, tally) in bucket.iter() {
+                    take(span.level, start, key, tally);
+                }
             }
         }
         Ok(())
@@ -122,10 +124,12 @@ impl Store for MemoryStore {
             let mut record = CallRecord::clone(&entry.record);
             record.cost = Some(cost);
             entry.record = Arc::new(record);
-            let (key, at) = (Arc::clone(&entry.key), paceline_stats::rollup::ended(&entry.record).seconds());
+            let (names, at) = (Arc::clone(&entry.names), ended(&entry.record).seconds());
             for level in &mut inner.levels {
                 let start = level.level().floor(at);
-                level.at(start, &key).recost(before, cost);
+                for facet in Facet::ALL {
+                    level.bucket(facet, start).recost(facet, &names, |tally| tally.recost(before, cost));
+                }
             }
         }
         Ok(found)

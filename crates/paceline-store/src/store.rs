@@ -3,7 +3,7 @@
 use crate::error::StoreError;
 use crate::filter::Filter;
 use paceline_stats::bucket::Level;
-use paceline_stats::rollup::Key;
+use paceline_stats::rollup::{Facet, Key, Names};
 use paceline_stats::tally::Tally;
 use paceline_types::id::{CallId, Name};
 use paceline_types::money::Cost;
@@ -16,8 +16,8 @@ use std::sync::Arc;
 pub struct Entry {
     /// The record.
     pub record: Arc<CallRecord>,
-    /// Its names, bounded.
-    pub key: Arc<Key>,
+    /// The names under which it is counted, bounded.
+    pub names: Arc<Names>,
 }
 
 /// A page of calls, newest first.
@@ -98,6 +98,8 @@ pub struct Window {
     pub from: Timestamp,
     /// Until, exclusive; `None` for everything since, stamps ahead of the clock included.
     pub until: Option<Timestamp>,
+    /// How calls are told apart.
+    pub facet: Facet,
     /// The widest bucket that may be taken.
     pub widest: Level,
     /// The wall clock.
@@ -124,7 +126,7 @@ pub trait Store: Send + Sync {
     /// Up to `limit` records that `filter` takes, newest first, with ids below `below`.
     fn page(&self, filter: &Filter, limit: usize, below: Option<CallId>) -> Result<Page, StoreError>;
 
-    /// The sums of a window, bucket by bucket in no order; each call counts once.
+    /// The sums of a window, bucket by bucket in no order; each call that its facet counts, counts once.
     fn tallies(&self, window: &Window, take: TakeTally<'_>) -> Result<(), StoreError>;
 
     /// Notes what was learned later; ids that are not there are passed over. Returns how many were there.

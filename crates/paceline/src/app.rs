@@ -162,7 +162,7 @@ fn store(config: &Config, names: &Arc<Bounded>, log: &Arc<Log>) -> Result<Arc<dy
         flush: storage.window.is_zero(),
         keep: storage.keep,
         max_bytes: storage.max_bytes,
-        ..Settings::new(&config.data, Arc::new(move |record| names.key(record)))
+        ..Settings::new(&config.data, Arc::new(move |record| names.of(record)))
     };
     let log = Arc::clone(log);
     let tell = move |urgent: bool, text: &str| if urgent { log.warn(text) } else { log.info(text) };

@@ -228,7 +228,7 @@ pub fn fill(data: &Path, count: u64, seed: u64, progress: impl Fn(u64)) -> Resul
         // What is made is kept, also what is a moment older than the usual 30 days.
         keep: Duration::from_hours(24 * (DAYS + 1)),
         max_bytes: u64::MAX,
-        ..Settings::new(data, Arc::new(move |record| known.key(record)))
+        ..Settings::new(data, Arc::new(move |record| known.of(record)))
     };
     let store = SqliteStore::open(settings, Box::new(|_, _| {}))?;
     let world = World::new();
@@ -242,7 +242,7 @@ pub fn fill(data: &Path, count: u64, seed: u64, progress: impl Fn(u64)) -> Resul
     while made < count {
         let until = (made + CHUNK).min(count);
         let records = (made..until).map(|n| world.record(&mut dice, n, start + when(n, count, span)));
-        let entry = |record: CallRecord| Entry { key: Arc::new(names.key(&record)), record: Arc::new(record) };
+        let entry = |record: CallRecord| Entry { names: Arc::new(names.of(&record)), record: Arc::new(record) };
         store.append(records.map(entry).collect());
         made = until;
         if store.state().pending > WAITING {

@@ -1,6 +1,6 @@
 //! Names that become keys of statistics: bounded, however many callers invent.
 
-use paceline_stats::rollup::Key;
+use paceline_stats::rollup::Names;
 use paceline_types::id::Name;
 use paceline_types::record::{CallRecord, Status};
 use std::collections::HashSet;
@@ -37,14 +37,14 @@ impl Bounded {
         self.configured.lock().unwrap_or_else(PoisonError::into_inner).extend(models.map(Name::from));
     }
 
-    /// The key of a record.
-    pub fn key(&self, record: &CallRecord) -> Key {
+    /// The names under which a record is counted.
+    pub fn of(&self, record: &CallRecord) -> Names {
         let empty = || Arc::clone(&self.empty);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let [models, roles, tasks] = &mut *seen;
         let target = record.target.as_deref();
         let labels = record.labels.as_deref();
-        Key {
+        Names {
             provider: target.map_or_else(empty, |t| Arc::clone(&t.provider)),
             // A name that no provider answered to may be anybody's invention: it takes no place from real ones.
             model: target.map_or_else(empty, |t| match record.status {
@@ -65,7 +65,7 @@ impl Bounded {
 
     /// Whether nothing in the key was written by a caller: such keys always have their place, because the configuration
     /// bounds them.
-    pub fn is_own(&self, key: &Key) -> bool {
+    pub fn is_own(&self, key: &Names) -> bool {
         key.role.is_empty() && key.task.is_empty() && self.is_configured(&key.model)
     }
 

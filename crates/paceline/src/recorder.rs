@@ -116,9 +116,9 @@ impl Recorder {
             batch.push(record.into());
         }
         self.log.calls(&batch);
-        let entry = |record: Arc<CallRecord>| Entry { key: Arc::new(self.names.key(&record)), record };
+        let entry = |record: Arc<CallRecord>| Entry { names: Arc::new(self.names.of(&record)), record };
         let entries: Vec<Entry> = batch.into_iter().map(entry).collect();
-        self.board.fold(entries.iter().map(|entry| (&*entry.record, &*entry.key)), &self.names);
+        self.board.fold(entries.iter().map(|entry| &*entry.record));
         // A call is in its account before its record is in the queue: what is kept with these records is never behind.
         if let Some(accounts) = self.accounts.get() {
             self.store.keep_accounts(accounts());

@@ -12,7 +12,7 @@ use paceline_stats::bucket::Level as Width;
 use paceline_stats::histogram::{Histogram, SECONDS};
 use paceline_stats::rollup::Buckets;
 use paceline_stats::sketch::Sketch;
-use paceline_stats::tally::Tally;
+use paceline_stats::tally::{Sample, Tally};
 use paceline_store::sqlite::{Settings, SqliteStore};
 use paceline_store::store::Store;
 use paceline_types::ports::RecordSink;
@@ -35,7 +35,7 @@ pub(super) fn add(ledger: &mut Ledger) -> Result<()> {
     for (step, records) in [("board: fold, answer in one piece", &answers), ("board: fold, stream", &streams)]
     {
         ledger.step(step, "record", RECORDS, || {
-            let keyed = black_box(records).iter().map(|record| (&**record, bounded.key(record)));
+            let keyed = black_box(records).iter().map(|record| (&**record, bounded.of(record)));
             let keyed: Vec<_> = keyed.collect();
             board.fold(keyed.iter().map(|(record, key)| (*record, key)), &bounded);
         });
@@ -45,7 +45,7 @@ pub(super) fn add(ledger: &mut Ledger) -> Result<()> {
     let folder = std::env::temp_dir().join(format!("paceline-steps-{}", std::process::id()));
     let names = Arc::new(Bounded::default());
     let known = Arc::clone(&names);
-    let settings = Settings::new(&folder, Arc::new(move |record| known.key(record)));
+    let settings = Settings::new(&folder, Arc::new(move |record| known.of(record)));
     let store = SqliteStore::open(settings, Box::new(|_, _| {}));
     let store: Arc<dyn Store> = Arc::new(store.map_err(|error| error.to_string()).or_else(fail)?);
     let log = Arc::new(Log::new(Level::Error, 0));
@@ -94,17 +94,17 @@ fn sums(ledger: &mut Ledger, answers: &[Box<CallRecord>], streams: &[Box<CallRec
     let mut tally = Tally::default();
     ledger.step("tally: add, answer in one piece (3 sketches)", "record", RECORDS, || {
         for record in black_box(answers) {
-            tally.add(record);
+            tally.add(&Sample::of(record));
         }
     });
     let mut tally = Tally::default();
     ledger.step("tally: add, stream (5 sketches)", "record", RECORDS, || {
         for record in black_box(streams) {
-            tally.add(record);
+            tally.add(&Sample::of(record));
         }
     });
     let (mut minutes, bounded) = (Buckets::new(Width::Minute), Bounded::default());
-    let keyed: Vec<_> = answers.iter().map(|record| (&**record, bounded.key(record))).collect();
+    let keyed: Vec<_> = answers.iter().map(|record| (&**record, bounded.of(record))).collect();
     ledger.step("sums: add, answer in one piece", "record", RECORDS, || {
         for (record, key) in black_box(&keyed) {
             minutes.add(record, key);

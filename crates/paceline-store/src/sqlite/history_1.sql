@@ -35,14 +35,14 @@ CREATE TABLE patch (
   source TEXT NOT NULL,
   at     INTEGER NOT NULL
 ) WITHOUT ROWID;
--- Sums; level 0 minute, 1 hour, 2 day, 3 week.
+-- Sums; level 0 minute, 1 hour, 2 day, 3 week; facet 0 served, 1 tenant, 2 role, 3 task; bucket: its start, Unix seconds.
 CREATE TABLE rollup (
   level  INTEGER NOT NULL,
+  facet  INTEGER NOT NULL,
   bucket INTEGER NOT NULL,
-  names  TEXT NOT NULL,
   data   BLOB NOT NULL,
-  PRIMARY KEY (level, bucket, names)
-) WITHOUT ROWID;
+  UNIQUE (level, facet, bucket)
+);
 -- What each caller has used, as of the last commit.
 CREATE TABLE account (
   tenant    TEXT NOT NULL,

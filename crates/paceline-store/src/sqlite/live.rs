@@ -139,8 +139,8 @@ impl Live {
         // What came while the disk could not be read is renumbered behind what is there.
         let number = unrolled.number + 1;
         let early: Vec<_> = inner.closed.drain(..).collect();
-        for (start, key, tally) in early.iter().flat_map(|generation| generation.minutes.iter()) {
-            inner.present.minutes.at(start, key).merge(tally);
+        for generation in &early {
+            inner.present.minutes.widen(&generation.minutes, i64::MIN / 2);
         }
         inner.present.records += early.iter().map(|generation| generation.records).sum::<u64>();
         inner.present.number = number;
@@ -165,7 +165,7 @@ impl Live {
         }
         let inner = &mut *inner;
         for entry in entries {
-            inner.present.minutes.add(&entry.record, &entry.key);
+            inner.present.minutes.add(&entry.record, &entry.names);
             inner.present.records += 1;
             inner.pending.push_back((inner.present.number, entry));
         }

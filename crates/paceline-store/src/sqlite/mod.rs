@@ -25,7 +25,7 @@ use crate::filter::Filter;
 use crate::store::{Account, AccountName, Accounts, Entry, Page, Patch, State, Store, TakeTally, Window};
 use folder::Folder;
 use live::Live;
-use paceline_stats::rollup::Key;
+use paceline_stats::rollup::Names;
 use paceline_types::id::CallId;
 use paceline_types::record::CallRecord;
 use rusqlite::Connection;
@@ -36,7 +36,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// The names under which a record is counted.
-pub type Names = Arc<dyn Fn(&CallRecord) -> Key + Send + Sync>;
+pub type NamesOf = Arc<dyn Fn(&CallRecord) -> Names + Send + Sync>;
 
 /// Records of a segment: a column of it is read in a fraction of a millisecond, and 50 million records are 3,000 of them.
 const SEGMENT: usize = 16_384;
@@ -62,12 +62,12 @@ pub struct Settings {
     /// Records of a segment.
     pub segment: usize,
     /// The names under which records found on disk are counted.
-    pub names: Names,
+    pub names: NamesOf,
 }
 
 impl Settings {
     /// As usual: 150 ms, 30 days, 8 GiB.
-    pub fn new(folder: &Path, names: Names) -> Self {
+    pub fn new(folder: &Path, names: NamesOf) -> Self {
         Self {
             folder: folder.to_owned(),
             window: Duration::from_millis(150),

@@ -1,6 +1,6 @@
 //! What is learned after a call's end is kept beside its record, and corrected in the sums.
 
-use super::Names;
+use super::NamesOf;
 use super::live::Live;
 use super::{read, roll};
 use crate::error::StoreError;
@@ -12,7 +12,7 @@ use rusqlite::{Connection, params};
 pub(super) fn apply(
     history: &mut Connection,
     live: &Live,
-    names: &Names,
+    names: &NamesOf,
     patches: &[Patch],
 ) -> Result<usize, StoreError> {
     // What still waits is written first: a patch then finds its record on disk, and its sums too.

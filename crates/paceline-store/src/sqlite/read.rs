@@ -14,8 +14,8 @@ use crate::column::zone::{May, Zone};
 use crate::error::StoreError;
 use crate::filter::Filter;
 use crate::store::{Page, TakeTally, Window};
-use paceline_stats::bucket::{Level, cover};
-use paceline_stats::rollup::{Key, kept};
+use paceline_stats::bucket::{Level, Span, cover};
+use paceline_stats::rollup::{Bucket, Facet, Key, kept};
 use paceline_stats::tally::Tally;
 use paceline_types::id::CallId;
 use paceline_types::money::Cost;
@@ -406,42 +406,38 @@ pub(super) fn tallies(
         let snapshot = history.unchecked_transaction()?;
         rolled = roll::rolled(&snapshot)?;
         for span in &spans {
-            stored(&snapshot, span.level, span.from, span.until, take)?;
+            stored(&snapshot, window.facet, *span, take)?;
         }
     }
     let from = spans.first().map_or(first, |span| span.from);
     for generation in open.iter().filter(|generation| generation.number > rolled) {
-        for (start, key, tally) in generation.minutes.iter() {
-            if start >= from && start < until {
-                take(Level::Minute, start, key, tally);
+        for (facet, start, bucket) in generation.minutes.iter() {
+            if facet == window.facet && start >= from && start < until {
+                bucket.iter().for_each(|(key, tally)| take(Level::Minute, start, key, tally));
             }
         }
     }
     Ok(())
 }
 
-fn stored(
-    history: &Connection,
-    level: Level,
-    from: i64,
-    until: i64,
-    take: TakeTally<'_>,
-) -> Result<(), StoreError> {
-    let sql = "SELECT bucket, names, data FROM rollup WHERE level = ?1 AND bucket >= ?2 AND bucket < ?3";
+fn stored(history: &Connection, facet: Facet, span: Span, take: TakeTally<'_>) -> Result<(), StoreError> {
+    let sql = "SELECT bucket, data FROM rollup WHERE level = ?1 AND facet = ?2 AND bucket >= ?3 AND bucket < ?4";
     let mut statement = history.prepare_cached(sql)?;
-    let mut rows = statement.query(params![level as i64, from, until])?;
-    let mut keys: HashMap<String, Key> = HashMap::new();
+    let mut rows = statement.query(params![span.level as i64, facet as i64, span.from, span.until])?;
+    let mut keys: HashMap<[String; 3], Key> = HashMap::new();
     let mut tally = Tally::default();
     while let Some(row) = rows.next()? {
-        let names = row.get_ref(1)?.as_str().unwrap_or_default();
-        if !keys.contains_key(names) {
-            keys.insert(names.to_owned(), Key::decode(names));
-        }
-        tally.clear();
-        let data = row.get_ref(2)?.as_blob().unwrap_or_default();
-        if let (Some(key), Some(())) = (keys.get(names), tally.merge_encoded(data)) {
-            take(level, row.get(0)?, key, &tally);
-        }
+        let start: i64 = row.get(0)?;
+        let data = row.get_ref(1)?.as_blob().unwrap_or_default();
+        // What cannot be read is left out.
+        let _ = Bucket::decode(data, |names, bytes| {
+            let owned = names.map(str::to_owned);
+            let key = keys.entry(owned).or_insert_with(|| Key(names.map(Into::into)));
+            tally.clear();
+            tally.merge_encoded(bytes)?;
+            take(span.level, start, key, &tally);
+            Some(())
+        });
     }
     Ok(())
 }

@@ -6,14 +6,14 @@ use super::live::Live;
 use super::roll;
 use crate::error::StoreError;
 use paceline_stats::bucket::Level;
-use paceline_stats::rollup::kept;
+use paceline_stats::rollup::{Facet, kept};
 use paceline_types::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// Segments a step deletes at most: a few milliseconds.
 const SEGMENTS: usize = 4;
 /// Rows of other tables a step deletes at most.
-const ROWS: i64 = 2000;
+const ROWS: i64 = 500;
 /// Pages a step gives back to the file system at most.
 const PAGES: i64 = 512;
 
@@ -88,9 +88,11 @@ fn rollups(history: &Connection, now: Timestamp) -> Result<bool, StoreError> {
     let mut more = false;
     for (level, from) in Level::ALL.into_iter().zip(kept(now)) {
         let from = level.floor(from);
-        let sql = "DELETE FROM rollup WHERE level = ?1 AND bucket < ?2 AND bucket <= (
-                     SELECT MAX(bucket) FROM (SELECT bucket FROM rollup WHERE level = ?1 ORDER BY bucket LIMIT ?3))";
-        more |= history.prepare_cached(sql)?.execute(params![level as i64, from, ROWS])? > 0;
+        let sql = "DELETE FROM rollup WHERE rowid IN (
+                     SELECT rowid FROM rollup WHERE level = ?1 AND facet = ?2 AND bucket < ?3 LIMIT ?4)";
+        for facet in Facet::ALL {
+            more |= history.prepare_cached(sql)?.execute(params![level as i64, facet as i64, from, ROWS])? > 0;
+        }
     }
     Ok(more)
 }

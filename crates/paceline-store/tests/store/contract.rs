@@ -1,9 +1,10 @@
 //! The contract: what any store answers, whatever it is made of. Each store runs the same checks against a plain list.
 
 use crate::Folder;
-use crate::records::{Dice, entry, key, records, start_ms};
+use crate::records::{Dice, entry, names, records, start_ms};
 use paceline_stats::bucket::Level;
-use paceline_stats::tally::Tally;
+use paceline_stats::rollup::{Facet, Key};
+use paceline_stats::tally::{Sample, Tally};
 use paceline_store::filter::Filter;
 use paceline_store::memory::MemoryStore;
 use paceline_store::sqlite::{Settings, SqliteStore};
@@ -29,7 +30,7 @@ fn sqlite(folder: &Folder) -> Subject {
     let settings = Settings {
         segment: 700,
         keep: std::time::Duration::from_hours(24 * 36_500),
-        ..Settings::new(&folder.0, Arc::new(key))
+        ..Settings::new(&folder.0, Arc::new(names))
     };
     let store = Arc::new(SqliteStore::open(settings, Box::new(|_, text| eprintln!("{text}"))).unwrap());
     let resting = Arc::clone(&store);
@@ -136,34 +137,34 @@ fn pages_and_single_calls_are_those_of_a_plain_list() {
     });
 }
 
-fn sums(
-    subject: &Subject,
-    from: Timestamp,
-    until: Option<Timestamp>,
-    now: Timestamp,
-) -> BTreeMap<String, Tally> {
-    let mut sums: BTreeMap<String, Tally> = BTreeMap::new();
-    let window = Window { from, until, widest: Level::Day, now };
-    let mut take = |_: Level, _: i64, key: &paceline_stats::rollup::Key, tally: &Tally| {
-        sums.entry(key.encode()).or_default().merge(tally);
+type Sums = BTreeMap<Key, Tally>;
+
+fn sums(subject: &Subject, facet: Facet, from: Timestamp, until: Option<Timestamp>, now: Timestamp) -> Sums {
+    let mut sums = Sums::new();
+    let window = Window { from, until, facet, widest: Level::Day, now };
+    let mut take = |_: Level, _: i64, key: &Key, tally: &Tally| {
+        sums.entry(key.clone()).or_default().merge(tally);
     };
     subject.store.tallies(&window, &mut take).unwrap();
     sums
 }
 
-fn expect(records: &[CallRecord], from: Timestamp, until: Option<Timestamp>) -> BTreeMap<String, Tally> {
-    let mut sums: BTreeMap<String, Tally> = BTreeMap::new();
+fn expect(records: &[CallRecord], facet: Facet, from: Timestamp, until: Option<Timestamp>) -> Sums {
+    let mut sums = Sums::new();
     for record in records {
         let at = Level::Minute.floor(paceline_stats::rollup::ended(record).seconds());
-        if at >= Level::Minute.floor(from.seconds()) && until.is_none_or(|until| at < until.seconds()) {
-            sums.entry(key(record).encode()).or_default().add(record);
+        if at >= Level::Minute.floor(from.seconds())
+            && until.is_none_or(|until| at < until.seconds())
+            && let Some(key) = facet.key(&names(record))
+        {
+            sums.entry(key).or_default().add(&Sample::of(record));
         }
     }
     sums
 }
 
 /// Sums of floats depend on their order in the last digits: everything else must be the same.
-fn same(a: &BTreeMap<String, Tally>, b: &BTreeMap<String, Tally>) {
+fn same(a: &Sums, b: &Sums) {
     assert_eq!(a.keys().collect::<Vec<_>>(), b.keys().collect::<Vec<_>>());
     for (one, other) in a.values().zip(b.values()) {
         let plain = |tally: &Tally| {
@@ -190,11 +191,11 @@ fn sums_of_any_window_count_each_call_once() {
                 2 => (subject.rest)(),
                 _ => {}
             }
-            for hours in [1, 5, 24, 30] {
+            for (hours, facet) in [1, 5, 24, 30].into_iter().zip(Facet::ALL) {
                 let from = Timestamp(now.0 - hours * 3_600_000_000);
-                same(&sums(subject, from, None, now), &expect(&records, from, None));
+                same(&sums(subject, facet, from, None, now), &expect(&records, facet, from, None));
                 let until = Some(Timestamp(Level::Minute.floor(now.seconds() - 1800) * 1_000_000));
-                same(&sums(subject, from, until, now), &expect(&records, from, until));
+                same(&sums(subject, facet, from, until, now), &expect(&records, facet, from, until));
             }
         }
     });
@@ -223,13 +224,13 @@ fn what_is_learned_later_is_seen_everywhere() {
             let dear = Filter { min_cost: Some(Cost(1 << 42)), ..Filter::default() };
             assert_eq!(all_pages(subject, &dear, 7).len(), 40, "round {round}");
             let from = Timestamp(now.0 - 3_600_000_000);
-            let cost: i128 = sums(subject, from, None, now).values().map(|sum| sum.cost_pico).sum();
+            let cost = |facet| sums(subject, facet, from, None, now).values().map(|sum| sum.cost_pico).sum::<i128>();
             let counted = records.iter().filter(|r| r.usage.is_some() || unknown.contains(&r.id));
             let late =
                 |id: CallId| unknown.iter().position(|known| *known == id).map(|n| (1 << 42) + n as i64);
             let wanted: i128 =
                 counted.map(|r| i128::from(late(r.id).unwrap_or(r.cost.map_or(0, |cost| cost.0)))).sum();
-            assert_eq!(cost, wanted);
+            assert_eq!((cost(Facet::Served), cost(Facet::Tenant)), (wanted, wanted));
             (subject.rest)();
         }
     });

@@ -1,7 +1,7 @@
 //! What a store on disk must do besides: last, refuse what it must, forget what is old.
 
 use crate::Folder;
-use crate::records::{entry, key, records, start_ms};
+use crate::records::{entry, names, records, start_ms};
 use paceline_store::error::StoreError;
 use paceline_store::filter::Filter;
 use paceline_store::sqlite::{HISTORY, Retention, Settings, SqliteStore, TABLES, VERSION};
@@ -14,7 +14,7 @@ fn settings(folder: &Folder) -> Settings {
     Settings {
         segment: 500,
         keep: Duration::from_hours(24 * 36_500),
-        ..Settings::new(&folder.0, Arc::new(key))
+        ..Settings::new(&folder.0, Arc::new(names))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Records of all kinds, made from a seed.
 
-use paceline_stats::rollup::Key;
+use paceline_stats::rollup::Names;
 use paceline_store::store::Entry;
 use paceline_types::deployment::Deployment;
 use paceline_types::error::ErrorKind;
@@ -58,23 +58,23 @@ fn text(dice: &mut Dice, of: &str, most: u64) -> Box<str> {
     format!("{of}-{}", dice.below(most)).into()
 }
 
-pub(crate) fn key(record: &CallRecord) -> Key {
+pub(crate) fn names(record: &CallRecord) -> Names {
     let target = record.target.as_deref();
     let labels = record.labels.as_deref();
     let name = |text: Option<&str>| Name::from(text.unwrap_or_default());
-    Key {
+    Names {
         provider: name(target.map(|t| &*t.provider)),
         model: name(target.map(|t| &*t.model)),
         tenant: Arc::clone(&record.caller.tenant),
         role: name(labels.and_then(|l| l.role.as_deref())),
-        task: "".into(),
-        region: "".into(),
+        task: name(labels.and_then(|l| l.task.as_deref())),
+        region: name(target.and_then(|t| t.region.as_deref())),
     }
 }
 
 pub(crate) fn entry(record: CallRecord) -> Entry {
-    let key = Arc::new(key(&record));
-    Entry { record: Arc::new(record), key }
+    let names = Arc::new(names(&record));
+    Entry { record: Arc::new(record), names }
 }
 
 fn deployment(dice: &mut Dice) -> Deployment {

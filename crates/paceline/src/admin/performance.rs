@@ -2,13 +2,13 @@
 
 use crate::admin::query::{BadQuery, Query};
 use crate::admin::shape::{rounded, tally, uptime};
-use crate::admin::sums::{Group, Served, Sums, Wanted, collect};
+use crate::admin::sums::{Group, ModelName, Served, Sums, Wanted, collect};
 use crate::admin::{Admin, reply};
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use paceline_routing::nearest::nearest;
-use paceline_stats::rollup::Key;
+use paceline_stats::rollup::Facet;
 use paceline_stats::sketch::RELATIVE_ERROR;
 use paceline_stats::tally::Tally;
 use paceline_store::error::StoreError;
@@ -33,15 +33,15 @@ pub(crate) async fn summary(State(admin): State<Arc<Admin>>, RawQuery(query): Ra
     }
 }
 
-/// The name of a key in a grouping.
+/// A grouping by its name.
 fn group(by: &str) -> Option<Group> {
     Some(match by {
-        "model" => |key| (!key.model.is_empty()).then(|| key.model.to_string()),
-        "provider" => |key| (!key.provider.is_empty()).then(|| key.provider.to_string()),
-        "tenant" => |key| Some(key.tenant.to_string()),
-        "role" => |key| (!key.role.is_empty()).then(|| key.role.to_string()),
-        "task" => |key| (!key.task.is_empty()).then(|| key.task.to_string()),
-        "region" => |key| (!key.region.is_empty()).then(|| key.region.to_string()),
+        "provider" => (Facet::Served, |key| Some(&key.0[0])),
+        "model" => (Facet::Served, |key| Some(&key.0[1])),
+        "region" => (Facet::Served, |key| Some(&key.0[2])),
+        "tenant" => (Facet::Tenant, |key| Some(&key.0[0])),
+        "role" => (Facet::Role, |key| Some(&key.0[0])),
+        "task" => (Facet::Task, |key| Some(&key.0[0])),
         _ => return None,
     })
 }
@@ -87,8 +87,8 @@ fn named(by: &str, name: &str, sum: &Tally, seconds: f64) -> Value {
     row
 }
 
-fn models(per_model: &BTreeMap<Served, Tally>, seconds: f64) -> Vec<Value> {
-    let row = |((model, provider), sum): (&Served, &Tally)| {
+fn models(per_model: &BTreeMap<ModelName, Tally>, seconds: f64) -> Vec<Value> {
+    let row = |((model, provider), sum): (&ModelName, &Tally)| {
         let mut row = named("model", model, sum, seconds);
         row["provider"] = json!(provider);
         row
@@ -192,9 +192,9 @@ struct Found {
 
 /// `wanted` may be a model, `provider/model`, or a family: the beginning of models' names.
 fn find(store: &dyn Store, span: Wanted, wanted: &str) -> Result<Found, StoreError> {
-    let exact = |key: &Key| *key.model == *wanted || format!("{}/{}", key.provider, key.model) == wanted;
-    let family = |key: &Key| {
-        key.model.starts_with(wanted) || key.model.rsplit('/').next().is_some_and(|m| m.starts_with(wanted))
+    let exact = |of: Served<'_>| *of.model == *wanted || format!("{}/{}", of.provider, of.model) == wanted;
+    let family = |of: Served<'_>| {
+        of.model.starts_with(wanted) || of.model.rsplit('/').next().is_some_and(|m| m.starts_with(wanted))
     };
     let sums = collect(store, span, exact)?;
     if sums.all.calls > 0 {

@@ -1,15 +1,28 @@
 //! What a window comes to: one pass over the store's sums, added up in every way that an answer needs.
 
 use paceline_stats::bucket::Level;
-use paceline_stats::rollup::Key;
+use paceline_stats::rollup::{Facet, Key};
 use paceline_stats::tally::Tally;
 use paceline_store::error::StoreError;
 use paceline_store::store::{Store, Window};
 use paceline_types::time::Timestamp;
 use std::collections::BTreeMap;
 
-/// The name of a key in a grouping; `None` when it belongs to no group.
-pub(crate) type Group = fn(&Key) -> Option<String>;
+/// How calls are told apart, and the name of a key in that grouping; `None` when it belongs to no group.
+pub(crate) type Group = (Facet, fn(&Key) -> Option<&str>);
+
+/// The names of a key of [`Facet::Served`].
+pub(crate) struct Served<'a> {
+    /// Who served.
+    pub(crate) provider: &'a str,
+    /// The model.
+    pub(crate) model: &'a str,
+}
+
+/// Reads a key of [`Facet::Served`].
+pub(crate) fn served(key: &Key) -> Served<'_> {
+    Served { provider: &key.0[0], model: &key.0[1] }
+}
 
 /// Which sums are wanted.
 #[derive(Clone, Copy)]
@@ -22,8 +35,20 @@ pub(crate) struct Wanted {
     pub(crate) group: Option<Group>,
 }
 
+impl Wanted {
+    fn window(&self, facet: Facet) -> Window {
+        Window {
+            from: Timestamp(self.now.0 - self.seconds * 1_000_000),
+            until: None,
+            facet,
+            widest: step(self.seconds),
+            now: self.now,
+        }
+    }
+}
+
 /// A model and who served it.
-pub(crate) type Served = (String, String);
+pub(crate) type ModelName = (String, String);
 
 /// The sums.
 #[derive(Default)]
@@ -31,7 +56,7 @@ pub(crate) struct Sums {
     /// Of all calls.
     pub(crate) all: Tally,
     /// By model and provider.
-    pub(crate) models: BTreeMap<Served, Tally>,
+    pub(crate) models: BTreeMap<ModelName, Tally>,
     /// Over time, by the start of each step in Unix seconds.
     pub(crate) steps: BTreeMap<i64, Tally>,
     /// By the further grouping.
@@ -48,33 +73,31 @@ pub(crate) const fn step(seconds: i64) -> Level {
     }
 }
 
-/// Collects the sums of the calls that `takes`.
+/// Collects the sums of the calls that `takes`; the further grouping is of all calls.
 pub(crate) fn collect(
     store: &dyn Store,
     wanted: Wanted,
-    takes: impl Fn(&Key) -> bool,
+    takes: impl Fn(Served<'_>) -> bool,
 ) -> Result<Sums, StoreError> {
     let step = step(wanted.seconds);
-    let window = Window {
-        from: Timestamp(wanted.now.0 - wanted.seconds * 1_000_000),
-        until: None,
-        widest: step,
-        now: wanted.now,
-    };
     let mut sums = Sums::default();
-    store.tallies(&window, &mut |_, start, key, tally| {
-        if !takes(key) {
+    store.tallies(&wanted.window(Facet::Served), &mut |_, start, key, tally| {
+        if !takes(served(key)) {
             return;
         }
         sums.all.merge(tally);
         sums.steps.entry(step.floor(start)).or_default().merge(tally);
-        if !key.model.is_empty() {
-            let served = (key.model.to_string(), key.provider.to_string());
-            sums.models.entry(served).or_default().merge(tally);
-        }
-        if let Some(name) = wanted.group.and_then(|group| group(key)) {
-            sums.groups.entry(name).or_default().merge(tally);
+        let Served { provider, model } = served(key);
+        if !model.is_empty() {
+            sums.models.entry((model.to_owned(), provider.to_owned())).or_default().merge(tally);
         }
     })?;
+    if let Some((facet, name)) = wanted.group {
+        store.tallies(&wanted.window(facet), &mut |_, _, key, tally| {
+            if let Some(name) = name(key).filter(|name| !name.is_empty()) {
+                sums.groups.entry(name.to_owned()).or_default().merge(tally);
+            }
+        })?;
+    }
     Ok(sums)
 }

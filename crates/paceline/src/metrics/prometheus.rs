@@ -4,7 +4,7 @@ use crate::admin::Admin;
 use crate::board::Counters;
 use crate::metrics::names::{self, Family};
 use paceline_stats::histogram::Histogram;
-use paceline_stats::rollup::Key;
+use paceline_stats::rollup::Names;
 use paceline_types::error::ErrorKind;
 use std::fmt::{Display, Write};
 use std::sync::atomic::Ordering;
@@ -51,13 +51,13 @@ fn escaped(text: &str) -> String {
     text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
-fn who(key: &Key) -> [(&'static str, &str); 3] {
+fn who(key: &Names) -> [(&'static str, &str); 3] {
     [("provider", &key.provider), ("model", &key.model), ("tenant", &key.tenant)]
 }
 
 /// Cells that differ only by names which are no labels are added up.
-fn by_labels(cells: Vec<(Key, Counters)>) -> Vec<(Key, Counters)> {
-    let mut sums: Vec<(Key, Counters)> = Vec::new();
+fn by_labels(cells: Vec<(Names, Counters)>) -> Vec<(Names, Counters)> {
+    let mut sums: Vec<(Names, Counters)> = Vec::new();
     for (key, counters) in cells {
         match sums.iter_mut().find(|(other, _)| who(other) == who(&key)) {
             Some((_, sum)) => sum.merge(&counters),
@@ -98,7 +98,7 @@ pub fn render(admin: &Admin) -> String {
     page.0
 }
 
-fn histograms(page: &mut Page, cells: &[(Key, Counters)]) {
+fn histograms(page: &mut Page, cells: &[(Names, Counters)]) {
     page.head(names::DURATION);
     for (key, counters) in cells.iter().filter(|(_, c)| c.duration.count() > 0) {
         page.histogram(names::DURATION, &who(key), &counters.duration);
@@ -109,7 +109,7 @@ fn histograms(page: &mut Page, cells: &[(Key, Counters)]) {
     }
 }
 
-fn sums(page: &mut Page, cells: &[(Key, Counters)]) {
+fn sums(page: &mut Page, cells: &[(Names, Counters)]) {
     page.head(names::TOKENS);
     for (key, counters) in cells {
         for (kind, count) in ["input", "output", "cache_read", "reasoning"].iter().zip(counters.tokens) {
