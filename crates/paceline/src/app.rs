@@ -81,6 +81,7 @@ impl App {
             listing: Listing::new(assemble::sources(&gateway_config)),
         });
         admin.recorder.names.configured(config.models.iter().map(|model| model.name.as_str()));
+        admin.recorder.metrics.configured(&config);
         let control = Arc::new(AdminSide::new(Arc::clone(&admin)));
         let random = random().map_err(|error| AppError::Io("no random numbers from the system", error))?;
         let runtime = tokio::runtime::Handle::current();

@@ -3,6 +3,7 @@
 use crate::board::Board;
 use crate::labels::Bounded;
 use crate::log::Log;
+use crate::metrics::series::Series;
 use crossbeam_queue::ArrayQueue;
 use paceline_store::memory::MemoryStore;
 use paceline_types::ports::RecordSink;
@@ -60,6 +61,8 @@ pub struct Recorder {
     pub queue: Arc<RecordQueue>,
     /// What is known now.
     pub board: Board,
+    /// What is exported as metrics.
+    pub metrics: Series,
     /// The newest records.
     pub store: MemoryStore,
     /// The names that statistics tell apart.
@@ -74,6 +77,7 @@ impl Recorder {
         Self {
             queue,
             board: Board::default(),
+            metrics: Series::default(),
             store: MemoryStore::new(keep),
             names: Bounded::default(),
             log,
@@ -108,6 +112,7 @@ impl Recorder {
             batch.push(record.into());
         }
         self.board.fold(batch.iter().map(AsRef::as_ref), now(), &self.names);
+        self.metrics.fold(batch.iter().map(AsRef::as_ref));
         self.log.calls(&batch);
         self.store.append(batch);
         let dropped = self.queue.dropped();

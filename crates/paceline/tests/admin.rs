@@ -4,6 +4,8 @@
 
 #[path = "admin/calls.rs"]
 mod calls;
+#[path = "admin/metrics.rs"]
+mod metrics;
 #[path = "admin/models.rs"]
 mod models;
 #[path = "admin/performance.rs"]

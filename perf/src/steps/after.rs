@@ -7,6 +7,7 @@ use paceline::board::Board;
 use paceline::config::Level;
 use paceline::labels::Bounded;
 use paceline::log::Log;
+use paceline::metrics::series::Counts;
 use paceline::recorder::{RecordQueue, Recorder, now};
 use paceline_stats::histogram::{Histogram, SECONDS};
 use paceline_stats::ladder::Ladder;
@@ -36,6 +37,24 @@ pub(super) fn add(ledger: &mut Ledger) -> Result<()> {
     {
         ledger.step(step, "record", RECORDS, || {
             board.fold(black_box(records).iter().map(AsRef::as_ref), at, &bounded);
+        });
+    }
+
+    for (step, records) in
+        [("metrics: add, answer in one piece", &answers), ("metrics: add, stream", &streams)]
+    {
+        let mut counts = Counts::default();
+        // Every name is one of the configuration, as those of real calls are.
+        for record in records {
+            let target = record.target.iter().map(|target| (&*target.provider, &*target.model));
+            let (providers, models) =
+                (target.clone().map(|(name, _)| (name, "openai")), target.map(|(_, model)| model));
+            counts.space.add(providers, models, std::iter::once(&*record.caller.tenant));
+        }
+        ledger.step(step, "record", RECORDS, || {
+            for record in black_box(records) {
+                counts.add(record);
+            }
         });
     }
 
