@@ -1,8 +1,9 @@
-//! The numbers: quantile sketches that merge, histograms for export, tallies over time.
+//! The numbers: quantile sketches that merge, histograms for export, tallies over time, indicators.
 //!
 //! Quiet: time arrives as an argument.
 
 pub mod histogram;
+pub mod indicator;
 pub mod ladder;
 pub mod sketch;
 pub mod tally;

@@ -36,6 +36,8 @@ pub struct Tally {
     pub usage_not_reported: u64,
     /// Known cost, in pico-dollars.
     pub cost_pico: i128,
+    /// Of the known cost: what went to whole answers, in pico-dollars.
+    pub cost_ok_pico: i128,
     /// Answered calls whose cost is not known.
     pub cost_unknown: u64,
     /// Response time of answered calls, ms.
@@ -71,7 +73,10 @@ impl Tally {
             self.reasoning_tokens += usage.reasoning_tokens;
             self.usage_not_reported += u64::from(usage.source != UsageSource::Reported);
             match record.cost {
-                Some(cost) => self.cost_pico += i128::from(cost.0),
+                Some(cost) => {
+                    self.cost_pico += i128::from(cost.0);
+                    self.cost_ok_pico += i128::from(cost.0) * i128::from(record.status == Status::Ok);
+                }
                 None => self.cost_unknown += 1,
             }
         }
@@ -110,6 +115,7 @@ impl Tally {
         self.reasoning_tokens += other.reasoning_tokens;
         self.usage_not_reported += other.usage_not_reported;
         self.cost_pico += other.cost_pico;
+        self.cost_ok_pico += other.cost_ok_pico;
         self.cost_unknown += other.cost_unknown;
         self.duration_ms.merge(&other.duration_ms);
         self.ttft_ms.merge(&other.ttft_ms);

@@ -3,6 +3,7 @@
 mod calls;
 mod configuration;
 mod health;
+mod indicators;
 pub mod models;
 mod performance;
 mod query;

@@ -54,6 +54,7 @@ fn summarize(admin: &Admin, query: &Query) -> Result<Response, BadQuery> {
         "measured_seconds": rounded(seconds),
         "quantile_relative_error": RELATIVE_ERROR,
         "overview": overview(admin, &all, seconds),
+        "indicators": super::indicators::indicators(admin, &all, now),
         "models": models(&per_model, seconds),
         "trends": trends(board.trend(now, window, |_| true)),
         "recommendations": recommendations(&all),
