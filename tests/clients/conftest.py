@@ -8,7 +8,7 @@ import shutil
 import openai
 import pytest
 
-from harness import BINARY, ROOT, Gateway, Process, Sim
+from harness import BINARY, ROOT, Gateway, Process, Prometheus, Sim
 
 HERE = pathlib.Path(__file__).parent
 MEASURED: list[str] = []
@@ -98,12 +98,29 @@ def node_folder():
     return folder
 
 
+def of_prometheus(name: str) -> str:
+    folder = os.environ.get("PACELINE_TEST_PROMETHEUS") or ROOT / "target/clients/prometheus/usr/bin"
+    found = shutil.which(str(pathlib.Path(folder) / name)) or shutil.which(name)
+    assert found, f"`cargo xtask test clients` brings {name}"
+    return found
+
+
 @pytest.fixture(scope="session")
 def promtool():
-    unpacked = str(ROOT / "target/clients/prometheus/usr/bin/promtool")
-    found = os.environ.get("PACELINE_TEST_PROMTOOL") or shutil.which("promtool") or shutil.which(unpacked)
-    assert found, "`cargo xtask test clients` brings promtool"
-    return found
+    return of_prometheus("promtool")
+
+
+@pytest.fixture
+def scrape(tmp_path):
+    """Starts a real Prometheus that scrapes a gateway every second; it is stopped with the test."""
+    with contextlib.ExitStack() as running:
+
+        def begin(gateway: Gateway) -> Prometheus:
+            started = Prometheus(tmp_path / "prometheus", of_prometheus("prometheus"), gateway)
+            running.callback(started.process.stop)
+            return started
+
+        yield begin
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ import subprocess
 import threading
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -188,3 +189,43 @@ class Gateway:
             return newest if newest != call_id else None
 
         return self.record(wait_for(f"a record after {call_id}", look))
+
+
+PROMETHEUS_CONFIG = """
+global: {{ scrape_interval: 1s, scrape_timeout: 1s }}
+scrape_configs:
+  - job_name: paceline
+    static_configs: [{{ targets: ["{target}"] }}]
+"""
+
+
+class Prometheus:
+    """A real Prometheus that scrapes a gateway, on a port and with a storage of its own."""
+
+    def __init__(self, folder: pathlib.Path, program: str, gateway: Gateway):
+        folder.mkdir(parents=True, exist_ok=True)
+        config = folder / "prometheus.yml"
+        config.write_text(PROMETHEUS_CONFIG.format(target=gateway.root.removeprefix("http://")))
+        port = free_port()
+        args = [
+            program,
+            f"--config.file={config}",
+            f"--storage.tsdb.path={folder / 'data'}",
+            f"--web.listen-address=127.0.0.1:{port}",
+        ]
+        self.process = Process("prometheus", folder, args)
+        self.root = f"http://127.0.0.1:{port}"
+        self.process.expect_ready(f"{self.root}/-/ready")
+
+    def query(self, expression: str) -> list[tuple[dict, float]]:
+        """The labels and the value of every series of an instant query; values that are no number are left out."""
+        answer = ask(f"{self.root}/api/v1/query?{urllib.parse.urlencode({'query': expression})}")
+        assert answer.status == 200, answer.everything()
+        found = [(one["metric"], float(one["value"][1])) for one in answer.json()["data"]["result"]]
+        return [(labels, value) for labels, value in found if value == value]
+
+    def number(self, expression: str) -> float | None:
+        """The only value of a query, or None without one."""
+        found = self.query(expression)
+        assert len(found) <= 1, found
+        return found[0][1] if found else None

@@ -4,9 +4,29 @@ import re
 import subprocess
 import threading
 
+import openai
 import pytest
 
+from conftest import SIM_CONFIG
+from harness import wait_for
+
 ASK = [{"role": "user", "content": "Tell me about the sea."}]
+# What every dashboard may rely on.
+FIXED_NAMES = [
+    "cache_hit_count_total",
+    "cache_miss_count_total",
+    "model_routing_count_total",
+    "model_routing_latency_seconds_count",
+    "performance_optimization_count_total",
+    "performance_optimization_latency_seconds_count",
+]
+OPENTELEMETRY_NAMES = [
+    "gen_ai_client_operation_duration_seconds_count",
+    "gen_ai_client_token_usage_count",
+    "gen_ai_server_request_duration_seconds_count",
+    "gen_ai_server_time_to_first_token_seconds_count",
+    "gen_ai_server_time_per_output_token_seconds_count",
+]
 
 
 def samples(text: str) -> dict[str, float]:
@@ -54,3 +74,44 @@ def test_calls_and_tokens_are_counted(client, gateway):
     answer = client.chat.completions.create(model="chat-instant", messages=ASK)
     gateway.record_after(last)
     assert counted() == pytest.approx((calls + 1, tokens + answer.usage.completion_tokens))
+
+
+def test_a_real_prometheus_scrapes_a_gateway_at_work(start, scrape, sim, measured):
+    gateway = start(SIM_CONFIG.format(base_url=sim.base_url))
+    prometheus = scrape(gateway)
+    quantile = (
+        "histogram_quantile(0.5, sum by (le) (rate(gen_ai_server_time_to_first_token_seconds_bucket[1m])))"
+    )
+    calls = tokens = 0
+
+    def call_and_look():
+        """One more call; the median that Prometheus makes of the calls so far, once it has seen two scrapes."""
+        nonlocal calls, tokens
+        sim.script("ttft=120,itl=5,tokens=4")
+        asked = {"model": "chat-fast", "messages": ASK, "stream": True, "stream_options": {"include_usage": True}}
+        tokens += sum(chunk.usage.completion_tokens for chunk in client.chat.completions.create(**asked) if chunk.usage)
+        calls += 1
+        return prometheus.number(quantile)
+
+    with openai.OpenAI(base_url=gateway.base_url, api_key="unused", max_retries=0) as client:
+        median = wait_for("a median time to first token", call_and_look)
+        # A model outside the configuration gets no name of its own.
+        client.chat.completions.create(model="sim/instant", messages=ASK)
+        with pytest.raises(openai.NotFoundError):
+            client.chat.completions.create(model="no-such-model", messages=ASK)
+        calls += 2
+    wait_for("the last call to be scraped", lambda: prometheus.number("sum(paceline_calls_total)") == calls)
+
+    measured(f"{calls} calls scraped by Prometheus; median time to first token {median * 1000:.0f} ms")
+    assert 0.1 <= median <= 1.0, "the provider waited 120 ms before its first token"
+    assert prometheus.number('up{job="paceline"}') == 1
+    for name in FIXED_NAMES + OPENTELEMETRY_NAMES:
+        assert prometheus.query(name), name
+    assert prometheus.number("sum(model_routing_count_total)") == calls - 1, "one model is not known"
+    assert prometheus.number("performance_optimization_count_total") == calls - 1
+    assert prometheus.number("cache_hit_count_total") == prometheus.number("cache_miss_count_total") == 0
+    written = 'sum(gen_ai_client_token_usage_sum{gen_ai_token_type="output",gen_ai_request_model="chat-fast"})'
+    assert prometheus.number(written) == tokens
+    models = {labels.get("model") for labels, _ in prometheus.query("paceline_calls_total")}
+    assert models == {"chat-fast", "other", None}
+    assert prometheus.number("sum(paceline_metric_series_dropped_total)") == 0

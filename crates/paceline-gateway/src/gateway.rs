@@ -72,10 +72,9 @@ impl Snapshot {
             party(Arc::new(caller))
         };
         let hash = |secret: &str| *blake3::keyed_hash(&hash_key, secret.as_bytes()).as_bytes();
-        let callers = config
-            .keys
-            .iter()
-            .map(|KeyConfig { secret, caller }| (hash(secret.expose()), Access::Caller(party(Arc::clone(caller)))));
+        let callers = config.keys.iter().map(|KeyConfig { secret, caller }| {
+            (hash(secret.expose()), Access::Caller(party(Arc::clone(caller))))
+        });
         let mut keys: HashMap<_, _> = callers.collect();
         if let Some(secret) = &config.admin_key {
             keys.insert(hash(secret.expose()), Access::Administrator);

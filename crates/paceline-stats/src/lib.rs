@@ -1,9 +1,10 @@
-//! The numbers: quantile sketches that merge, histograms for export, tallies over time.
+//! The numbers: quantile sketches that merge, histograms for export, tallies over time, indicators.
 //!
 //! Quiet: time arrives as an argument.
 
 pub mod bucket;
 pub mod histogram;
+pub mod indicator;
 pub mod pack;
 pub mod rollup;
 pub mod sketch;

@@ -259,7 +259,10 @@ impl Buckets {
     /// The end of the last bucket, Unix seconds.
     pub fn end(&self) -> Option<i64> {
         let last = Facet::ALL.iter().filter_map(|facet| {
-            self.buckets.range((*facet, i64::MIN)..=(*facet, i64::MAX)).next_back().map(|((_, start), _)| *start)
+            self.buckets
+                .range((*facet, i64::MIN)..=(*facet, i64::MAX))
+                .next_back()
+                .map(|((_, start), _)| *start)
         });
         last.max().map(|start| start + self.level.seconds())
     }
@@ -314,6 +317,9 @@ mod tests {
         // A call without a role is in no sum of roles.
         let mut nameless = Buckets::new(Level::Day);
         nameless.add_sample(&one, 7, &Names { role: "".into(), ..names(1, 1) });
-        assert_eq!(nameless.iter().map(|(facet, ..)| facet).collect::<Vec<_>>(), [Facet::Served, Facet::Tenant]);
+        assert_eq!(
+            nameless.iter().map(|(facet, ..)| facet).collect::<Vec<_>>(),
+            [Facet::Served, Facet::Tenant]
+        );
     }
 }

@@ -83,6 +83,8 @@ pub struct Tally {
     pub usage_not_reported: u64,
     /// Known cost, in pico-dollars.
     pub cost_pico: i128,
+    /// Of the known cost: what went to whole answers, in pico-dollars.
+    pub cost_ok_pico: i128,
     /// Answered calls whose cost is not known.
     pub cost_unknown: u64,
     /// Response time of answered calls, ms.
@@ -117,7 +119,10 @@ impl Tally {
             self.reasoning_tokens += usage.reasoning_tokens;
             self.usage_not_reported += u64::from(usage.source != UsageSource::Reported);
             match call.cost {
-                Some(cost) => self.cost_pico += i128::from(cost.0),
+                Some(cost) => {
+                    self.cost_pico += i128::from(cost.0);
+                    self.cost_ok_pico += i128::from(cost.0) * i128::from(call.status == Status::Ok);
+                }
                 None => self.cost_unknown += 1,
             }
         }
@@ -144,6 +149,7 @@ impl Tally {
         self.reasoning_tokens += other.reasoning_tokens;
         self.usage_not_reported += other.usage_not_reported;
         self.cost_pico += other.cost_pico;
+        self.cost_ok_pico += other.cost_ok_pico;
         self.cost_unknown += other.cost_unknown;
         self.duration_ms.merge(&other.duration_ms);
         self.ttft_ms.merge(&other.ttft_ms);
@@ -153,8 +159,10 @@ impl Tally {
     }
 
     /// The cost of one of the calls was learned later; `before` is what was known of it.
-    pub fn recost(&mut self, before: Option<Cost>, cost: Cost) {
-        self.cost_pico += i128::from(cost.0) - before.map_or(0, |before| i128::from(before.0));
+    pub fn recost(&mut self, before: Option<Cost>, cost: Cost, ok: bool) {
+        let more = i128::from(cost.0) - before.map_or(0, |before| i128::from(before.0));
+        self.cost_pico += more;
+        self.cost_ok_pico += more * i128::from(ok);
         if before.is_none() {
             self.cost_unknown = self.cost_unknown.saturating_sub(1);
         }
@@ -198,7 +206,9 @@ impl Tally {
         for count in counts {
             pack::put(out, *count);
         }
-        pack::put_wide(out, (self.cost_pico << 1 ^ self.cost_pico >> 127) as u128);
+        for cost in [self.cost_pico, self.cost_ok_pico] {
+            pack::put_wide(out, (cost << 1 ^ cost >> 127) as u128);
+        }
         let sketches = whole.sketches();
         pack::put(out, sketches.len() as u64);
         let mut bytes = Vec::new();
@@ -220,8 +230,10 @@ impl Tally {
                 **sum += count;
             }
         }
-        let cost = reader.wide()?;
-        self.cost_pico += (cost >> 1) as i128 ^ -((cost & 1) as i128);
+        for sum in [&mut self.cost_pico, &mut self.cost_ok_pico] {
+            let cost = reader.wide()?;
+            *sum += (cost >> 1) as i128 ^ -((cost & 1) as i128);
+        }
         let written = reader.count()?;
         let mut sketches = self.sketches();
         for at in 0..written {
@@ -236,7 +248,7 @@ impl Tally {
     /// Forgets everything and keeps the room.
     pub fn clear(&mut self) {
         self.counts().into_iter().for_each(|count| *count = 0);
-        self.cost_pico = 0;
+        (self.cost_pico, self.cost_ok_pico) = (0, 0);
         self.sketches().into_iter().for_each(Sketch::clear);
     }
 
@@ -258,7 +270,14 @@ mod tests {
 
     #[test]
     fn bytes_hold_the_whole_tally() {
-        let mut tally = Tally { calls: 7, ok: 5, cost_pico: -3, input_tokens: 1 << 40, ..Tally::default() };
+        let mut tally = Tally {
+            calls: 7,
+            ok: 5,
+            cost_pico: -3,
+            cost_ok_pico: 2,
+            input_tokens: 1 << 40,
+            ..Tally::default()
+        };
         tally.duration_ms.add(12.5);
         tally.ttft_ms.add(0.0);
         let mut bytes = Vec::new();

@@ -6,7 +6,7 @@ use crate::store::{Accounts, Entry, Page, Patch, State, Store, TakeTally, Window
 use paceline_stats::bucket::{Level, cover};
 use paceline_stats::rollup::{Buckets, Facet, ended, kept};
 use paceline_types::id::CallId;
-use paceline_types::record::CallRecord;
+use paceline_types::record::{CallRecord, Status};
 use paceline_types::time::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -125,10 +125,11 @@ impl Store for MemoryStore {
             record.cost = Some(cost);
             entry.record = Arc::new(record);
             let (names, at) = (Arc::clone(&entry.names), ended(&entry.record).seconds());
+            let ok = entry.record.status == Status::Ok;
             for level in &mut inner.levels {
                 let start = level.level().floor(at);
                 for facet in Facet::ALL {
-                    level.bucket(facet, start).recost(facet, &names, |tally| tally.recost(before, cost));
+                    level.bucket(facet, start).recost(facet, &names, |tally| tally.recost(before, cost, ok));
                 }
             }
         }

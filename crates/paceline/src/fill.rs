@@ -115,7 +115,8 @@ impl World {
         let input = dice.around(900.0, 1.0) as u64 + 8;
         let output = if answered && !embeds { dice.around(220.0, 0.8) as u64 + 1 } else { 0 };
         let first = dice.around(first_ms, 0.4) * 1e6;
-        let duration = (first + output as f64 * dice.around(token_ms, 0.15) * 1e6) as u64 + dice.below(900_000);
+        let duration =
+            (first + output as f64 * dice.around(token_ms, 0.15) * 1e6) as u64 + dice.below(900_000);
         let usage = answered.then_some(Usage {
             input_tokens: input,
             output_tokens: output,
@@ -128,7 +129,8 @@ impl World {
         let pico = |price: f64| (price * 1e6) as i64;
         let cost = usage.map(|_| Cost(input as i64 * pico(price_in) + output as i64 * pico(price_out)));
         let deployment = Arc::clone(&self.deployments[at]);
-        let mut attempt = Attempt::begin(AttemptReason::First, Arc::clone(&deployment), Offset(dice.below(30_000) + 9000));
+        let mut attempt =
+            Attempt::begin(AttemptReason::First, Arc::clone(&deployment), Offset(dice.below(30_000) + 9000));
         let first_token = (stream && answered).then_some(Offset(first as u64));
         attempt.http_status = http_status;
         attempt.error_kind = error_kind;
@@ -242,7 +244,8 @@ pub fn fill(data: &Path, count: u64, seed: u64, progress: impl Fn(u64)) -> Resul
     while made < count {
         let until = (made + CHUNK).min(count);
         let records = (made..until).map(|n| world.record(&mut dice, n, start + when(n, count, span)));
-        let entry = |record: CallRecord| Entry { names: Arc::new(names.of(&record)), record: Arc::new(record) };
+        let entry =
+            |record: CallRecord| Entry { names: Arc::new(names.of(&record)), record: Arc::new(record) };
         store.append(records.map(entry).collect());
         made = until;
         if store.state().pending > WAITING {

@@ -3,13 +3,14 @@
 use crate::board::Board;
 use crate::labels::Bounded;
 use crate::log::Log;
+use crate::metrics::series::Series;
 use crossbeam_queue::ArrayQueue;
 use paceline_store::store::{Accounts, Entry, Store};
 use paceline_types::ports::RecordSink;
 use paceline_types::record::CallRecord;
 use paceline_types::time::Timestamp;
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Records that wait for the recorder at most: more than two drains' worth at 60,000 calls a second.
@@ -60,6 +61,8 @@ pub struct Recorder {
     pub queue: Arc<RecordQueue>,
     /// What is known now.
     pub board: Board,
+    /// What is exported as metrics.
+    pub metrics: Series,
     /// All records that are kept.
     pub store: Arc<dyn Store>,
     /// The names that statistics tell apart.
@@ -76,6 +79,7 @@ impl Recorder {
         Self {
             queue,
             board: Board::default(),
+            metrics: Series::default(),
             store,
             names,
             log,
@@ -115,6 +119,7 @@ impl Recorder {
             let Some(record) = self.queue.queue.pop() else { break };
             batch.push(record.into());
         }
+        self.metrics.fold(batch.iter().map(AsRef::as_ref));
         self.log.calls(&batch);
         let entry = |record: Arc<CallRecord>| Entry { names: Arc::new(self.names.of(&record)), record };
         let entries: Vec<Entry> = batch.into_iter().map(entry).collect();

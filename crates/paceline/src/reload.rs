@@ -72,6 +72,7 @@ impl Source {
         config.server.listen = self.bound.unwrap_or(config.server.listen);
         let gateway = assemble::gateway(&config);
         admin.recorder.names.configured(loaded.config.models.iter().map(|model| model.name.as_str()));
+        admin.recorder.metrics.configured(&loaded.config);
         admin.listing.replace(assemble::sources(&gateway));
         if let Some(running) = admin.gateway.get() {
             running.replace(gateway);

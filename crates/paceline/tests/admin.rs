@@ -4,6 +4,10 @@
 
 #[path = "admin/calls.rs"]
 mod calls;
+#[path = "admin/indicators.rs"]
+mod indicators;
+#[path = "admin/metrics.rs"]
+mod metrics;
 #[path = "admin/models.rs"]
 mod models;
 #[path = "admin/performance.rs"]

@@ -1,4 +1,4 @@
-//! The client suite: official clients, a real model and Prometheus' own checker against the release binary.
+//! The client suite: official clients, a real model and a real Prometheus against the release binary.
 
 use super::{Context, Outcome, prepare, run_command};
 use std::process::Command;
@@ -18,7 +18,7 @@ pub(crate) fn run(context: &Context) -> Result<Outcome, String> {
         .env("PACELINE_BINARY", context.target.join("release/paceline"))
         .env("PACELINE_TEST_NODE", &tools.node)
         .env("PACELINE_TEST_MODEL", &tools.model)
-        .env("PACELINE_TEST_PROMTOOL", &tools.promtool);
+        .env("PACELINE_TEST_PROMETHEUS", &tools.prometheus);
     run_command(&mut pytest)?;
     Ok(Outcome::Passed)
 }

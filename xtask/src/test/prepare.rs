@@ -13,7 +13,8 @@ pub(crate) struct Tools {
     pub(crate) node: PathBuf,
     /// The folder with the model's weights.
     pub(crate) model: PathBuf,
-    pub(crate) promtool: PathBuf,
+    /// The folder with `prometheus` and `promtool`.
+    pub(crate) prometheus: PathBuf,
 }
 
 /// Prepares everything; the error says what could not be had.
@@ -29,7 +30,7 @@ pub(crate) fn all(context: &Context) -> Result<Tools, String> {
     Ok(Tools {
         node: node(&suite, &home)?,
         model: model(&suite, &home, &python)?,
-        promtool: promtool(&home, &mut apt)?,
+        prometheus: prometheus(&home, &mut apt)?,
         python,
     })
 }
@@ -79,14 +80,11 @@ fn model(suite: &Path, home: &Path, python: &Path) -> Result<PathBuf, String> {
     Ok(folder)
 }
 
-/// The package is unpacked, not installed: installing it would start a Prometheus server on the machine.
-fn promtool(home: &Path, apt: &mut Apt) -> Result<PathBuf, String> {
-    if runs("promtool", "--version") {
-        return Ok(PathBuf::from("promtool"));
-    }
+/// The package is unpacked, not installed: installing it would start a server on the machine.
+fn prometheus(home: &Path, apt: &mut Apt) -> Result<PathBuf, String> {
     let folder = home.join("prometheus");
     once(&folder, &[], || apt.unpack("prometheus", &folder))?;
-    Ok(folder.join("usr/bin/promtool"))
+    Ok(folder.join("usr/bin"))
 }
 
 /// Runs `make` unless it already succeeded with the same `pins`. What an earlier try left is removed first.

@@ -24,7 +24,9 @@ pub(crate) fn caller(
     let nobody = || Arc::clone(&snapshot.anonymous);
     let own_credential = raw.is_some_and(|at| snapshot.upstreams[at].passthrough);
     match identity {
-        Identity::Caller(party) | Identity::Administrator(party) | Identity::Anonymous(party) => (party, None),
+        Identity::Caller(party) | Identity::Administrator(party) | Identity::Anonymous(party) => {
+            (party, None)
+        }
         Identity::Missing | Identity::Unknown
             if own_credential && snapshot.config.open && snapshot.config.keys.is_empty() =>
         {

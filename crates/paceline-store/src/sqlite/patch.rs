@@ -5,7 +5,6 @@ use super::live::Live;
 use super::{read, roll};
 use crate::error::StoreError;
 use crate::store::Patch;
-use paceline_stats::rollup::ended;
 use rusqlite::{Connection, params};
 
 /// Applies patches, each in a transaction of its own: between two of them records are written.
@@ -27,7 +26,7 @@ pub(super) fn apply(
             "INSERT OR REPLACE INTO patch (call, cost, source, at) VALUES (?1, ?2, ?3, ?4)",
             params![patch.id.to_bytes(), cost.0, patch.source, super::writer::wall().0],
         )?;
-        roll::recost(&transaction, &names(&record), ended(&record).seconds(), record.cost, cost)?;
+        roll::recost(&transaction, &names(&record), &record, cost)?;
         transaction.commit()?;
     }
     Ok(found)

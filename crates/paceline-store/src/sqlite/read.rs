@@ -421,7 +421,8 @@ pub(super) fn tallies(
 }
 
 fn stored(history: &Connection, facet: Facet, span: Span, take: TakeTally<'_>) -> Result<(), StoreError> {
-    let sql = "SELECT bucket, data FROM rollup WHERE level = ?1 AND facet = ?2 AND bucket >= ?3 AND bucket < ?4";
+    let sql =
+        "SELECT bucket, data FROM rollup WHERE level = ?1 AND facet = ?2 AND bucket >= ?3 AND bucket < ?4";
     let mut statement = history.prepare_cached(sql)?;
     let mut rows = statement.query(params![span.level as i64, facet as i64, span.from, span.until])?;
     let mut keys: HashMap<[String; 3], Key> = HashMap::new();

@@ -91,7 +91,8 @@ fn rollups(history: &Connection, now: Timestamp) -> Result<bool, StoreError> {
         let sql = "DELETE FROM rollup WHERE rowid IN (
                      SELECT rowid FROM rollup WHERE level = ?1 AND facet = ?2 AND bucket < ?3 LIMIT ?4)";
         for facet in Facet::ALL {
-            more |= history.prepare_cached(sql)?.execute(params![level as i64, facet as i64, from, ROWS])? > 0;
+            more |=
+                history.prepare_cached(sql)?.execute(params![level as i64, facet as i64, from, ROWS])? > 0;
         }
     }
     Ok(more)

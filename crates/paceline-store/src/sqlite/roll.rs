@@ -6,8 +6,9 @@ use crate::column::table::Table;
 use crate::column::view::View;
 use crate::error::StoreError;
 use paceline_stats::bucket::Level;
-use paceline_stats::rollup::{Bucket, Buckets, Facet, Names, kept};
+use paceline_stats::rollup::{Bucket, Buckets, Facet, Names, ended, kept};
 use paceline_types::money::Cost;
+use paceline_types::record::{CallRecord, Status};
 use paceline_types::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -58,7 +59,8 @@ fn change(
 ) -> Result<(), StoreError> {
     let place = params![level as i64, facet as i64, start];
     let sql = "SELECT data FROM rollup WHERE level = ?1 AND facet = ?2 AND bucket = ?3";
-    let known: Option<Vec<u8>> = history.prepare_cached(sql)?.query_row(place, |row| row.get(0)).optional()?;
+    let known: Option<Vec<u8>> =
+        history.prepare_cached(sql)?.query_row(place, |row| row.get(0)).optional()?;
     let mut sums = Bucket::default();
     // Sums that cannot be read are begun anew: their calls are lost to the sums, those that come are not.
     if known.is_some_and(|known| sums.merge_encoded(facet, &known).is_none()) {
@@ -77,13 +79,14 @@ fn change(
 pub(super) fn recost(
     history: &Connection,
     names: &Names,
-    at: i64,
-    before: Option<Cost>,
+    record: &CallRecord,
     cost: Cost,
 ) -> Result<(), StoreError> {
+    let (at, ok) = (ended(record).seconds(), record.status == Status::Ok);
     for level in Level::ALL {
         for facet in Facet::ALL {
-            let correct = |sums: &mut Bucket| sums.recost(facet, names, |tally| tally.recost(before, cost));
+            let correct =
+                |sums: &mut Bucket| sums.recost(facet, names, |tally| tally.recost(record.cost, cost, ok));
             change(history, level, facet, level.floor(at), correct)?;
         }
     }

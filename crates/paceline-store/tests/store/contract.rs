@@ -9,6 +9,7 @@ use paceline_store::filter::Filter;
 use paceline_store::memory::MemoryStore;
 use paceline_store::sqlite::{Settings, SqliteStore};
 use paceline_store::store::{Account, Patch, Store, Window};
+use paceline_types::error::ErrorKind;
 use paceline_types::id::CallId;
 use paceline_types::money::Cost;
 use paceline_types::record::{CallRecord, Status};
@@ -77,7 +78,7 @@ fn filters(dice: &mut Dice, sample: &CallRecord) -> Vec<Filter> {
             ..none()
         },
         Filter { workspace: text(Some(&sample.caller.workspace)), status: Some(sample.status), ..none() },
-        Filter { error_kind: text(sample.error_kind.map(|kind| kind.as_str())), ..none() },
+        Filter { error_kind: text(sample.error_kind.map(ErrorKind::as_str)), ..none() },
         Filter { error_kind: text(Some("no such kind")), ..none() },
         Filter { cache: text(Some("off")), since: at(dice.below(9000)), ..none() },
         Filter { min_cost: Some(sample.cost.unwrap_or(Cost(1 << 39))), ..none() },
@@ -224,7 +225,8 @@ fn what_is_learned_later_is_seen_everywhere() {
             let dear = Filter { min_cost: Some(Cost(1 << 42)), ..Filter::default() };
             assert_eq!(all_pages(subject, &dear, 7).len(), 40, "round {round}");
             let from = Timestamp(now.0 - 3_600_000_000);
-            let cost = |facet| sums(subject, facet, from, None, now).values().map(|sum| sum.cost_pico).sum::<i128>();
+            let cost =
+                |facet| sums(subject, facet, from, None, now).values().map(|sum| sum.cost_pico).sum::<i128>();
             let counted = records.iter().filter(|r| r.usage.is_some() || unknown.contains(&r.id));
             let late =
                 |id: CallId| unknown.iter().position(|known| *known == id).map(|n| (1 << 42) + n as i64);

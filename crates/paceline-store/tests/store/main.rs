@@ -1,5 +1,12 @@
 //! What every store must do (`contract`), and what only one on disk can (`disk`).
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    clippy::expect_used,
+    reason = "a test that cannot go on ends here"
+)]
+
 mod contract;
 mod disk;
 mod records;

@@ -23,7 +23,7 @@ pub(crate) fn start_ms() -> u64 {
     *START
 }
 
-/// SplitMix64: the same seed, the same records.
+/// `SplitMix64`: the same seed, the same records.
 pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {

@@ -3,6 +3,7 @@
 mod calls;
 mod configuration;
 mod health;
+mod indicators;
 pub mod models;
 mod performance;
 mod query;
@@ -14,8 +15,6 @@ pub(crate) use calls::PARAMETERS as CALLS_PARAMETERS;
 
 use crate::config::Loaded;
 use crate::recorder::Recorder;
-use paceline_store::error::StoreError;
-use paceline_store::store::Store;
 use crate::reload::Source;
 use arc_swap::ArcSwap;
 use axum::Router;
@@ -28,6 +27,8 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use paceline_gateway::{Control, ControlBody, Gateway};
+use paceline_store::error::StoreError;
+use paceline_store::store::Store;
 use paceline_types::time::Timestamp;
 use std::pin::Pin;
 use std::sync::atomic::AtomicBool;

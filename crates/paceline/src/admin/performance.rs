@@ -26,7 +26,12 @@ pub(crate) async fn summary(State(admin): State<Arc<Admin>>, RawQuery(query): Ra
         Ok(asked) => asked,
         Err(bad) => return bad.into(),
     };
-    let wanted = Wanted { now: crate::recorder::now(), seconds: window, group: by.as_ref().map(|by| by.1) };
+    let wanted = Wanted {
+        now: crate::recorder::now(),
+        seconds: window,
+        group: by.as_ref().map(|by| by.1),
+        hours: super::indicators::hours(&admin),
+    };
     match admin.ask(move |store| collect(store, wanted, |_| true)).await {
         Ok(sums) => summarize(&admin, window, by.map(|by| by.0), &sums),
         Err(answer) => answer,
@@ -63,6 +68,7 @@ fn summarize(admin: &Admin, window: i64, by: Option<String>, sums: &Sums) -> Res
         "measured_seconds": rounded(seconds),
         "quantile_relative_error": RELATIVE_ERROR,
         "overview": overview(admin, &sums.all, seconds),
+        "indicators": super::indicators::indicators(admin, &sums.all, &sums.hours),
         "models": models(&sums.models, seconds),
         "trends": trends(&sums.steps),
         "recommendations": recommendations(&sums.all),
@@ -174,7 +180,7 @@ pub(crate) async fn model(
         Ok(window) => window,
         Err(bad) => return bad.into(),
     };
-    let wanted = Wanted { now: crate::recorder::now(), seconds: window, group: None };
+    let wanted = Wanted { now: crate::recorder::now(), seconds: window, group: None, hours: 0 };
     let name = model.clone();
     let found = admin.ask(move |store| find(store, wanted, &name)).await;
     match found {

@@ -33,6 +33,8 @@ pub(crate) struct Wanted {
     pub(crate) seconds: i64,
     /// A further grouping.
     pub(crate) group: Option<Group>,
+    /// How many whole hours before the present one.
+    pub(crate) hours: usize,
 }
 
 impl Wanted {
@@ -61,6 +63,8 @@ pub(crate) struct Sums {
     pub(crate) steps: BTreeMap<i64, Tally>,
     /// By the further grouping.
     pub(crate) groups: BTreeMap<String, Tally>,
+    /// The whole hours before the present one, oldest first, where they were wanted.
+    pub(crate) hours: Vec<Tally>,
 }
 
 /// The step of a trend: minutes up to an hour, hours up to two days, days up to ten weeks, else weeks.
@@ -92,6 +96,9 @@ pub(crate) fn collect(
             sums.models.entry((model.to_owned(), provider.to_owned())).or_default().merge(tally);
         }
     })?;
+    if wanted.hours > 0 {
+        sums.hours = hours(store, wanted)?;
+    }
     if let Some((facet, name)) = wanted.group {
         store.tallies(&wanted.window(facet), &mut |_, _, key, tally| {
             if let Some(name) = name(key).filter(|name| !name.is_empty()) {
@@ -100,4 +107,21 @@ pub(crate) fn collect(
         })?;
     }
     Ok(sums)
+}
+
+/// Whole hours of the past, as far as there are calls.
+fn hours(store: &dyn Store, wanted: Wanted) -> Result<Vec<Tally>, StoreError> {
+    let present = Level::Hour.floor(wanted.now.seconds());
+    let window = Window {
+        from: Timestamp::from_millis((present - wanted.hours as i64 * 3600) * 1000),
+        until: Some(Timestamp::from_millis(present * 1000)),
+        facet: Facet::Served,
+        widest: Level::Hour,
+        now: wanted.now,
+    };
+    let mut hours: BTreeMap<i64, Tally> = BTreeMap::new();
+    store.tallies(&window, &mut |_, start, _, tally| {
+        hours.entry(Level::Hour.floor(start)).or_default().merge(tally);
+    })?;
+    Ok(hours.into_values().collect())
 }

@@ -42,7 +42,8 @@ fn page(value: &Value, window: &str, color: bool) -> String {
     if calls == 0 {
         return format!("no calls in the last {window}\n");
     }
-    let mut page = summary(overview, window);
+    let mut page = summary(overview, window, color);
+    page.push_str(&indicators(&value["indicators"], color));
     let (by, rows) = match value["groups"]["by"].as_str() {
         Some(by) => (by, &value["groups"]["rows"]),
         None => ("model", &value["models"]),
@@ -63,13 +64,59 @@ fn percent(value: &Value) -> String {
     value.as_f64().map_or("-".into(), |rate| format!("{:.1} %", rate * 100.0))
 }
 
-fn graded(name: &str, spread: &Value, show: impl Fn(Option<f64>) -> String) -> Option<String> {
+/// Green, yellow, red or dim, by what a grade or a state says.
+fn shade(word: &str) -> &'static str {
+    match word {
+        "excellent" | "good" | "ok" => "32",
+        "fair" | "slow" | "warning" => "33",
+        "very slow" | "critical" => "31",
+        "unknown" => "2",
+        _ => "",
+    }
+}
+
+fn graded(name: &str, spread: &Value, color: bool, show: impl Fn(Option<f64>) -> String) -> Option<String> {
     let middle = spread["p50"].as_f64()?;
-    let word = spread["grade"]["word"].as_str().map_or(String::new(), |word| format!(" ({word})"));
+    let word = |word| format!(" ({})", out::paint(word, shade(word), color));
+    let word = spread["grade"]["word"].as_str().map_or(String::new(), word);
     Some(format!("{name} {}{word}", show(Some(middle))))
 }
 
-fn summary(overview: &Value, window: &str) -> String {
+/// A value of an indicator, by its unit.
+fn measured(unit: &str, value: &Value) -> String {
+    match (unit, value.as_f64()) {
+        ("ms", value) => time(value),
+        (_, Some(share)) => format!("{:.1} %", share * 100.0),
+        (_, None) => "-".into(),
+    }
+}
+
+/// The core indicators, a line each; nothing where the answer has none.
+fn indicators(rows: &Value, color: bool) -> String {
+    let row = |row: &Value| {
+        let text = |name: &str| row[name].as_str().unwrap_or("-");
+        let at = |name: &str| measured(text("unit"), &row[name]);
+        let state = text("state");
+        let name = text("name").trim_end_matches("_ms").replace('_', " ");
+        vec![
+            name,
+            at("value"),
+            out::paint(state, shade(state), color),
+            at("target"),
+            at("warning"),
+            at("critical"),
+            text("words").to_owned(),
+        ]
+    };
+    let rows: Vec<Vec<String>> = rows.as_array().into_iter().flatten().map(row).collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    let head = ["indicator", "now", "state", "target", "warning", "critical", "why"];
+    format!("\n{}", out::table(&head, &[1, 3, 4, 5], &rows, color))
+}
+
+fn summary(overview: &Value, window: &str, color: bool) -> String {
     let number = |name: &str| count(overview[name].as_u64().unwrap_or(0));
     let mut page = format!(
         "Last {window}: {} calls, {} errors, {} canceled, {} refused\n",
@@ -80,9 +127,9 @@ fn summary(overview: &Value, window: &str) -> String {
     );
     let rate = |rate: Option<f64>| rate.map_or("-".into(), |rate| format!("{rate:.0} tok/s"));
     let parts = [
-        graded("response time", &overview["response_time_ms"], time),
-        graded("first token", &overview["ttft_ms"], time),
-        graded("speed", &overview["output_tokens_per_second"], rate),
+        graded("response time", &overview["response_time_ms"], color, time),
+        graded("first token", &overview["ttft_ms"], color, time),
+        graded("speed", &overview["output_tokens_per_second"], color, rate),
         overview["overhead_ms"]["p50"]
             .as_f64()
             .map(|ms| format!("Paceline's own work {:.0} µs", ms * 1000.0)),

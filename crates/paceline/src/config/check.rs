@@ -62,6 +62,7 @@ fn kind_fits(schema: &Value, value: &Value) -> bool {
         Some("string") => value.is_string(),
         Some("boolean") => value.is_boolean(),
         Some("integer") => value.is_i64() || value.is_u64(),
+        Some("number") => value.is_number(),
         _ => true,
     }
 }
@@ -121,7 +122,7 @@ fn home_of(name: &str) -> Option<&'static str> {
     if schema.pointer(&format!("{provider}/{name}")).is_some() {
         return Some("a provider, e.g. `[providers.openai]`");
     }
-    ["data", "server", "timeouts", "records", "log", "providers", "models", "keys"]
+    ["data", "server", "timeouts", "records", "log", "providers", "models", "keys", "indicators"]
         .contains(&name)
         .then_some("the top level of the file, before the first `[table]`, or as a table of its own")
 }
@@ -145,14 +146,30 @@ fn check_choice(schema: &Value, text: &str, path: &str, report: &mut Report) -> 
 }
 
 fn check_range(schema: &Value, value: &Value, path: &str, report: &mut Report) -> bool {
+    if schema["type"] == "number" {
+        return check_fraction(schema, value, path, report);
+    }
     let bound = |name: &str| schema[name].as_f64().map(|bound| bound as i128);
     let (least, most) = (bound("minimum").unwrap_or(0), bound("maximum").unwrap_or(i64::MAX.into()));
     let number = value.as_i64().map(i128::from).or(value.as_u64().map(i128::from)).unwrap_or(-1);
     if (least..=most).contains(&number) {
         return true;
     }
+    out_of_range(schema, &format!("{least} to {most}"), path, report)
+}
+
+fn check_fraction(schema: &Value, value: &Value, path: &str, report: &mut Report) -> bool {
+    let (least, most) =
+        (schema["minimum"].as_f64().unwrap_or(f64::MIN), schema["maximum"].as_f64().unwrap_or(f64::MAX));
+    if value.as_f64().is_some_and(|number| (least..=most).contains(&number)) {
+        return true;
+    }
+    out_of_range(schema, &format!("{least} to {most}"), path, report)
+}
+
+fn out_of_range(schema: &Value, range: &str, path: &str, report: &mut Report) -> bool {
     let unit = unit(path);
-    let mut fault = Fault::new(format!("the value is out of range: {least} to {most}{unit}"));
+    let mut fault = Fault::new(format!("the value is out of range: {range}{unit}"));
     match schema.get("x-default").or(schema.get("default")) {
         Some(Value::String(words)) => fault = fault.help(&format!("the default is {words}")),
         Some(number) => fault = fault.help(&format!("the default is {number}")),
@@ -178,6 +195,7 @@ fn wrong_kind(schema: &Value, value: &Value, path: &str) -> Fault {
         Some("array") => "a list",
         Some("boolean") => "true or false",
         Some("integer") => "a whole number",
+        Some("number") => "a number",
         _ => "text in quotes",
     };
     let found = match value {
@@ -215,6 +233,12 @@ fn mend(schema: &Value, value: &Value, path: &str) -> Option<String> {
                 _ => return None,
             };
             Some(format!("write `{name}{}`", number.checked_mul(factor)?))
+        }
+        ("number", Value::String(text)) => {
+            let text = text.trim();
+            let plain = text.parse::<f64>().ok();
+            let percent = || Some(text.strip_suffix('%')?.trim().parse::<f64>().ok()? / 100.0);
+            Some(format!("write `{name}{}`", plain.or_else(percent)?))
         }
         ("boolean", Value::String(text)) => {
             let text = text.to_ascii_lowercase();

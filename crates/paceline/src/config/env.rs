@@ -5,7 +5,7 @@ use super::report::{Report, join};
 use super::suggest::nearest;
 use super::values::Origin;
 use super::{Flags, Sources};
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 use std::collections::BTreeSet;
 
 /// What every name of ours begins with.
@@ -203,6 +203,10 @@ fn value_of(schema: &Value, text: &str) -> Result<Value, Fault> {
         Some("integer") => match text.parse::<i64>() {
             Ok(number) => Ok(Value::Number(number.into())),
             Err(_) => Err(Fault::new("this must be a whole number, without a unit")),
+        },
+        Some("number") => match text.parse::<f64>().ok().and_then(Number::from_f64) {
+            Some(number) => Ok(Value::Number(number)),
+            None => Err(Fault::new("this must be a number, without a unit")),
         },
         Some("array") => Ok(Value::Array(parts().map(|part| Value::String(part.to_owned())).collect())),
         Some("object") => {

@@ -5,6 +5,7 @@ mod detect;
 mod entries;
 mod env;
 mod excerpt;
+mod indicators;
 mod models;
 mod problem;
 mod providers;

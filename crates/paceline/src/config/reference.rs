@@ -12,9 +12,15 @@ pub fn reference() -> String {
     let root = settings_of(schema);
     let top: Vec<&Setting> = root.iter().filter(|setting| setting.path.len() == 1).collect();
     section(&mut out, "Top level", "Before the first `[table]` of the file.", &top, "PACELINE_");
-    for table in ["server", "timeouts", "records", "storage", "log"] {
+    for table in ["server", "timeouts", "records", "storage", "log", "indicators"] {
         let rows: Vec<&Setting> = root.iter().filter(|setting| setting.path[0] == table).collect();
-        let about = description(&schema["properties"][table]);
+        let mut about = description(&schema["properties"][table]);
+        // Tables in the table say themselves what they are about.
+        for (name, inner) in schema["properties"][table]["properties"].as_object().into_iter().flatten() {
+            if inner["properties"].is_object() {
+                let _ = write!(about, "\n\n* `{name}`: {}", description(inner));
+            }
+        }
         section(&mut out, &format!("`[{table}]`"), &about, &rows, "PACELINE_");
     }
     let properties = &schema["properties"];
@@ -64,7 +70,9 @@ fn section(out: &mut String, title: &str, about: &str, rows: &[&Setting], prefix
     let _ = writeln!(out, "{gap}### {title}\n\n{about}\n");
     out.push_str("| Setting | Variable | Default | Range | Meaning |\n|---|---|---|---|---|\n");
     for setting in rows {
-        let name = setting.path.last().map(String::as_str).unwrap_or_default();
+        // Below a table of the file the table's name is in the title.
+        let below = usize::from(title.starts_with("`[") && prefix == "PACELINE_");
+        let name = setting.path.get(below..).unwrap_or_default().join(".");
         let variable = format!("{prefix}{}", setting.suffix());
         let variable =
             if prefix.contains("_KEYS_") && name == "name" { "–".into() } else { format!("`{variable}`") };
@@ -100,7 +108,7 @@ fn range(schema: &Value) -> String {
         // The table of services is shown by itself.
         return if words.len() > 8 { "a service".into() } else { words.join(", ") };
     }
-    match (schema["minimum"].as_u64(), schema["maximum"].as_u64()) {
+    match (schema["minimum"].as_f64(), schema["maximum"].as_f64()) {
         (Some(least), Some(most)) => format!("{least}–{most}"),
         _ => match schema["type"].as_str() {
             Some("boolean") => "`true`, `false`".into(),

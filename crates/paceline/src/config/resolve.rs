@@ -6,7 +6,7 @@ use super::env::{self, Env};
 use super::problem::{ConfigError, Fault};
 use super::report::Report;
 use super::values::{CallerKey, Config, Log, Provider, Records, Storage, TimeoutOverrides, Timeouts};
-use super::{Loaded, Sources, excerpt, models, providers, secrets, server, tree, typed};
+use super::{Loaded, Sources, excerpt, indicators, models, providers, secrets, server, tree, typed};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -95,6 +95,7 @@ impl Desk<'_> {
             providers: all,
             models,
             keys,
+            indicators: indicators::resolve(&written.indicators, self),
             simulated,
             origins: BTreeMap::new(),
             set: BTreeMap::new(),

@@ -2,6 +2,7 @@
 
 use super::typed;
 use paceline_dialect::compatible::COMPATIBLE;
+use paceline_stats::indicator::Core;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 use std::sync::LazyLock;
@@ -26,7 +27,28 @@ fn make() -> Value {
     if let Some(kind) = schema.pointer_mut("/properties/providers/additionalProperties/properties/kind") {
         kind["enum"] = json!(kinds);
     }
+    indicators(&mut schema);
     schema
+}
+
+/// Defaults and ranges of the indicators, from the table of them.
+fn indicators(schema: &mut Value) {
+    for core in Core::ALL {
+        let limits = core.limits();
+        for (name, value) in
+            [("target", limits.target), ("warning", limits.warning), ("critical", limits.critical)]
+        {
+            let path = format!("/properties/indicators/properties/{}/properties/{name}", core.name());
+            let Some(setting) = schema.pointer_mut(&path) else { continue };
+            (setting["x-default"], setting["minimum"]) = (number(value), json!(0));
+            setting["maximum"] = number(core.most());
+        }
+    }
+}
+
+/// A whole number as people write it, without a fraction.
+fn number(value: f64) -> Value {
+    if value.fract() == 0.0 { json!(value as i64) } else { json!(value) }
 }
 
 /// TOML has no null, formats of Rust's integers mean nothing to editors, and doc comments are wrapped.

@@ -2,6 +2,7 @@
 
 use super::values::TimeoutOverrides;
 use super::{Auth, Config, Loaded, Model, OnClientCancel, Origin, Provider, StorageKind, Timeouts};
+use paceline_stats::indicator::{Core, Rule};
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::time::Duration;
@@ -326,9 +327,20 @@ pub fn render_json(loaded: &Loaded) -> Value {
             "tenant": key.tenant,
             "workspace": key.workspace,
         })).collect::<Vec<_>>(),
+        "indicators": indicators_json(config),
         "sources": sources,
         "warnings": loaded.warnings,
     })
+}
+
+fn indicators_json(config: &Config) -> Value {
+    let one = |rule: &Rule| match rule {
+        Rule::Fixed(limits) => {
+            json!({ "target": limits.target, "warning": limits.warning, "critical": limits.critical })
+        }
+        Rule::Auto => json!({ "mode": "auto" }),
+    };
+    Core::ALL.iter().zip(&config.indicators).map(|(core, rule)| (core.name().to_owned(), one(rule))).collect()
 }
 
 fn provider_json(provider: &Provider) -> Value {

@@ -32,6 +32,10 @@ pub(super) struct File {
     /// Keys of callers. With none, callers need no key.
     #[schemars(length(max = 10_000))]
     pub keys: Vec<CallerKey>,
+    /// The core indicators: what is good, what needs a look, what is bad. `target`, `warning` and `critical` are
+    /// worse one after the other; each indicator may be a table in one line, e.g.
+    /// `error_rate = { target = 0.01, warning = 0.02, critical = 0.05 }`.
+    pub indicators: Indicators,
 }
 
 impl Default for File {
@@ -46,6 +50,7 @@ impl Default for File {
             providers: BTreeMap::new(),
             models: BTreeMap::new(),
             keys: Vec::new(),
+            indicators: Indicators::default(),
         }
     }
 }
@@ -361,4 +366,52 @@ pub(super) struct CallerKey {
 
 fn default_owner() -> String {
     "default".into()
+}
+
+/// The core indicators. Defaults and ranges are filled in from the one table of them, in `paceline-stats`.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Indicators {
+    /// Response time below which 95 % of the answers of the window stay, in milliseconds.
+    pub response_time_ms: Indicator,
+    /// Share of decisions that chose as well as could be told afterwards.
+    pub selection_accuracy: Indicator,
+    /// Share of calls that the response cache answered, of those it was asked for.
+    pub cache_hit_rate: Indicator,
+    /// Share of the known cost that went to whole answers.
+    pub cost_efficiency: Indicator,
+    /// Share of calls that should have been answered and were not.
+    pub error_rate: Indicator,
+}
+
+impl Indicators {
+    /// In the order of the table.
+    pub(super) fn all(&self) -> [&Indicator; 5] {
+        let Self { response_time_ms, selection_accuracy, cache_hit_rate, cost_efficiency, error_rate } = self;
+        [response_time_ms, selection_accuracy, cache_hit_rate, cost_efficiency, error_rate]
+    }
+}
+
+/// The limits of one indicator.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Indicator {
+    /// `fixed` limits, or `auto`: learned from the hours before, once there are 24.
+    pub mode: IndicatorMode,
+    /// What is aimed at.
+    pub target: Option<f64>,
+    /// From here on it needs a look.
+    pub warning: Option<f64>,
+    /// From here on it is bad.
+    pub critical: Option<f64>,
+}
+
+/// Where limits come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub(super) enum IndicatorMode {
+    #[default]
+    Fixed,
+    Auto,
 }

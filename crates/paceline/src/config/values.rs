@@ -3,6 +3,7 @@
 use super::typed;
 use super::url::{BaseUrl, Proxy};
 use paceline_dialect::compatible::Compatible;
+use paceline_stats::indicator::{Core, Rule};
 use paceline_types::secret::Secret;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -32,6 +33,8 @@ pub struct Config {
     pub models: Vec<Model>,
     /// Keys of callers in the order of the file; with none, callers need no key.
     pub keys: Vec<CallerKey>,
+    /// The limits of the core indicators, in the order of [`Core::ALL`].
+    pub indicators: [Rule; Core::ALL.len()],
     /// Folder for what is kept on disk.
     pub data: PathBuf,
     /// Whether the simulated provider is to be started in process, because there is no other or

@@ -1,4 +1,4 @@
-//! Every exported name, once.
+//! Every exported name of ours, once; OpenTelemetry's are in [`super::otel`].
 
 /// A family of samples.
 #[derive(Clone, Copy, Debug)]
@@ -28,11 +28,8 @@ pub const CPU: Family =
 pub const RESIDENT: Family =
     family("process_resident_memory_bytes", "gauge", "Resident memory of the process.");
 /// Calls.
-pub const CALLS: Family = family(
-    "paceline_calls_total",
-    "counter",
-    "Calls by operation, end (status) and what went wrong (error).",
-);
+pub const CALLS: Family =
+    family("paceline_calls_total", "counter", "Calls by end (status) and what went wrong (error).");
 /// Attempts.
 pub const ATTEMPTS: Family =
     family("paceline_attempts_total", "counter", "Tries at providers by what went wrong (error).");
@@ -100,4 +97,40 @@ pub const LEDGER_TOKENS: Family = family(
     "paceline_ledger_tokens_total",
     "counter",
     "Tokens by type, as the ledger counts them; never dropped.",
+);
+/// Series without room.
+pub const SERIES_DROPPED: Family = family(
+    "paceline_metric_series_dropped_total",
+    "counter",
+    "Counts that went under `other` because the family had as many series as it may have.",
+);
+/// Cache hits.
+pub const CACHE_HITS: Family =
+    family("cache_hit_count_total", "counter", "Calls answered from the response cache.");
+/// Cache misses.
+pub const CACHE_MISSES: Family = family(
+    "cache_miss_count_total",
+    "counter",
+    "Calls for which the response cache was asked in vain; calls without a cache are none.",
+);
+/// Routing decisions.
+pub const ROUTED: Family =
+    family("model_routing_count_total", "counter", "Decisions that chose a target, by what was chosen.");
+/// Their time.
+pub const ROUTING_TIME: Family = family(
+    "model_routing_latency_seconds",
+    "histogram",
+    "Time from head read to the choice of a target, reading the request included.",
+);
+/// Optimisations.
+pub const OPTIMIZED: Family = family(
+    "performance_optimization_count_total",
+    "counter",
+    "Decisions about cache and target together, one a call.",
+);
+/// Their time.
+pub const OPTIMIZATION_TIME: Family = family(
+    "performance_optimization_latency_seconds",
+    "histogram",
+    "Time from head read to the end of the decision about cache and target.",
 );

@@ -1,26 +1,30 @@
 //! The Prometheus text format (version 0.0.4).
 
 use crate::admin::Admin;
-use crate::board::Counters;
 use crate::metrics::names::{self, Family};
+use crate::metrics::series::{Cell, Counts};
+use crate::metrics::space::{STATUSES, error_word};
 use paceline_stats::histogram::Histogram;
-use paceline_stats::rollup::Names;
-use paceline_types::error::ErrorKind;
+use std::borrow::Cow;
 use std::fmt::{Display, Write};
 use std::sync::atomic::Ordering;
 
 /// The content type of the format.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-struct Page(String);
+/// A page being written.
+#[derive(Debug)]
+pub struct Page(String);
 
 impl Page {
-    fn head(&mut self, family: Family) {
+    /// Begins a family; its samples follow.
+    pub fn head(&mut self, family: Family) {
         let Family { name, kind, help } = family;
         let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
     }
 
-    fn sample(&mut self, name: &str, suffix: &str, labels: &[(&str, &str)], value: impl Display) {
+    /// One line.
+    pub fn sample(&mut self, name: &str, suffix: &str, labels: &[(&str, &str)], value: impl Display) {
         let _ = write!(self.0, "{name}{suffix}");
         for (at, (label, text)) in labels.iter().enumerate() {
             let open = if at == 0 { '{' } else { ',' };
@@ -29,12 +33,17 @@ impl Page {
         let _ = writeln!(self.0, "{} {value}", if labels.is_empty() { "" } else { "}" });
     }
 
-    fn single(&mut self, family: Family, value: impl Display) {
+    /// A family of one sample.
+    pub fn single(&mut self, family: Family, value: impl Display) {
         self.head(family);
         self.sample(family.name, "", &[], value);
     }
 
-    fn histogram(&mut self, family: Family, labels: &[(&str, &str)], histogram: &Histogram) {
+    /// The samples of a histogram; of one among several none before its first value.
+    pub fn histogram(&mut self, family: Family, labels: &[(&str, &str)], histogram: &Histogram) {
+        if histogram.count() == 0 && !labels.is_empty() {
+            return;
+        }
         for (bound, count) in histogram.cumulative() {
             let bound = bound.to_string();
             let with_bound: Vec<_> = labels.iter().copied().chain([("le", bound.as_str())]).collect();
@@ -47,88 +56,102 @@ impl Page {
     }
 }
 
-fn escaped(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
-}
-
-fn who(key: &Names) -> [(&'static str, &str); 3] {
-    [("provider", &key.provider), ("model", &key.model), ("tenant", &key.tenant)]
-}
-
-/// Cells that differ only by names which are no labels are added up.
-fn by_labels(cells: Vec<(Names, Counters)>) -> Vec<(Names, Counters)> {
-    let mut sums: Vec<(Names, Counters)> = Vec::new();
-    for (key, counters) in cells {
-        match sums.iter_mut().find(|(other, _)| who(other) == who(&key)) {
-            Some((_, sum)) => sum.merge(&counters),
-            None => sums.push((key, counters)),
-        }
+fn escaped(text: &str) -> Cow<'_, str> {
+    if !text.contains(['\\', '"', '\n']) {
+        return Cow::Borrowed(text);
     }
-    sums
+    Cow::Owned(text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
 }
+
+/// The labels of a cell, and the cell.
+type Labelled<'a> = ([(&'static str, &'a str); 4], &'a Cell);
 
 /// The whole page.
 pub fn render(admin: &Admin) -> String {
     let mut page = Page(String::with_capacity(16 * 1024));
     process(&mut page, admin);
     gateway(&mut page, admin);
-    let cells = by_labels(admin.recorder.board.counters());
-    page.head(names::CALLS);
-    for (key, counters) in &cells {
-        for ((operation, status, error), count) in &counters.calls {
-            let ends = [
-                ("operation", operation.as_str()),
-                ("status", status.as_str()),
-                ("error", error.map_or("", ErrorKind::as_str)),
-            ];
-            let labels: Vec<_> = who(key).into_iter().chain(ends).collect();
-            page.sample(names::CALLS.name, "", &labels, count);
-        }
-    }
-    page.head(names::ATTEMPTS);
-    for (key, counters) in &cells {
-        for (error, count) in &counters.attempts {
-            let end = ("error", error.map_or("", ErrorKind::as_str));
-            let labels: Vec<_> = who(key).into_iter().chain([end]).collect();
-            page.sample(names::ATTEMPTS.name, "", &labels, count);
-        }
-    }
-    histograms(&mut page, &cells);
+    let counts = admin.recorder.metrics.now();
+    let cells: Vec<Labelled<'_>> =
+        counts.own.sorted().into_iter().map(|(key, cell)| (counts.space.own(key), cell)).collect();
+    calls(&mut page, &cells);
+    times(&mut page, &cells);
     sums(&mut page, &cells);
+    decisions(&mut page, &cells, &counts);
+    counts.otel.render(&mut page, &counts.space);
+    page.head(names::SERIES_DROPPED);
+    for room in counts.rooms() {
+        page.sample(names::SERIES_DROPPED.name, "", &[("family", room.family)], room.dropped);
+    }
     page.0
 }
 
-fn histograms(page: &mut Page, cells: &[(Names, Counters)]) {
-    page.head(names::DURATION);
-    for (key, counters) in cells.iter().filter(|(_, c)| c.duration.count() > 0) {
-        page.histogram(names::DURATION, &who(key), &counters.duration);
+fn calls(page: &mut Page, cells: &[Labelled<'_>]) {
+    page.head(names::CALLS);
+    for (who, cell) in cells {
+        for (status, by_error) in STATUSES.iter().zip(&cell.calls) {
+            for (error, count) in by_error.iter().enumerate().filter(|(_, count)| **count > 0) {
+                let ends = [("status", status.as_str()), ("error", error_word(error))];
+                let labels: Vec<_> = who.iter().copied().chain(ends).collect();
+                page.sample(names::CALLS.name, "", &labels, count);
+            }
+        }
     }
-    page.head(names::FIRST_TOKEN);
-    for (key, counters) in cells.iter().filter(|(_, c)| c.first_token.count() > 0) {
-        page.histogram(names::FIRST_TOKEN, &who(key), &counters.first_token);
+    page.head(names::ATTEMPTS);
+    for (who, cell) in cells {
+        for (error, count) in cell.attempts.iter().enumerate().filter(|(_, count)| **count > 0) {
+            let labels: Vec<_> = who.iter().copied().chain([("error", error_word(error))]).collect();
+            page.sample(names::ATTEMPTS.name, "", &labels, count);
+        }
     }
 }
 
-fn sums(page: &mut Page, cells: &[(Names, Counters)]) {
+fn times(page: &mut Page, cells: &[Labelled<'_>]) {
+    page.head(names::DURATION);
+    for (who, cell) in cells {
+        page.histogram(names::DURATION, who, &cell.duration);
+    }
+    page.head(names::FIRST_TOKEN);
+    for (who, cell) in cells {
+        page.histogram(names::FIRST_TOKEN, who, &cell.first_token);
+    }
+}
+
+fn sums(page: &mut Page, cells: &[Labelled<'_>]) {
     page.head(names::TOKENS);
-    for (key, counters) in cells {
-        for (kind, count) in ["input", "output", "cache_read", "reasoning"].iter().zip(counters.tokens) {
-            let labels: Vec<_> = who(key).into_iter().chain([("type", *kind)]).collect();
+    for (who, cell) in cells {
+        for (kind, count) in ["input", "output", "cache_read", "reasoning"].iter().zip(cell.tokens) {
+            let labels: Vec<_> = who.iter().copied().chain([("type", *kind)]).collect();
             page.sample(names::TOKENS.name, "", &labels, count);
         }
     }
     page.head(names::COST);
-    for (key, counters) in cells {
-        page.sample(names::COST.name, "", &who(key), counters.cost_pico as f64 / 1e12);
+    for (who, cell) in cells {
+        page.sample(names::COST.name, "", who, cell.cost_pico as f64 / 1e12);
     }
     page.head(names::COST_UNKNOWN);
-    for (key, counters) in cells {
-        page.sample(names::COST_UNKNOWN.name, "", &who(key), counters.cost_unknown);
+    for (who, cell) in cells {
+        page.sample(names::COST_UNKNOWN.name, "", who, cell.cost_unknown);
     }
     page.head(names::OVERHEAD);
-    for (key, counters) in cells {
-        page.sample(names::OVERHEAD.name, "", &who(key), counters.overhead_seconds);
+    for (who, cell) in cells {
+        page.sample(names::OVERHEAD.name, "", who, cell.overhead_seconds);
     }
+}
+
+/// What the cache and the choice of a target came to.
+fn decisions(page: &mut Page, cells: &[Labelled<'_>], counts: &Counts) {
+    page.single(names::CACHE_HITS, counts.cache_hits);
+    page.single(names::CACHE_MISSES, counts.cache_misses);
+    page.head(names::ROUTED);
+    for (who, cell) in cells.iter().filter(|(_, cell)| cell.routed > 0) {
+        page.sample(names::ROUTED.name, "", who, cell.routed);
+    }
+    page.head(names::ROUTING_TIME);
+    page.histogram(names::ROUTING_TIME, &[], &counts.decisions);
+    page.single(names::OPTIMIZED, counts.decisions.count());
+    page.head(names::OPTIMIZATION_TIME);
+    page.histogram(names::OPTIMIZATION_TIME, &[], &counts.decisions);
 }
 
 fn process(page: &mut Page, admin: &Admin) {

@@ -74,6 +74,18 @@ async fn stats_tell_what_was_measured() {
     ] {
         assert!(page.out.contains(said), "{said}: {}", page.out);
     }
+    let line = |name: &str| {
+        let found = page.out.lines().find(|line| line.starts_with(name));
+        columns(found.unwrap_or_else(|| panic!("{name}: {}", page.out))).join("|")
+    };
+    assert_eq!(line("indicator"), "indicator|now|state|target|warning|critical|why");
+    let errors = "error rate|33.3 %|critical|2.0 %|5.0 %|10.0 %|1 of 3 calls got no whole answer; critical from 10.0 % on";
+    assert_eq!(line("error rate"), errors);
+    assert_eq!(
+        line("cache hit rate"),
+        "cache hit rate|-|unknown|90.0 %|80.0 %|70.0 %|no response cache is in use"
+    );
+    assert!(!page.out.contains('\x1b'), "no colours where nobody looks: {}", page.out);
     let grouped = asked(&house, &["stats", "--by", "role"]).await;
     assert!(grouped.out.contains("\nrole ") && grouped.out.contains("\nplanner "), "{}", grouped.out);
     let one = asked(&house, &["stats", "inst", "--json"]).await;
