@@ -1,5 +1,6 @@
 //! The columns of a table of calls: each name, type and meaning once, for CSV and Parquet.
 
+use paceline_types::error::ErrorKind;
 use paceline_types::measure;
 use paceline_types::money::Cost;
 use paceline_types::record::{CallRecord, Labels};
@@ -85,7 +86,7 @@ pub(crate) const COLUMNS: &[Column] = &[
     Column::maybe("provider", Kind::Name, |r| maybe(r.target.as_ref().map(|t| &*t.provider))),
     Column::maybe("deployment", Kind::Name, |r| maybe(r.target.as_ref().map(|t| &*t.name))).foreign(),
     Column::always("status", Kind::Name, |r| text(r.status.as_str())),
-    Column::maybe("error_kind", Kind::Name, |r| maybe(r.error_kind.map(|kind| kind.as_str()))),
+    Column::maybe("error_kind", Kind::Name, |r| maybe(r.error_kind.map(ErrorKind::as_str))),
     Column::maybe("error_code", Kind::Name, |r| maybe(r.error_code.as_deref())).foreign(),
     Column::maybe("http_status", Kind::Int, |r| match r.http_status {
         0 => Value::Null,

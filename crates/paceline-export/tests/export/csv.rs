@@ -37,6 +37,7 @@ fn is_same(name: &str, cell: &str, expected: &Value) -> bool {
     match expected {
         Value::Null => cell.is_empty(),
         Value::Bool(truth) => cell == truth.to_string(),
+        Value::Number(number) if number.is_i64() => cell.parse::<i64>().ok() == number.as_i64(),
         Value::Number(number) => cell.parse::<f64>().ok() == number.as_f64(),
         Value::String(text) if FOREIGN.contains(&name) => {
             !is_formula(cell) && cell.strip_prefix('\'').unwrap_or(cell) == text
