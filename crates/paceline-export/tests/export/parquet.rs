@@ -4,6 +4,7 @@ use super::{export, oracle, records};
 use paceline_export::{Format, column_names};
 use paceline_types::record::CallRecord;
 use parquet::basic::{Compression, Encoding};
+use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::{Field, Row};
 use proptest::prelude::*;
@@ -78,7 +79,7 @@ fn row_groups_are_bounded_in_rows_and_packed() {
     let few = records::many(100);
     let records: Vec<_> = few.iter().cycle().take(16_384 + 5).cloned().collect();
     let reader = open(&records, 1000);
-    let groups: Vec<i64> = reader.metadata().row_groups().iter().map(|group| group.num_rows()).collect();
+    let groups: Vec<i64> = reader.metadata().row_groups().iter().map(RowGroupMetaData::num_rows).collect();
     assert_eq!(groups, [16_384, 5]);
     let first = reader.metadata().row_group(0);
     let column = |name: &str| first.columns().iter().find(|c| c.column_path().string() == name).unwrap();
@@ -93,7 +94,8 @@ fn row_groups_are_bounded_in_bytes_too() {
     let mut record = CallRecord::clone(&records::many(1)[0]);
     let labels = record.labels.get_or_insert_default();
     labels.role = Some("x".repeat(1024 * 1024).into());
-    let records = vec![Arc::new(record); 70];
+    let record = Arc::new(record);
+    let records = vec![record; 70];
     let groups = open(&records, 70).metadata().num_row_groups();
     assert_eq!(groups, 3, "32 MB a group");
 }
