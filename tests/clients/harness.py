@@ -152,10 +152,17 @@ class Sim:
 class Gateway:
     """Paceline as a process."""
 
-    def __init__(self, folder: pathlib.Path, config: str | None, env: dict | None = None, headers: dict | None = None):
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        config: str | None,
+        env: dict | None = None,
+        headers: dict | None = None,
+        args: collections.abc.Sequence = (),
+    ):
         self.headers = headers or {}
         port = free_port()
-        args = [BINARY, "serve", "--listen", f"127.0.0.1:{port}"]
+        args = [BINARY, "serve", "--listen", f"127.0.0.1:{port}", *args]
         if config is not None:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "gateway.toml").write_text(config)

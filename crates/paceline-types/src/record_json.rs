@@ -29,6 +29,16 @@ impl Serialize for CallRecord {
 }
 
 impl CallRecord {
+    /// The tries as they stand under `attempts`.
+    pub fn attempts_json(&self) -> impl Serialize + '_ {
+        Attempts(&self.attempts)
+    }
+
+    /// The free tags as they stand under `tags`.
+    pub fn tags_json(&self) -> impl Serialize + '_ {
+        Tags(self)
+    }
+
     fn who<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
         let labels = self.labels.as_deref();
         map.serialize_entry("id", &self.id.to_string())?;

@@ -20,6 +20,7 @@ const TABLE: &[(&str, May)] = &[
     ("cache", May::Use(&["types"])),
     ("tune", May::Use(&["types", "stats"])),
     ("report", May::Use(&["types", "stats"])),
+    ("export", May::Use(&["types"])),
     ("http", May::Use(&["types"])),
     ("store", May::Use(&["types", "stats", "http"])),
     ("gateway", May::Use(&["types", "dialect", "routing", "cache", "http"])),
