@@ -8,7 +8,7 @@ const NAMES_FILE: &str = "crates/paceline/src/metrics/names.rs";
 const PREFIX: &str = "paceline_";
 /// Our crates as Rust spells them; they look like metric names and are none.
 const CRATES: &[&str] = &[
-    "types", "stats", "dialect", "routing", "cache", "tune", "report", "http", "store", "gateway", "watch",
+    "types", "stats", "dialect", "routing", "catalog", "cache", "tune", "report", "http", "store", "gateway", "watch",
     "bench", "sim", "perf",
 ];
 
