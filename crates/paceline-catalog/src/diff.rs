@@ -108,8 +108,11 @@ fn values(ours: &Entry, theirs: &Entry, now: Timestamp) -> Vec<Difference> {
             cards("", &ours.standard, &theirs.standard, &mut value);
             match (ours.batch, theirs.batch) {
                 (Some(ours), Some(theirs)) => cards("batch ", &ours, &theirs, &mut value),
-                (None, Some(theirs)) => cards("batch ", &RateCard::default(), &theirs, &mut value),
-                _ => {}
+                (None, Some(theirs)) => {
+                    value("batch input".into(), None, Some(Amount::Price(theirs.base.input)));
+                    value("batch output".into(), None, Some(Amount::Price(theirs.base.output)));
+                }
+                (_, None) => {}
             }
         }
         (None, Some(theirs)) => value("input".into(), None, Some(Amount::Price(theirs.standard.base.input))),
@@ -144,18 +147,19 @@ fn cards(kind: &str, ours: &RateCard, theirs: &RateCard, tell: &mut Tell<'_>) {
 }
 
 fn rates(kind: &str, above: &str, ours: &Rates, theirs: &Rates, tell: &mut Tell<'_>) {
+    // What a kind of token costs where it has no price of its own, so that saying so is no disagreement.
     let both = [
-        ("input", Some(ours.input), Some(theirs.input)),
-        ("output", Some(ours.output), Some(theirs.output)),
-        ("cache_read", ours.cache_read, theirs.cache_read),
-        ("cache_write", ours.cache_write, theirs.cache_write),
-        ("cache_write_1h", ours.cache_write_1h, theirs.cache_write_1h),
-        ("reasoning", ours.reasoning, theirs.reasoning),
-        ("input_audio", ours.input_audio, theirs.input_audio),
-        ("output_audio", ours.output_audio, theirs.output_audio),
+        ("input", Some(ours.input), None, Some(theirs.input)),
+        ("output", Some(ours.output), None, Some(theirs.output)),
+        ("cache_read", ours.cache_read, Some(ours.input), theirs.cache_read),
+        ("cache_write", ours.cache_write, Some(ours.input), theirs.cache_write),
+        ("cache_write_1h", ours.cache_write_1h, ours.cache_write.or(Some(ours.input)), theirs.cache_write_1h),
+        ("reasoning", ours.reasoning, Some(ours.output), theirs.reasoning),
+        ("input_audio", ours.input_audio, Some(ours.input), theirs.input_audio),
+        ("output_audio", ours.output_audio, Some(ours.output), theirs.output_audio),
     ];
-    for (field, ours, theirs) in both {
-        if theirs.is_some() {
+    for (field, ours, instead, theirs) in both {
+        if theirs.is_some() && ours.or(instead) != theirs {
             tell(format!("{kind}{field}{above}"), ours.map(Amount::Price), theirs.map(Amount::Price));
         }
     }

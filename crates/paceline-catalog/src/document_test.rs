@@ -154,3 +154,14 @@ proptest! {
         let _ = parse(&text);
     }
 }
+
+#[test]
+fn the_example_of_the_documentation_can_be_used() {
+    let page = include_str!("../../../catalog/README.md");
+    let example = page.split("```").nth(1).and_then(|block| block.strip_prefix("toml\n")).unwrap();
+    let entry = parse(example).unwrap().models[0].over(None).unwrap();
+    let usage = paceline_types::tokens::Usage { input_tokens: 200_001, ..Default::default() };
+    let now = Timestamp::parse_rfc3339("2026-07-02").unwrap();
+    let cost = entry.price.unwrap().cost(&usage, now, paceline_types::price::Tariff::default()).unwrap();
+    assert_eq!(cost.total().to_string(), "1.000005");
+}

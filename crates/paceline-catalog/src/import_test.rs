@@ -4,6 +4,7 @@ use super::*;
 use paceline_types::price::{Period, Rates};
 use paceline_types::time::Timestamp;
 use proptest::prelude::*;
+use std::collections::BTreeSet;
 
 fn read(text: &str) -> Imported {
     import(text, About { service: Some("openai"), as_of: Some("2026-07-02") }).unwrap()
@@ -184,7 +185,13 @@ fn bad_lines_are_told_and_the_rest_is_read() {
     assert!(import("hello", About::default()).unwrap_err().what.contains("none of the known lists"));
 }
 
-use std::collections::BTreeSet;
+#[test]
+fn zero_for_a_part_of_what_costs_is_no_price_of_the_part() {
+    let list = read("provider,id,input,output,cache_read,cache_write\nzai,a,0.6,2.2,0.11,0\nzai,b,0,0,0,0\n");
+    let rates = |at: usize| period(&list.entries[at]).standard.base;
+    assert_eq!((rates(0).cache_read, rates(0).cache_write), (Some(Rate(110_000)), None));
+    assert_eq!(rates(1).cache_write, Some(Rate(0)), "where all is free, zero is a price");
+}
 
 proptest! {
     #[test]

@@ -196,7 +196,8 @@ impl Overlay {
             periods.push((Period { from, standard, batch }, provenance));
             periods.sort_by_key(|(period, _)| period.from);
         }
-        let (periods, provenance): (Vec<_>, Vec<_>) = periods.into_iter().unzip();
+        let (periods, mut provenance): (Vec<_>, Vec<_>) = periods.into_iter().unzip();
+        provenance.shrink_to_fit();
         entry.price = Some(Arc::new(Price::new(periods)));
         entry.provenance = provenance;
         Ok(())

@@ -1,6 +1,6 @@
 //! Names of services: what others call them, and which run on people's own machines.
 
-/// Other names of a service: how `LiteLLM`, models.dev, Portkey and people call it.
+/// Other names of a service: how LiteLLM, models.dev, Portkey and people call it.
 const ALIASES: &[(&str, &str)] = &[
     ("amazon", "bedrock"),
     ("amazon-bedrock", "bedrock"),

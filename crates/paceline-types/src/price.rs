@@ -179,6 +179,8 @@ impl Price {
     /// From periods in any order; of two that begin at the same moment the later one in the list holds.
     pub fn new(mut periods: Vec<Period>) -> Self {
         periods.sort_by_key(|period| period.from);
+        // There are many prices and most have one period.
+        periods.shrink_to_fit();
         for period in &mut periods {
             for card in [Some(&mut period.standard), period.batch.as_mut()].into_iter().flatten() {
                 card.tiers.sort_by_key(|tier| tier.above_input_tokens);

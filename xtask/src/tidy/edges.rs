@@ -36,7 +36,8 @@ const TABLE: &[(&str, May)] = &[
 const FOR_TESTS: &[&str] = &["sim", "paceline"];
 
 /// Crates that compute and never wait.
-pub(crate) const QUIET: &[&str] = &["types", "stats", "dialect", "routing", "catalog", "cache", "tune", "report"];
+pub(crate) const QUIET: &[&str] =
+    &["types", "stats", "dialect", "routing", "catalog", "cache", "tune", "report"];
 
 /// What waits, reads a clock, opens a socket or rolls dice.
 const NOT_QUIET: &[&str] = &[

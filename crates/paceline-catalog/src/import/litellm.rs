@@ -1,4 +1,4 @@
-//! `LiteLLM`'s price file: an object a model, US dollars per token, as floats.
+//! LiteLLM's price file: an object a model, US dollars per token, as floats.
 
 use super::{List, json};
 use crate::document::Problem;

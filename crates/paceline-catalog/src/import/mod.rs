@@ -11,7 +11,7 @@ mod portkey;
 
 use crate::document::{self, Problem};
 use crate::entry::{Entry, Provenance, is_date};
-use crate::overlay::{CardOverlay, Overlay, PriceOverlay};
+use crate::overlay::{CardOverlay, Overlay, PriceOverlay, RatesOverlay};
 use crate::service::canonical;
 use paceline_types::price::{Rate, RateUnit};
 
@@ -25,7 +25,7 @@ const MAX_PROBLEMS: usize = 1000;
 /// A format of price lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// `LiteLLM`'s JSON: US dollars per token, as floats.
+    /// LiteLLM's JSON: US dollars per token, as floats.
     LiteLlm,
     /// models.dev as JSON (`api.json`): US dollars per million tokens.
     ModelsDevJson,
@@ -190,7 +190,11 @@ impl List<'_> {
         if self.entries.len() >= MAX_MODELS {
             return self.fault(part, format!("`{}`: more than {MAX_MODELS} models; left out", model.id));
         }
-        if let Some((standard, batch)) = price {
+        if let Some((mut standard, mut batch)) = price {
+            for card in [Some(&mut standard), batch.as_mut()].into_iter().flatten() {
+                without_zero_parts(&mut card.rates);
+                card.above.iter_mut().flatten().for_each(|(_, rates)| without_zero_parts(rates));
+            }
             let provenance = Some(self.provenance.clone());
             model.price = vec![PriceOverlay { from: None, standard, batch, provenance }];
         }
@@ -210,6 +214,23 @@ impl List<'_> {
             Problem { line, what }
         });
         faults.collect()
+    }
+}
+
+/// In lists of others, zero for a part of what is not free means that the part has no price of its own.
+fn without_zero_parts(rates: &mut RatesOverlay) {
+    let costs = |whole: Option<Rate>| whole.is_some_and(|rate| rate > Rate(0));
+    let (input, output) = (costs(rates.input), costs(rates.output));
+    let parts = [
+        (&mut rates.cache_read, input),
+        (&mut rates.cache_write, input),
+        (&mut rates.cache_write_1h, input),
+        (&mut rates.input_audio, input),
+        (&mut rates.reasoning, output),
+        (&mut rates.output_audio, output),
+    ];
+    for (part, costs) in parts {
+        *part = part.filter(|rate| *rate > Rate(0) || !costs);
     }
 }
 

@@ -64,19 +64,15 @@ fn model(list: &mut List<'_>, part: &str, fields: &json::Fields<'_>) {
 
 fn rates(list: &mut List<'_>, id: &str, pricing: &json::Fields<'_>) -> RatesOverlay {
     let mut rate = |name: &str| list.rate(id, name, json::number(pricing, name), UNIT);
-    let input = rate("prompt");
-    let mut part =
-        |name: &str| rate(name).filter(|rate| rate.0 > 0 || input.is_some_and(|input| input.0 == 0));
     RatesOverlay {
-        // Zero of a part means that it has no price of its own.
-        cache_read: part("input_cache_read"),
-        cache_write: part("input_cache_write"),
-        cache_write_1h: part("input_cache_write_1h"),
-        reasoning: part("internal_reasoning"),
-        input_audio: part("audio"),
-        output_audio: part("audio_output"),
-        input,
+        input: rate("prompt"),
         output: rate("completion"),
+        cache_read: rate("input_cache_read"),
+        cache_write: rate("input_cache_write"),
+        cache_write_1h: rate("input_cache_write_1h"),
+        reasoning: rate("internal_reasoning"),
+        input_audio: rate("audio"),
+        output_audio: rate("audio_output"),
     }
 }
 

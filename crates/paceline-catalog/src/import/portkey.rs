@@ -45,17 +45,14 @@ fn rates(list: &mut List<'_>, id: &str, units: &json::Fields<'_>) -> RatesOverla
         let unit = json::inner(units, name);
         list.rate(id, name, json::number(&unit, "price"), UNIT)
     };
-    let (input, output) = (rate(units, "request_token"), rate(units, "response_token"));
-    // Zero of a part means that it has no price of its own.
-    let mut part = |units: &json::Fields<'_>, name: &str| rate(units, name).filter(|rate| rate.0 > 0);
     RatesOverlay {
-        input,
-        output,
-        cache_read: part(units, "cache_read_input_token"),
-        cache_write: part(units, "cache_write_input_token"),
-        cache_write_1h: part(&additional, "cache_write_1h"),
-        reasoning: part(&additional, "thinking_token"),
-        input_audio: part(units, "request_audio_token").or(part(&additional, "request_audio_token")),
-        output_audio: part(units, "response_audio_token").or(part(&additional, "response_audio_token")),
+        input: rate(units, "request_token"),
+        output: rate(units, "response_token"),
+        cache_read: rate(units, "cache_read_input_token"),
+        cache_write: rate(units, "cache_write_input_token"),
+        cache_write_1h: rate(&additional, "cache_write_1h"),
+        reasoning: rate(&additional, "thinking_token"),
+        input_audio: rate(units, "request_audio_token").or(rate(&additional, "request_audio_token")),
+        output_audio: rate(units, "response_audio_token").or(rate(&additional, "response_audio_token")),
     }
 }
