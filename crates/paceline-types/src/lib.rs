@@ -9,6 +9,7 @@ pub mod id;
 pub mod measure;
 pub mod money;
 pub mod ports;
+pub mod price;
 pub mod record;
 mod record_json;
 pub mod secret;

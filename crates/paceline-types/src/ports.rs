@@ -1,6 +1,8 @@
 //! The sockets in the walls: what the call path asks of the rest of the house.
 
+use crate::price::Price;
 use crate::record::CallRecord;
+use std::sync::Arc;
 
 /// Takes one finished call.
 ///
@@ -17,4 +19,13 @@ pub trait RecordSink: Send + Sync {
 pub trait TokenCounter: Send + Sync {
     /// How many tokens `text` has, for a model of that name.
     fn count(&self, model: &str, text: &str) -> u64;
+}
+
+/// Knows what tokens cost.
+///
+/// Asked on the path: it must not block. What it hands out is shared, so that a call keeps the price it began with.
+pub trait PriceBook: Send + Sync {
+    /// The price of the model that is called `model` at the provider, which is called `provider` in the configuration.
+    /// `None` where no price is known: then the cost is unknown too, and never zero.
+    fn price(&self, provider: &str, model: &str) -> Option<Arc<Price>>;
 }

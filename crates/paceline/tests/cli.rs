@@ -4,6 +4,8 @@
 
 #[path = "cli/asking.rs"]
 mod asking;
+#[path = "cli/catalog.rs"]
+mod catalog;
 #[path = "cli/program.rs"]
 mod program;
 #[path = "cli/reload.rs"]

@@ -17,6 +17,7 @@ const TABLE: &[(&str, May)] = &[
     ("stats", May::Use(&["types"])),
     ("dialect", May::Use(&["types"])),
     ("routing", May::Use(&["types", "stats"])),
+    ("catalog", May::Use(&["types"])),
     ("cache", May::Use(&["types"])),
     ("tune", May::Use(&["types", "stats"])),
     ("report", May::Use(&["types", "stats"])),
@@ -36,7 +37,8 @@ const TABLE: &[(&str, May)] = &[
 const FOR_TESTS: &[&str] = &["sim", "paceline"];
 
 /// Crates that compute and never wait.
-pub(crate) const QUIET: &[&str] = &["types", "stats", "dialect", "routing", "cache", "tune", "report"];
+pub(crate) const QUIET: &[&str] =
+    &["types", "stats", "dialect", "routing", "catalog", "cache", "tune", "report"];
 
 /// What waits, reads a clock, opens a socket or rolls dice.
 const NOT_QUIET: &[&str] = &[

@@ -8,8 +8,8 @@ const NAMES_FILE: &str = "crates/paceline/src/metrics/names.rs";
 const PREFIX: &str = "paceline_";
 /// Our crates as Rust spells them; they look like metric names and are none.
 const CRATES: &[&str] = &[
-    "types", "stats", "dialect", "routing", "cache", "tune", "report", "http", "store", "gateway", "watch",
-    "bench", "sim", "perf",
+    "types", "stats", "dialect", "routing", "catalog", "cache", "tune", "report", "http", "store", "gateway",
+    "watch", "bench", "sim", "perf",
 ];
 
 /// Checks one file of the product.

@@ -1,6 +1,7 @@
 //! The command line: one file a command.
 
 mod calls;
+mod catalog;
 mod check;
 mod client;
 mod out;
@@ -40,6 +41,8 @@ enum Command {
     Calls(calls::CallsArgs),
     /// Show what a running Paceline measured.
     Stats(stats::StatsArgs),
+    /// Look up models and prices, and compare price lists.
+    Catalog(catalog::CatalogArgs),
 }
 
 /// Which running Paceline is asked.
@@ -72,5 +75,6 @@ pub fn main() -> ExitCode {
         Command::Sim(args) => sim::run(&args),
         Command::Calls(args) => calls::run(&args),
         Command::Stats(args) => stats::run(&args),
+        Command::Catalog(args) => catalog::run(&args),
     }
 }
