@@ -5,8 +5,10 @@ use crate::step::relay::Relay;
 use crate::turn::Owed;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use paceline_types::ports::{RecordSink, Settled};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 /// Any error of a body, as the connection wants it.
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -14,7 +16,42 @@ pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// An answer's body, and the mark that it is not over.
 pub(crate) struct Marked {
     pub(crate) body: AnswerBody,
+    /// Where an answer's end waits until its record is kept.
+    pub(crate) keeping: Option<Box<Keeping>>,
     pub(crate) _owed: Owed,
+}
+
+/// The end of an answer that waits for its record.
+pub(crate) struct Keeping {
+    sink: Arc<dyn RecordSink>,
+    /// The last piece, and what it waits for.
+    last: Option<(Option<Piece>, Settled)>,
+    kept: bool,
+}
+
+type Piece = Result<Frame<Bytes>, BoxError>;
+
+impl Keeping {
+    pub(crate) fn new(sink: Arc<dyn RecordSink>) -> Box<Self> {
+        Box::new(Self { sink, last: None, kept: false })
+    }
+
+    /// The next piece of `body`; its last one when its record is kept.
+    fn poll(&mut self, body: &mut AnswerBody, cx: &mut Context<'_>) -> Poll<Option<Piece>> {
+        loop {
+            if let Some((_, settled)) = &mut self.last {
+                ready!(settled.as_mut().poll(cx));
+                self.kept = true;
+                return Poll::Ready(self.last.take().and_then(|(piece, _)| piece));
+            }
+            let piece = ready!(Pin::new(&mut *body).poll_frame(cx));
+            let is_last = piece.is_none() || body.is_end_stream();
+            match self.sink.settled().filter(|_| is_last && !self.kept) {
+                Some(settled) => self.last = Some((piece, settled)),
+                None => return Poll::Ready(piece),
+            }
+        }
+    }
 }
 
 impl Body for Marked {
@@ -25,11 +62,15 @@ impl Body for Marked {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        Pin::new(&mut self.get_mut().body).poll_frame(cx)
+        let this = self.get_mut();
+        match &mut this.keeping {
+            Some(keeping) => keeping.poll(&mut this.body, cx),
+            None => Pin::new(&mut this.body).poll_frame(cx),
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.body.is_end_stream() && self.keeping.as_ref().is_none_or(|keeping| keeping.kept)
     }
 
     fn size_hint(&self) -> SizeHint {

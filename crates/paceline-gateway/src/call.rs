@@ -7,8 +7,11 @@ use crate::refuse::Fail;
 use crate::worker::Worker;
 use paceline_http::Marks;
 use paceline_types::error::ErrorKind;
+use paceline_types::money::Cost;
+use paceline_types::price::{Price, Tariff};
 use paceline_types::record::{CacheState, CallRecord, Dialect, Operation, Status};
-use paceline_types::time::Offset;
+use paceline_types::time::{Offset, Timestamp};
+use paceline_types::tokens::Usage;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -84,6 +87,10 @@ pub(crate) struct Call {
     pub(crate) reached_provider: bool,
     /// Where calls may go on without their caller.
     pub(crate) outlive: Option<Arc<Outlive>>,
+    /// What the tokens of the present target cost.
+    pub(crate) price: Option<Arc<Price>>,
+    /// The provider itself said what the call cost.
+    pub(crate) cost_reported: bool,
     account: Arc<Account>,
     record: Option<Box<CallRecord>>,
 }
@@ -137,6 +144,8 @@ impl Call {
             marks: Marks::default(),
             reached_provider: false,
             outlive: None,
+            price: None,
+            cost_reported: false,
             account: Arc::clone(&party.account),
             record,
         }
@@ -189,6 +198,12 @@ impl Call {
         });
     }
 
+    /// What `usage` costs by the present target's price; `None` where that is not known.
+    pub(crate) fn priced(&self, usage: Option<&Usage>, at: Timestamp) -> Option<Cost> {
+        let parts = self.price.as_ref()?.cost(usage?, at, Tariff::default())?;
+        Some(parts.total())
+    }
+
     /// Closes the call: the record goes its way, the counts are settled.
     pub(crate) fn close(&mut self, now: Instant) {
         let Some(mut record) = self.record.take() else { return };
@@ -205,6 +220,9 @@ impl Call {
         if record.usage.is_none() && estimates {
             record.usage =
                 Some(paceline_dialect::openai::answer::Learned::default().estimate(self.request_bytes));
+        }
+        if !self.cost_reported {
+            record.cost = self.priced(record.usage.as_ref(), record.started_at);
         }
         if let Some(last) = record.attempts.last_mut()
             && last.ended == last.started

@@ -4,6 +4,7 @@ use paceline_dialect::compatible::Compatible;
 use paceline_http::Origin;
 use paceline_routing::directory::{ModelEntry, ProviderEntry};
 use paceline_types::id::Name;
+use paceline_types::ports::PriceBook;
 use paceline_types::record::Caller;
 use paceline_types::secret::Secret;
 use std::sync::Arc;
@@ -66,6 +67,8 @@ pub struct GatewayConfig {
     pub providers: Vec<ProviderConfig>,
     /// Configured models.
     pub models: Vec<ModelEntry>,
+    /// What tokens cost.
+    pub prices: Arc<dyn PriceBook>,
     /// Callers' keys; when there are any, calls need one.
     pub keys: Vec<KeyConfig>,
     /// The key of the admin side; when there is one, that side needs it, and it may call.

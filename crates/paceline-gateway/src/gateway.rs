@@ -58,7 +58,7 @@ pub(crate) enum Identity {
 impl Snapshot {
     pub(crate) fn new(config: GatewayConfig, hash_key: [u8; 32], ledger: &Ledger) -> Self {
         let entries = config.providers.iter().map(|provider| provider.entry.clone()).collect();
-        let directory = Directory::new(entries, &config.models);
+        let directory = Directory::new(entries, &config.models, Arc::clone(&config.prices));
         let upstreams = config.providers.iter().map(|provider| Arc::new(Upstream::new(provider))).collect();
         let drains = config.providers.iter().any(|provider| provider.on_cancel != OnCancel::Abort);
         let default = Arc::clone(&config.anonymous);
@@ -134,6 +134,8 @@ pub struct Gateway {
     /// Sums that are never dropped.
     pub ledger: Ledger,
     pub(crate) sink: Arc<dyn RecordSink>,
+    /// Whether answers wait until their records are kept.
+    pub(crate) keeps: bool,
     pub(crate) control: Arc<dyn Control>,
     pub(crate) counter: Arc<dyn TokenCounter>,
     pub(crate) counting: Counting,
@@ -156,6 +158,7 @@ impl Gateway {
             hash_key: random,
             gauges: Gauges::default(),
             ledger,
+            keeps: sink.settled().is_some(),
             sink,
             control,
             counter,

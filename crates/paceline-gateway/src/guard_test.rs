@@ -5,7 +5,8 @@ use crate::{Control, ControlBody, Gateway, Server};
 use bytes::Bytes;
 use http::{Request, Response};
 use paceline_types::error::ErrorKind;
-use paceline_types::ports::{RecordSink, TokenCounter};
+use paceline_types::ports::{PriceBook, RecordSink, TokenCounter};
+use paceline_types::price::Price;
 use paceline_types::record::{CallRecord, Status};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -21,11 +22,18 @@ impl RecordSink for Kept {
     }
 }
 
+#[derive(Debug)]
 struct Nobody;
 
 impl Control for Nobody {
     fn handle(&self, _: Request<Bytes>) -> Pin<Box<dyn Future<Output = Response<ControlBody>> + Send>> {
         unreachable!("the test asks for calls only")
+    }
+}
+
+impl PriceBook for Nobody {
+    fn price(&self, _: &str, _: &str) -> Option<Arc<Price>> {
+        None
     }
 }
 
@@ -39,6 +47,7 @@ fn config() -> GatewayConfig {
     GatewayConfig {
         providers: Vec::new(),
         models: Vec::new(),
+        prices: Arc::new(Nobody),
         keys: Vec::new(),
         admin_key: None,
         open: true,

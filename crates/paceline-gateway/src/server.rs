@@ -1,6 +1,6 @@
 //! Listening: connections are accepted in one place and spread over the workers, one thread each.
 
-use crate::body::Marked;
+use crate::body::{AnswerBody, Keeping, Marked};
 use crate::door::Door;
 use crate::gateway::{Gateway, Gauges};
 use crate::pipeline;
@@ -9,6 +9,7 @@ use crate::worker::Worker;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use paceline_types::ports::RecordSink;
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -201,6 +202,12 @@ impl Drop for Counted {
     }
 }
 
+/// What the end of a call's answer waits for; nothing for the admin side's.
+fn keeping(body: &AnswerBody, sink: Option<Arc<dyn RecordSink>>) -> Option<Box<Keeping>> {
+    let is_call = !matches!(body, AnswerBody::Control(_));
+    sink.filter(|_| is_call).map(Keeping::new)
+}
+
 async fn connection(worker: Arc<Worker>, stream: std::net::TcpStream, mut stopped: watch::Receiver<bool>) {
     let counted = Counted(Arc::clone(&worker));
     let Ok(stream) = TcpStream::from_std(stream) else { return };
@@ -210,11 +217,17 @@ async fn connection(worker: Arc<Worker>, stream: std::net::TcpStream, mut stoppe
     };
     let turn = Arc::new(Turn::default());
     let door = Door::new(stream, max_head, head_timeout, Arc::clone(&turn));
+    let keeps = worker.gateway.keeps;
     let service = service_fn(move |request| {
         let (worker, owed) = (Arc::clone(&worker), Owed(Arc::clone(&turn)));
+        let sink = keeps.then(|| Arc::clone(&worker.gateway.sink));
         async move {
             let answer = pipeline::serve(worker, request).await;
-            Ok::<_, Infallible>(answer.map(|body| Marked { body, _owed: owed }))
+            Ok::<_, Infallible>(answer.map(|body| Marked {
+                keeping: keeping(&body, sink),
+                body,
+                _owed: owed,
+            }))
         }
     });
     let served = http1::Builder::new()

@@ -4,6 +4,7 @@ use crate::nearest::nearest;
 use crate::plan::{Patience, Plan, Target};
 use paceline_types::deployment::Deployment;
 use paceline_types::id::Name;
+use paceline_types::ports::PriceBook;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -45,8 +46,9 @@ pub struct UnknownModel {
 }
 
 /// All names.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Directory {
+    prices: Arc<dyn PriceBook>,
     providers: Vec<ProviderEntry>,
     /// Configured names and aliases.
     known: HashMap<Name, Arc<Plan>>,
@@ -57,9 +59,11 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// Builds the directory; `models` must refer to providers by their place in `providers`.
-    pub fn new(providers: Vec<ProviderEntry>, models: &[ModelEntry]) -> Self {
-        let mut directory = Self { providers, ..Self::default() };
+    /// Builds the directory; `models` must refer to providers by their place in `providers`. Each target gets what its
+    /// tokens cost by `prices`.
+    pub fn new(providers: Vec<ProviderEntry>, models: &[ModelEntry], prices: Arc<dyn PriceBook>) -> Self {
+        let (known, listed, learned) = (HashMap::new(), Vec::new(), RwLock::default());
+        let mut directory = Self { prices, providers, known, listed, learned };
         for model in models {
             let targets = model.targets.iter();
             let targets = targets
@@ -82,7 +86,8 @@ impl Directory {
             upstream_model: Arc::clone(upstream),
             region: entry.region.clone(),
         };
-        Target { provider, deployment: Arc::new(deployment), patience }
+        let price = self.prices.price(&deployment.provider, &deployment.upstream_model);
+        Target { provider, deployment: Arc::new(deployment), patience, price }
     }
 
     /// The names of the configuration, in its order.
@@ -153,7 +158,19 @@ impl Directory {
 mod tests {
     use super::{Directory, MAX_LEARNED, ModelEntry, ProviderEntry};
     use crate::plan::Patience;
+    use paceline_types::ports::PriceBook;
+    use paceline_types::price::Price;
+    use std::sync::Arc;
     use std::time::Duration;
+
+    #[derive(Debug)]
+    struct Unpriced;
+
+    impl PriceBook for Unpriced {
+        fn price(&self, _: &str, _: &str) -> Option<Arc<Price>> {
+            None
+        }
+    }
 
     fn directory(
         providers: &[(&str, &'static [&'static str])],
@@ -175,11 +192,11 @@ mod tests {
                 targets: targets.iter().map(|(at, upstream)| (*at, (*upstream).into(), patience)).collect(),
             })
             .collect();
-        Directory::new(providers.collect(), &models)
+        Directory::new(providers.collect(), &models, Arc::new(Unpriced))
     }
 
     fn found(directory: &Directory, name: &str) -> Result<Vec<String>, Vec<String>> {
-        let names = |plan: std::sync::Arc<crate::plan::Plan>| {
+        let names = |plan: Arc<crate::plan::Plan>| {
             plan.targets.iter().map(|t| t.deployment.name.to_string()).collect()
         };
         directory.find(name).map(names).map_err(|unknown| unknown.closest)

@@ -1,6 +1,7 @@
 //! A plan: the targets of a call in the order they are tried. Always a list, also when it is one.
 
 use paceline_types::deployment::Deployment;
+use paceline_types::price::Price;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +27,8 @@ pub struct Target {
     pub deployment: Arc<Deployment>,
     /// How long to wait.
     pub patience: Patience,
+    /// What its tokens cost; `None` where that is not known.
+    pub price: Option<Arc<Price>>,
 }
 
 /// The targets of a call.

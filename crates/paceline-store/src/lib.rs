@@ -7,5 +7,6 @@ mod column;
 pub mod error;
 pub mod filter;
 pub mod memory;
+pub mod session;
 pub mod sqlite;
 pub mod store;

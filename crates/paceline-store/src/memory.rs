@@ -2,6 +2,7 @@
 
 use crate::error::StoreError;
 use crate::filter::Filter;
+use crate::session::{Session, Sessions};
 use crate::store::{Accounts, Entry, Page, Patch, State, Store, TakeTally, Window};
 use paceline_stats::bucket::{Level, cover};
 use paceline_stats::rollup::{Buckets, Facet, ended, kept};
@@ -112,6 +113,15 @@ impl Store for MemoryStore {
             }
         }
         Ok(())
+    }
+
+    fn sessions(&self, filter: &Filter, limit: usize) -> Result<Vec<Session>, StoreError> {
+        let inner = self.lock();
+        let mut sessions = Sessions::default();
+        for entry in inner.records.values().rev().filter(|entry| filter.takes(&entry.record)) {
+            sessions.add_record(&entry.record);
+        }
+        Ok(sessions.newest(limit))
     }
 
     fn patch(&self, patches: &[Patch]) -> Result<usize, StoreError> {

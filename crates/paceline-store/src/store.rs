@@ -2,6 +2,7 @@
 
 use crate::error::StoreError;
 use crate::filter::Filter;
+use crate::session::Session;
 use paceline_stats::bucket::Level;
 use paceline_stats::rollup::{Facet, Key, Names};
 use paceline_stats::tally::Tally;
@@ -129,6 +130,10 @@ pub trait Store: Send + Sync {
     /// The sums of a window, bucket by bucket in no order; each call that its facet counts, counts once.
     fn tallies(&self, window: &Window, take: TakeTally<'_>) -> Result<(), StoreError>;
 
+    /// The newest `limit` sessions of the calls that `filter` takes, by the end of their last call. Bounded in the calls
+    /// and sessions looked at: of very many, the oldest are left out.
+    fn sessions(&self, filter: &Filter, limit: usize) -> Result<Vec<Session>, StoreError>;
+
     /// Notes what was learned later; ids that are not there are passed over. Returns how many were there.
     fn patch(&self, patches: &[Patch]) -> Result<usize, StoreError>;
 
@@ -164,6 +169,10 @@ impl<S: Store + ?Sized> Store for Arc<S> {
 
     fn tallies(&self, window: &Window, take: TakeTally<'_>) -> Result<(), StoreError> {
         (**self).tallies(window, take)
+    }
+
+    fn sessions(&self, filter: &Filter, limit: usize) -> Result<Vec<Session>, StoreError> {
+        (**self).sessions(filter, limit)
     }
 
     fn patch(&self, patches: &[Patch]) -> Result<usize, StoreError> {

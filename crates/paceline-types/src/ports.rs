@@ -2,6 +2,7 @@
 
 use crate::price::Price;
 use crate::record::CallRecord;
+use std::pin::Pin;
 use std::sync::Arc;
 
 /// Takes one finished call.
@@ -11,7 +12,16 @@ use std::sync::Arc;
 pub trait RecordSink: Send + Sync {
     /// Accepts one record, or drops and counts it.
     fn accept(&self, record: Box<CallRecord>);
+
+    /// Ready when all that was accepted before is kept; the end of an answer waits for it. `None` where no answer waits,
+    /// which is usual. Ready also when the record cannot be kept: calls go on whatever happens to disks.
+    fn settled(&self) -> Option<Settled> {
+        None
+    }
 }
+
+/// See [`RecordSink::settled`].
+pub type Settled = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Counts the tokens of a text whose provider reports none.
 ///
@@ -24,7 +34,7 @@ pub trait TokenCounter: Send + Sync {
 /// Knows what tokens cost.
 ///
 /// Asked on the path: it must not block. What it hands out is shared, so that a call keeps the price it began with.
-pub trait PriceBook: Send + Sync {
+pub trait PriceBook: std::fmt::Debug + Send + Sync {
     /// The price of the model that is called `model` at the provider, which is called `provider` in the configuration.
     /// `None` where no price is known: then the cost is unknown too, and never zero.
     fn price(&self, provider: &str, model: &str) -> Option<Arc<Price>>;

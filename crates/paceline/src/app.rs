@@ -79,7 +79,8 @@ impl App {
         let names = Arc::new(Bounded::default());
         names.configured(config.models.iter().map(|model| model.name.as_str()));
         let store = store(&config, &names, &log)?;
-        let queue = Arc::new(RecordQueue::default());
+        let settles = config.storage.kind == StorageKind::Disk && config.storage.window.is_zero();
+        let queue = Arc::new(if settles { RecordQueue::settling() } else { RecordQueue::default() });
         let sink: Arc<dyn RecordSink> = Arc::clone(&queue) as _;
         let admin = Arc::new(Admin {
             recorder: Recorder::new(queue, Arc::clone(&store), names, log),

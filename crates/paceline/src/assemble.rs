@@ -2,6 +2,7 @@
 
 use crate::admin::models::Source;
 use crate::config::{Auth, Config, Model, OnClientCancel, Provider};
+use crate::prices::Prices;
 use paceline_gateway::config::{Credential, GatewayConfig, KeyConfig, OnCancel, ProviderConfig};
 use paceline_http::proxy::Proxy;
 use paceline_http::{Origin, OriginConfig, Tls};
@@ -36,6 +37,7 @@ pub fn gateway(config: &Config) -> GatewayConfig {
     GatewayConfig {
         providers: providers.collect(),
         models: config.models.iter().filter_map(|model| model_entry(config, model)).collect(),
+        prices: Arc::new(Prices::new(config)),
         keys: config.keys.iter().map(key).collect(),
         admin_key: server.admin_key.clone(),
         open: server.listen.ip().is_loopback(),

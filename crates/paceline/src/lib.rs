@@ -10,6 +10,7 @@ pub mod fill;
 pub mod labels;
 pub mod log;
 pub mod metrics;
+pub mod prices;
 pub mod process;
 pub mod recorder;
 pub mod reload;

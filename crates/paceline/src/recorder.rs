@@ -6,12 +6,13 @@ use crate::log::Log;
 use crate::metrics::series::Series;
 use crossbeam_queue::ArrayQueue;
 use paceline_store::store::{Accounts, Entry, Store};
-use paceline_types::ports::RecordSink;
+use paceline_types::ports::{RecordSink, Settled};
 use paceline_types::record::CallRecord;
 use paceline_types::time::Timestamp;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::sync::{Notify, oneshot};
 
 /// Records that wait for the recorder at most: more than two drains' worth at 60,000 calls a second.
 const QUEUE: usize = 16_384;
@@ -22,11 +23,13 @@ pub(crate) const DRAIN: Duration = Duration::from_millis(100);
 pub struct RecordQueue {
     queue: ArrayQueue<Box<CallRecord>>,
     dropped: AtomicU64,
+    /// Where answers wait for their records: who waits, and what wakes the recorder.
+    waiting: Option<(ArrayQueue<oneshot::Sender<()>>, Arc<Notify>)>,
 }
 
 impl Default for RecordQueue {
     fn default() -> Self {
-        Self { queue: ArrayQueue::new(QUEUE), dropped: AtomicU64::new(0) }
+        Self { queue: ArrayQueue::new(QUEUE), dropped: AtomicU64::new(0), waiting: None }
     }
 }
 
@@ -36,9 +39,42 @@ impl RecordSink for RecordQueue {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
+
+    fn settled(&self) -> Option<Settled> {
+        let (waiting, wake) = self.waiting.as_ref()?;
+        let (sender, kept) = oneshot::channel();
+        let is_queued = waiting.push(sender).is_ok();
+        wake.notify_one();
+        // Without room nobody waits: more calls than that end at once only where the disk has stopped.
+        Some(Box::pin(async move {
+            if is_queued {
+                let _ = kept.await;
+            }
+        }))
+    }
 }
 
 impl RecordQueue {
+    /// A queue whose answers wait until their records are kept.
+    pub fn settling() -> Self {
+        let waiting = Some((ArrayQueue::new(QUEUE), Arc::default()));
+        Self { waiting, ..Self::default() }
+    }
+
+    /// Ready when somebody waits for a record.
+    async fn wanted(&self) {
+        match &self.waiting {
+            Some((_, wake)) => wake.notified().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Who waits.
+    fn waiters(&self) -> Vec<oneshot::Sender<()>> {
+        let Some((waiting, _)) = &self.waiting else { return Vec::new() };
+        std::iter::from_fn(|| waiting.pop()).take(QUEUE).collect()
+    }
+
     /// Records for which there was no room.
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
@@ -103,8 +139,23 @@ impl Recorder {
         let mut tick = tokio::time::interval(DRAIN);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         loop {
-            tick.tick().await;
-            self.drain();
+            tokio::select! {
+                _ = tick.tick() => self.drain(),
+                () = self.queue.wanted() => self.keep().await,
+            }
+        }
+    }
+
+    /// Lets those go on who wait for their records: all of them by one commit.
+    async fn keep(&self) {
+        // First who waits, then what they wait for: a record is in the queue before its caller waits.
+        let waiters = self.queue.waiters();
+        self.drain();
+        let store = Arc::clone(&self.store);
+        // Where it cannot be kept the store says so itself.
+        let _ = tokio::task::spawn_blocking(move || store.settle()).await;
+        for waiter in waiters {
+            let _ = waiter.send(());
         }
     }
 

@@ -8,6 +8,8 @@ use paceline_routing::directory::{Directory, ModelEntry, ProviderEntry};
 use paceline_routing::plan::Patience;
 use paceline_types::deployment::Deployment;
 use paceline_types::id::CallId;
+use paceline_types::ports::PriceBook;
+use paceline_types::price::{Price, Rate, Rates};
 use paceline_types::record::{
     Attempt, AttemptReason, CacheState, CallRecord, Caller, Dialect, Operation, Status,
 };
@@ -104,7 +106,18 @@ pub(super) fn directory(models: usize) -> Directory {
         targets: vec![(at % 2, format!("upstream-{at}").as_str().into(), patience)],
     };
     let models: Vec<ModelEntry> = (0..models).map(entry).collect();
-    Directory::new(vec![provider("one"), provider("two")], &models)
+    Directory::new(vec![provider("one"), provider("two")], &models, Arc::new(Listed))
+}
+
+/// Every model costs the same.
+#[derive(Debug)]
+struct Listed;
+
+impl PriceBook for Listed {
+    fn price(&self, _: &str, _: &str) -> Option<Arc<Price>> {
+        let rates = Rates { input: Rate(150_000), output: Rate(600_000), ..Rates::default() };
+        Some(Arc::new(Price::always(rates)))
+    }
 }
 
 /// The names a record shares with others.

@@ -104,6 +104,7 @@ fn begin(call: &mut Call, target: &Target, reason: AttemptReason) {
     call.reached_provider |= call.marks.sent.is_some();
     call.marks = Marks::default();
     call.may_drain(target.provider);
+    (call.price, call.cost_reported) = (target.price.clone(), false);
     call.note(|record| {
         record.target = Some(Arc::clone(&target.deployment));
         record.error_code = None;
@@ -314,7 +315,11 @@ async fn document(
     name_answer(call, &mut headers);
     *answer.headers_mut() = headers;
     note_learned(call, learned);
-    if let (true, Some(cost)) = (call.snapshot.config.answer_headers, learned.cost) {
+    let cost = learned.cost.or_else(|| {
+        let at = call.record()?.started_at;
+        call.priced(learned.usage.as_ref(), at)
+    });
+    if let (true, Some(cost)) = (call.snapshot.config.answer_headers, cost) {
         put(answer.headers_mut(), HeaderName::from_static("x-paceline-cost-usd"), &cost.to_string());
     }
     call.note(|record| {
@@ -327,6 +332,7 @@ async fn document(
 /// Notes what an answer said of itself.
 pub(crate) fn note_learned(call: &mut Call, learned: &Learned) {
     let bytes = call.request_bytes;
+    call.cost_reported = learned.cost.is_some();
     call.note(|record| {
         let known = record.operation != Operation::Passthrough;
         record.usage = learned.usage.or_else(|| known.then(|| learned.estimate(bytes)));

@@ -8,20 +8,24 @@ mod blocks;
 mod folder;
 mod keeper;
 mod live;
+mod offline;
 mod patch;
 mod read;
 mod retention;
 mod roll;
 mod schema;
 mod seal;
+mod sessions;
 mod writer;
 
 pub use folder::{CONTROL, HISTORY};
+pub use offline::{History, copy};
 pub use schema::{Retention, TABLES, VERSION};
 pub use writer::Tell;
 
 use crate::error::StoreError;
 use crate::filter::Filter;
+use crate::session::Session;
 use crate::store::{Account, AccountName, Accounts, Entry, Page, Patch, State, Store, TakeTally, Window};
 use folder::Folder;
 use live::Live;
@@ -165,6 +169,10 @@ impl Store for SqliteStore {
 
     fn tallies(&self, window: &Window, take: TakeTally<'_>) -> Result<(), StoreError> {
         self.ask(|history| read::tallies(&self.live, history, window, take))
+    }
+
+    fn sessions(&self, filter: &Filter, limit: usize) -> Result<Vec<Session>, StoreError> {
+        self.ask(|history| sessions::sessions(&self.live, history, filter, limit))
     }
 
     fn patch(&self, patches: &[Patch]) -> Result<usize, StoreError> {

@@ -5,9 +5,24 @@ use super::live::Live;
 use super::{read, roll};
 use crate::error::StoreError;
 use crate::store::Patch;
+use paceline_stats::rollup::Names;
+use paceline_types::money::Cost;
+use paceline_types::record::CallRecord;
 use rusqlite::{Connection, params};
+use std::sync::Arc;
 
-/// Applies patches, each in a transaction of its own: between two of them records are written.
+/// So many patches go into one transaction; between two of them records are written.
+const TOGETHER: usize = 512;
+
+/// A cost that was learned later.
+pub(super) struct Recost<'a> {
+    pub(super) record: Arc<CallRecord>,
+    pub(super) names: Names,
+    pub(super) cost: Cost,
+    source: &'a str,
+}
+
+/// Applies patches.
 pub(super) fn apply(
     history: &mut Connection,
     live: &Live,
@@ -17,16 +32,24 @@ pub(super) fn apply(
     // What still waits is written first: a patch then finds its record on disk, and its sums too.
     live.settle(true)?;
     let mut found = 0;
-    for patch in patches {
-        let Some(record) = read::get(live, Some(history), patch.id)? else { continue };
-        found += 1;
-        let Some(cost) = patch.cost else { continue };
+    for piece in patches.chunks(TOGETHER) {
+        let mut changes = Vec::with_capacity(piece.len());
+        for patch in piece {
+            let Some(record) = read::get(live, Some(history), patch.id)? else { continue };
+            found += 1;
+            if let Some(cost) = patch.cost {
+                changes.push(Recost { names: names(&record), record, cost, source: &patch.source });
+            }
+        }
         let transaction = history.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-        transaction.execute(
-            "INSERT OR REPLACE INTO patch (call, cost, source, at) VALUES (?1, ?2, ?3, ?4)",
-            params![patch.id.to_bytes(), cost.0, patch.source, super::writer::wall().0],
-        )?;
-        roll::recost(&transaction, &names(&record), &record, cost)?;
+        for change in &changes {
+            let mut put = transaction.prepare_cached(
+                "INSERT OR REPLACE INTO patch (call, cost, source, at) VALUES (?1, ?2, ?3, ?4)",
+            )?;
+            let at = super::writer::wall().0;
+            put.execute(params![change.record.id.to_bytes(), change.cost.0, change.source, at])?;
+        }
+        roll::recost(&transaction, &changes)?;
         transaction.commit()?;
     }
     Ok(found)

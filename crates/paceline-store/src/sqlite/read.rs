@@ -27,7 +27,7 @@ use std::sync::Arc;
 
 /// Where a found record lies.
 #[derive(Clone)]
-enum Place {
+pub(super) enum Place {
     Memory(Arc<CallRecord>),
     /// Row of the tail, row of its block.
     Tail(i64, u32),
@@ -62,11 +62,11 @@ impl Found {
 }
 
 /// A block that may hold what is asked for.
-struct Candidate {
-    newest: CallId,
-    oldest: CallId,
-    rows: usize,
-    at: Place,
+pub(super) struct Candidate {
+    pub(super) newest: CallId,
+    pub(super) oldest: CallId,
+    pub(super) rows: usize,
+    pub(super) at: Place,
     zone: Vec<u8>,
 }
 
@@ -113,7 +113,7 @@ pub(super) fn page(
 }
 
 /// Blocks by their newest call, the newest first.
-fn candidates(
+pub(super) fn candidates(
     history: &Connection,
     filter: &Filter,
     below: Option<CallId>,
@@ -210,6 +210,53 @@ fn rows_of(
     Ok(rows.into_iter().map(|row| (ids.get(row), row)).collect())
 }
 
+/// Reads a candidate's block.
+pub(super) fn with_candidate<T>(
+    history: &Connection,
+    candidate: &Candidate,
+    then: impl FnOnce(&Table<'_>) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    match candidate.at {
+        Place::Tail(seq, _) => with_tail(history, seq, then),
+        Place::Segment(id, _) => with_segment(history, id, then),
+        Place::Memory(_) => then(&Table::new(0, &|_| Ok(Vec::new()))),
+    }
+}
+
+/// All records that `filter` takes, block by block, the oldest block first, each block by id. `take` says whether to go on.
+pub(super) fn each(
+    live: &Live,
+    history: &Connection,
+    filter: &Filter,
+    take: &mut dyn FnMut(Vec<Arc<CallRecord>>) -> bool,
+) -> Result<(), StoreError> {
+    let snapshot = history.unchecked_transaction()?;
+    let mut all: Vec<Candidate> = candidates(&snapshot, filter, None)?.collect();
+    all.sort_by_key(|candidate| candidate.oldest);
+    for candidate in all {
+        let mut rows = match search(&snapshot, filter, None, &candidate) {
+            Ok(rows) => rows,
+            Err(StoreError::Damaged(_)) => {
+                live.count_damage();
+                continue;
+            }
+            Err(other) => return Err(other),
+        };
+        rows.sort_unstable();
+        let rows: Vec<u32> = rows.into_iter().map(|(_, row)| row).collect();
+        for piece in rows.chunks(4096) {
+            let records = with_candidate(&snapshot, &candidate, |table| decode(table, piece))?;
+            let mut records: BTreeMap<_, _> =
+                records.into_iter().map(|record| (record.id, Arc::new(record))).collect();
+            patch(&snapshot, &mut records)?;
+            if !records.is_empty() && !take(records.into_values().collect()) {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Reads a row of the tail; `Damaged` when it cannot be read.
 fn with_tail<T>(
     history: &Connection,
@@ -225,7 +272,7 @@ fn with_tail<T>(
 }
 
 /// Costs learned later for calls between two ids.
-fn late_costs(history: &Connection, from: CallId, to: CallId) -> Result<LateCosts, StoreError> {
+pub(super) fn late_costs(history: &Connection, from: CallId, to: CallId) -> Result<LateCosts, StoreError> {
     let mut statement = history
         .prepare_cached("SELECT call, cost FROM patch WHERE call BETWEEN ?1 AND ?2 AND cost IS NOT NULL")?;
     let rows = statement.query_map(params![from.to_bytes(), to.to_bytes()], |row| {

@@ -1,16 +1,17 @@
 //! Sums on disk: a generation of minutes is added to its minutes, hours, days and weeks in one transaction.
 
 use super::live::{Generation, Live};
+use super::patch::Recost;
 use super::{NamesOf, blocks};
 use crate::column::table::Table;
 use crate::column::view::View;
 use crate::error::StoreError;
 use paceline_stats::bucket::Level;
-use paceline_stats::rollup::{Bucket, Buckets, Facet, Names, ended, kept};
-use paceline_types::money::Cost;
-use paceline_types::record::{CallRecord, Status};
+use paceline_stats::rollup::{Bucket, Buckets, Facet, ended, kept};
+use paceline_types::record::Status;
 use paceline_types::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::BTreeMap;
 
 /// The last generation that is in the sums on disk.
 pub(super) fn rolled(history: &Connection) -> Result<u64, StoreError> {
@@ -75,19 +76,22 @@ fn change(
     Ok(())
 }
 
-/// A cost that was learned later: corrects the sums of the bucket of every level and facet.
-pub(super) fn recost(
-    history: &Connection,
-    names: &Names,
-    record: &CallRecord,
-    cost: Cost,
-) -> Result<(), StoreError> {
-    let (at, ok) = (ended(record).seconds(), record.status == Status::Ok);
+/// Costs that were learned later: corrects the sums of the buckets of every level and facet, each bucket once.
+pub(super) fn recost(history: &Connection, changes: &[Recost<'_>]) -> Result<(), StoreError> {
     for level in Level::ALL {
+        let mut buckets: BTreeMap<i64, Vec<&Recost<'_>>> = BTreeMap::new();
+        for one in changes {
+            buckets.entry(level.floor(ended(&one.record).seconds())).or_default().push(one);
+        }
         for facet in Facet::ALL {
-            let correct =
-                |sums: &mut Bucket| sums.recost(facet, names, |tally| tally.recost(record.cost, cost, ok));
-            change(history, level, facet, level.floor(at), correct)?;
+            for (start, changes) in &buckets {
+                change(history, level, facet, *start, |sums| {
+                    for Recost { record, names, cost, .. } in changes {
+                        let ok = record.status == Status::Ok;
+                        sums.recost(facet, names, |tally| tally.recost(record.cost, *cost, ok));
+                    }
+                })?;
+            }
         }
     }
     Ok(())

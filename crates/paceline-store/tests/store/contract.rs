@@ -240,6 +240,36 @@ fn what_is_learned_later_is_seen_everywhere() {
 }
 
 #[test]
+fn sessions_are_the_sums_of_their_calls() {
+    let records = records(8, 2500, 11);
+    every("sessions", |subject| {
+        append(subject, &records, 150);
+        for round in 0..3 {
+            match round {
+                1 => subject.store.settle().unwrap(),
+                2 => (subject.rest)(),
+                _ => {}
+            }
+            let filter = Filter { tenant: Some("tenant-1".into()), ..Filter::default() };
+            let found = subject.store.sessions(&filter, 10_000).unwrap();
+            assert!(found.windows(2).all(|pair| pair[0].ended_at >= pair[1].ended_at));
+            let named = |record: &&CallRecord| record.labels.as_ref().is_some_and(|l| l.session.is_some());
+            let counted: Vec<&CallRecord> =
+                records.iter().filter(|r| filter.takes(r)).filter(named).collect();
+            assert_eq!(found.iter().map(|s| s.calls).sum::<u64>(), counted.len() as u64);
+            let one = &found[found.len() / 2];
+            let mine =
+                counted.iter().filter(|r| r.labels.as_ref().unwrap().session.as_deref() == Some(&*one.name));
+            let mine: Vec<_> = mine.collect();
+            let tokens: u64 = mine.iter().filter_map(|r| r.usage).map(|usage| usage.output_tokens).sum();
+            let cost: i128 = mine.iter().filter_map(|r| r.cost).map(|cost| i128::from(cost.0)).sum();
+            assert_eq!((one.calls, one.output_tokens, one.cost_pico), (mine.len() as u64, tokens, cost));
+            assert_eq!(subject.store.sessions(&filter, 3).unwrap(), found[..3]);
+        }
+    });
+}
+
+#[test]
 fn accounts_are_those_given_last() {
     every("accounts", |subject| {
         let account =

@@ -4,7 +4,7 @@ use crate::Folder;
 use crate::records::{entry, names, records, start_ms};
 use paceline_store::error::StoreError;
 use paceline_store::filter::Filter;
-use paceline_store::sqlite::{HISTORY, Retention, Settings, SqliteStore, TABLES, VERSION};
+use paceline_store::sqlite::{HISTORY, History, Retention, Settings, SqliteStore, TABLES, VERSION, copy};
 use paceline_store::store::Store;
 use rusqlite::Connection;
 use std::sync::Arc;
@@ -147,6 +147,46 @@ fn old_records_go_and_the_file_gets_smaller() {
     let store = open(Settings { max_bytes: 400_000, ..settings(&folder) }).unwrap();
     store.tidy().unwrap();
     assert!(listed(&store).len() < left);
+}
+
+#[test]
+fn a_copy_made_while_records_come_is_whole_and_can_be_served() {
+    let (folder, backup) = (Folder::new("copied"), Folder::new("copy"));
+    let store = Arc::new(open(settings(&folder)).unwrap());
+    let all = records(17, 4000, 3);
+    store.append(all[..2000].iter().cloned().map(entry).collect());
+    store.tidy().unwrap();
+    let writing = Arc::clone(&store);
+    let rest = all[2000..].to_vec();
+    let writer = std::thread::spawn(move || {
+        for piece in rest.chunks(50) {
+            writing.append(piece.iter().cloned().map(entry).collect());
+            writing.settle().unwrap();
+        }
+    });
+    let copies = copy(&folder.0, &backup.0).unwrap();
+    writer.join().unwrap();
+    assert!(copies[0].ends_with(HISTORY));
+    assert!(copy(&folder.0, &backup.0).is_err(), "a copy is never written over");
+    let restored = open(settings(&backup)).unwrap();
+    let found = listed(&restored);
+    assert!((2000..=4000).contains(&found.len()), "{}", found.len());
+    let whole = listed(&store);
+    assert!(found.iter().all(|record| whole.contains(record)));
+    // What is exported is what is there.
+    let mut exported = Vec::new();
+    let history = History::open(&folder.0).unwrap();
+    store.settle().unwrap();
+    let mut take = |records: Vec<Arc<paceline_types::record::CallRecord>>| {
+        exported.extend(records.iter().map(|record| format!("{record:?}")));
+        true
+    };
+    history.each(&Filter::default(), &mut take).unwrap();
+    exported.sort();
+    let mut whole = whole;
+    whole.sort();
+    assert_eq!(exported, whole);
+    assert!(History::open(&folder.0.join("nowhere")).is_err());
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod env;
 mod excerpt;
 mod indicators;
 mod models;
+mod prices;
 mod problem;
 mod providers;
 mod reference;
@@ -28,8 +29,8 @@ pub use resolve::resolve;
 pub use schema::json_schema;
 pub use url::{BaseUrl, Proxy};
 pub use values::{
-    Auth, CallerKey, Config, KeySource, Level, Log, Model, OnClientCancel, Origin, Provider, Records, Server,
-    Storage, StorageKind, Target, TimeoutOverrides, Timeouts,
+    Auth, CallerKey, Config, KeySource, Level, Log, Model, OnClientCancel, Origin, OwnPrice, Provider,
+    Records, Server, Storage, StorageKind, Target, TimeoutOverrides, Timeouts,
 };
 
 use problem::Fault;

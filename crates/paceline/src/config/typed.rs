@@ -23,6 +23,10 @@ pub(super) struct File {
     pub records: Records,
     /// Call records and statistics kept on disk, in the folder `data`.
     pub storage: Storage,
+    /// Prices, limits and capabilities of models beside those that are built in.
+    pub catalog: Catalog,
+    /// Prices of your own, by `provider/model` with the model's name at the provider. They win over all lists.
+    pub prices: BTreeMap<String, OwnPrice>,
     /// Lines for people on standard error.
     pub log: Log,
     /// Providers by name. The name is the part before the slash in `provider/model`.
@@ -46,6 +50,8 @@ impl Default for File {
             timeouts: Timeouts::default(),
             records: Records::default(),
             storage: Storage::default(),
+            catalog: Catalog::default(),
+            prices: BTreeMap::new(),
             log: Log::default(),
             providers: BTreeMap::new(),
             models: BTreeMap::new(),
@@ -180,6 +186,37 @@ impl Default for Storage {
     fn default() -> Self {
         Self { kind: StorageKind::Disk, window_ms: 250, records_days: 30, max_mb: 8192 }
     }
+}
+
+/// Prices, limits and capabilities of models beside those that are built in.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Catalog {
+    /// A file in the catalogue's format (see `catalog/README.md`), as `paceline catalog import` writes it. What it states
+    /// of a model is laid over what is built in.
+    pub file: Option<String>,
+}
+
+/// What tokens of one model cost at one provider.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "the names of the settings carry their unit")]
+pub(super) struct OwnPrice {
+    /// US dollars for a million prompt tokens.
+    #[schemars(range(min = 0.0, max = 1_000_000.0), extend("x-default" = "required"))]
+    pub input_usd_per_million: Option<f64>,
+    /// US dollars for a million generated tokens.
+    #[schemars(range(min = 0.0, max = 1_000_000.0), extend("x-default" = "required"))]
+    pub output_usd_per_million: Option<f64>,
+    /// US dollars for a million prompt tokens read from the provider's cache.
+    #[schemars(range(min = 0.0, max = 1_000_000.0), extend("x-default" = "as input"))]
+    pub cache_read_usd_per_million: Option<f64>,
+    /// US dollars for a million prompt tokens written to the provider's cache.
+    #[schemars(range(min = 0.0, max = 1_000_000.0), extend("x-default" = "as input"))]
+    pub cache_write_usd_per_million: Option<f64>,
+    /// US dollars for a million generated tokens spent on reasoning.
+    #[schemars(range(min = 0.0, max = 1_000_000.0), extend("x-default" = "as output"))]
+    pub reasoning_usd_per_million: Option<f64>,
 }
 
 /// Where call records are kept.

@@ -2,13 +2,16 @@
 
 use super::typed;
 use super::url::{BaseUrl, Proxy};
+use paceline_catalog::Document;
 use paceline_dialect::compatible::Compatible;
 use paceline_stats::indicator::{Core, Rule};
+use paceline_types::price::Rates;
 use paceline_types::secret::Secret;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use typed::{Auth, Level, OnClientCancel, StorageKind};
@@ -24,6 +27,10 @@ pub struct Config {
     pub records: Records,
     /// Call records and statistics kept on disk.
     pub storage: Storage,
+    /// The user's catalogue.
+    pub catalog: Option<Arc<Document>>,
+    /// The user's own prices.
+    pub prices: Vec<OwnPrice>,
     /// Lines for people.
     pub log: Log,
     /// Providers in the order of the file, then those found in the environment in the order of the
@@ -130,6 +137,17 @@ pub struct Storage {
     pub keep: Duration,
     /// Bytes that history may take.
     pub max_bytes: u64,
+}
+
+/// What tokens of one model cost at one provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnPrice {
+    /// Name of a configured provider.
+    pub provider: String,
+    /// The model's name there.
+    pub model: String,
+    /// The prices.
+    pub rates: Rates,
 }
 
 /// How long a call may take.

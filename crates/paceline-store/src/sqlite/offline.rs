@@ -1,0 +1,83 @@
+//! History read by another process than the one that writes it, or by none: export, and copies.
+
+use super::folder::{self, CONTROL, HISTORY};
+use super::live::Live;
+use super::{read, schema};
+use crate::error::StoreError;
+use crate::filter::Filter;
+use paceline_types::record::CallRecord;
+use rusqlite::Connection;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// History that is only read. The process that writes it goes on undisturbed.
+pub struct History {
+    connection: Connection,
+    /// Nothing waits here; what another process has not written yet is not seen.
+    live: Live,
+}
+
+impl History {
+    /// Opens the history in a data folder.
+    ///
+    /// # Errors
+    /// When there is none, it cannot be read, or a later version wrote it.
+    pub fn open(data: &Path) -> Result<Self, StoreError> {
+        let file = data.join(HISTORY);
+        if !file.exists() {
+            let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
+            return Err(StoreError::Io(format!("there is no history at {}", file.display()), missing));
+        }
+        let connection = folder::reader(data)?;
+        let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+        if found > schema::VERSION {
+            return Err(StoreError::Newer { file, found, known: schema::VERSION });
+        }
+        Ok(Self { connection, live: Live::new(Duration::ZERO) })
+    }
+
+    /// Gives all records that `filter` takes, in pieces, about in the order of time, until `take` says `false`.
+    pub fn each(
+        &self,
+        filter: &Filter,
+        take: &mut dyn FnMut(Vec<Arc<CallRecord>>) -> bool,
+    ) -> Result<(), StoreError> {
+        read::each(&self.live, &self.connection, filter, take)
+    }
+
+    /// Blocks that could not be read so far.
+    pub fn damaged(&self) -> u64 {
+        self.live.state().damaged
+    }
+}
+
+/// Copies the store's files to another folder, as of one moment, while they are written. Returns the copies.
+///
+/// # Errors
+/// When there is nothing to copy, the other folder has such files already, or its disk does not take them.
+pub fn copy(data: &Path, to: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    History::open(data)?;
+    std::fs::create_dir_all(to)
+        .map_err(|error| StoreError::Io(format!("cannot make the folder {}", to.display()), error))?;
+    let mut copies = Vec::new();
+    for name in [HISTORY, CONTROL] {
+        let (from, copy) = (data.join(name), to.join(name));
+        if copy.exists() {
+            let taken = std::io::Error::from(std::io::ErrorKind::AlreadyExists);
+            return Err(StoreError::Io(format!("{} is there already", copy.display()), taken));
+        }
+        if !from.exists() {
+            continue;
+        }
+        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY | rusqlite::OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let source = Connection::open_with_flags(&from, flags)?;
+        source.busy_timeout(Duration::from_secs(10))?;
+        // One read transaction: the copy is of one moment, whatever is written meanwhile.
+        source.execute("VACUUM INTO ?1", [copy.to_string_lossy()])?;
+        let sync = std::fs::File::open(&copy).and_then(|file| file.sync_all());
+        sync.map_err(|error| StoreError::Io(format!("cannot write {}", copy.display()), error))?;
+        copies.push(copy);
+    }
+    Ok(copies)
+}
