@@ -75,6 +75,11 @@ impl Sketch {
             self.zeros += 1;
             return;
         };
+        // Nearly always the bin is there.
+        if let Some(slot) = bin.checked_sub(self.first).and_then(|at| self.bins.get_mut(at)) {
+            *slot = slot.saturating_add(1);
+            return;
+        }
         self.reach(bin, bin);
         let slot = &mut self.bins[bin - self.first];
         *slot = slot.saturating_add(1);

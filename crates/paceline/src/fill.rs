@@ -17,8 +17,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Records over so many days before now.
-const DAYS: u64 = 30;
+/// Records are kept so many days by default.
+const DAYS: f64 = 30.0;
 /// Records given to the store at once.
 const CHUNK: u64 = 8192;
 /// No more records wait for the disk than this.
@@ -218,17 +218,23 @@ pub struct Filled {
     pub state: State,
 }
 
-/// Writes `count` records of the last 30 days, more by day than by night, into `data`.
+/// Writes `count` records of the last `days` (at most 30), more by day than by night, into `data`.
 ///
 /// # Errors
 /// When the folder cannot be used or its disk does not take them.
-pub fn fill(data: &Path, count: u64, seed: u64, progress: impl Fn(u64)) -> Result<Filled, StoreError> {
+pub fn fill(
+    data: &Path,
+    count: u64,
+    days: f64,
+    seed: u64,
+    progress: impl Fn(u64),
+) -> Result<Filled, StoreError> {
     let names = Arc::new(Bounded::default());
     names.configured(MODELS.iter().map(|model| model.1));
     let known = Arc::clone(&names);
     let settings = Settings {
         // What is made is kept, also what is a moment older than the usual 30 days.
-        keep: Duration::from_hours(24 * (DAYS + 1)),
+        keep: Duration::from_hours(24 * 31),
         max_bytes: u64::MAX,
         ..Settings::new(data, Arc::new(move |record| known.of(record)))
     };
@@ -238,12 +244,13 @@ pub fn fill(data: &Path, count: u64, seed: u64, progress: impl Fn(u64)) -> Resul
     let making_seconds = sample(&world, seed) * count as f64;
     let cpu = || crate::process::usage().map_or(0.0, |(cpu, _)| cpu);
     let (began, cpu_before) = (Instant::now(), cpu());
-    let span = DAYS * 86_400_000;
+    let days = days.clamp(0.0, DAYS);
+    let span = (days * 86_400_000.0) as u64;
     let start = (crate::recorder::now().millis() as u64).saturating_sub(span);
     let mut made = 0;
     while made < count {
         let until = (made + CHUNK).min(count);
-        let records = (made..until).map(|n| world.record(&mut dice, n, start + when(n, count, span)));
+        let records = (made..until).map(|n| world.record(&mut dice, n, start + when(n, count, days)));
         let entry =
             |record: CallRecord| Entry { names: Arc::new(names.of(&record)), record: Arc::new(record) };
         store.append(records.map(entry).collect());
@@ -267,9 +274,12 @@ fn sample(world: &World, seed: u64) -> f64 {
     began.elapsed().as_secs_f64() / made.len() as f64
 }
 
-/// When call `n` of `count` starts: days are three times as busy as nights.
-fn when(n: u64, count: u64, span: u64) -> u64 {
-    let at = n as f64 / count as f64 * DAYS as f64;
+/// When call `n` of `count` starts, in milliseconds after the first: days are three times as busy as nights.
+fn when(n: u64, count: u64, days: f64) -> u64 {
+    let at = n as f64 / count as f64 * days;
+    if days < 1.0 {
+        return (at * 86_400_000.0) as u64;
+    }
     let day = at.floor();
     let part = at - day;
     // The share of a day's calls until `part` is part - sin(2π part) / 4π; its inverse is near enough by two steps.
@@ -278,5 +288,5 @@ fn when(n: u64, count: u64, span: u64) -> u64 {
     for _ in 0..3 {
         time = part + (tau * time).sin() / (2.0 * tau);
     }
-    ((day + time) / DAYS as f64 * span as f64) as u64
+    ((day + time).min(days) * 86_400_000.0) as u64
 }

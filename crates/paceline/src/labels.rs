@@ -1,9 +1,9 @@
 //! Names that become keys of statistics: bounded, however many callers invent.
 
+use hashbrown::HashSet;
 use paceline_stats::rollup::Names;
 use paceline_types::id::Name;
 use paceline_types::record::{CallRecord, Status};
-use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// How many values of one kind of label are told apart.

@@ -8,22 +8,50 @@ use paceline_stats::pack::{self, Reader};
 /// Loads read eight bytes wherever a value begins; so many follow the last.
 const PADDING: usize = 7;
 
+/// Calls a function with a width known to the compiler, so that each value is a few instructions.
+macro_rules! by_width {
+    ($width:expr, $call:ident $args:tt) => {
+        match $width {
+            1 => $call::<1> $args,
+            2 => $call::<2> $args,
+            3 => $call::<3> $args,
+            4 => $call::<4> $args,
+            5 => $call::<5> $args,
+            6 => $call::<6> $args,
+            7 => $call::<7> $args,
+            _ => $call::<8> $args,
+        }
+    };
+}
 /// Appends a column.
 pub(crate) fn encode(values: &[u64], out: &mut Vec<u8>) {
-    let base = values.iter().copied().min().unwrap_or(0);
-    let top = values.iter().copied().max().unwrap_or(0);
+    let first = values.first().copied().unwrap_or(0);
+    let (base, top) =
+        values.iter().fold((first, first), |(low, high), &value| (low.min(value), high.max(value)));
     let width = (64 - (top - base).leading_zeros()).div_ceil(8) as usize;
     pack::put(out, base);
     out.push(width as u8);
     if width == 0 {
         return;
     }
-    out.reserve(values.len() * width + PADDING);
-    for value in values {
-        let bytes = (value - base).to_le_bytes();
-        out.extend_from_slice(&bytes[..width]);
+    let start = out.len();
+    out.resize(start + values.len() * width + PADDING, 0);
+    let data = &mut out[start..start + values.len() * width];
+    by_width!(width, put(values, base, data));
+}
+
+fn put<const WIDTH: usize>(values: &[u64], base: u64, data: &mut [u8]) {
+    for (slot, value) in data.chunks_exact_mut(WIDTH).zip(values) {
+        slot.copy_from_slice(&(value - base).to_le_bytes()[..WIDTH]);
     }
-    out.extend_from_slice(&[0; PADDING]);
+}
+
+fn get_all<const WIDTH: usize>(data: &[u8], base: u64, out: &mut Vec<u64>) {
+    out.extend(data.chunks_exact(WIDTH).map(|slot| {
+        let mut bytes = [0; 8];
+        bytes[..WIDTH].copy_from_slice(slot);
+        base.wrapping_add(u64::from_le_bytes(bytes))
+    }));
 }
 
 /// A column that can be read.
@@ -56,11 +84,28 @@ impl<'a> Ints<'a> {
         Some(Self { base, width, mask: u64::MAX >> (64 - 8 * width), data, len })
     }
 
+    /// Bytes a row of a column takes.
+    pub(crate) fn width_of(bytes: &[u8]) -> Option<u8> {
+        let mut reader = Reader(bytes);
+        reader.number()?;
+        reader.byte()
+    }
+
     /// The value of a row; the smallest where there is no such row.
     pub(crate) fn get(&self, row: usize) -> u64 {
         let start = row * self.width;
         let bytes = self.data.get(start..start + 8).and_then(|bytes| bytes.try_into().ok());
         self.base.wrapping_add(bytes.map_or(0, u64::from_le_bytes) & self.mask)
+    }
+
+    /// Appends all values.
+    pub(crate) fn append_to(&self, out: &mut Vec<u64>) {
+        if self.width == 0 {
+            out.resize(out.len() + self.len, self.base);
+            return;
+        }
+        let data = self.data.get(..self.len * self.width).unwrap_or_default();
+        by_width!(self.width, get_all(data, self.base, out));
     }
 
     /// Rows.
@@ -101,6 +146,9 @@ mod tests {
             let mut reader = Reader(&bytes);
             let ints = Ints::parse(&mut reader, values.len()).unwrap();
             prop_assert!(reader.0.is_empty());
+            let mut all = Vec::new();
+            ints.append_to(&mut all);
+            prop_assert_eq!(&all, &values);
             prop_assert_eq!((0..values.len()).map(|row| ints.get(row)).collect::<Vec<_>>(), values);
         }
 

@@ -28,7 +28,8 @@ impl Merged {
                 ids.push((id, ids.len() as u32));
             }
         }
-        ids.sort_unstable();
+        // Stable, because it is fast on what is nearly sorted, as records are.
+        ids.sort();
         let ends = ids.first().zip(ids.last()).map(|(first, last)| (first.0, last.0));
         let order: Vec<u32> = ids.into_iter().map(|(_, row)| row).collect();
         let columns = Columns::of(order.len());
@@ -41,24 +42,27 @@ impl Merged {
     }
 
     /// Fills one column; it is there until [`Merged::drop_column`].
-    pub(crate) fn fill(&mut self, column: usize, tables: &[Table<'_>]) -> Result<(), StoreError> {
+    fn fill(&mut self, column: usize, tables: &[Table<'_>]) -> Result<(), StoreError> {
         match KINDS[column] {
             Kind::Int => {
                 let mut all = Vec::with_capacity(self.order.len());
                 for table in tables {
-                    let ints = table.ints(column)?;
-                    all.extend((0..table.rows()).map(|row| ints.get(row)));
+                    table.ints(column)?.append_to(&mut all);
                 }
                 self.columns.ints[column] = self.order.iter().map(|&row| all[row as usize]).collect();
             }
             Kind::Text => {
                 let merged = &mut self.columns.texts[column];
+                let mut rows = Vec::new();
                 for table in tables {
                     let texts = table.texts(column)?;
-                    let codes: Vec<u64> = texts.distinct().map(|text| merged.code(text)).collect();
-                    for row in 0..table.rows() {
-                        let place = (texts.codes.get(row) as usize).checked_sub(1);
-                        merged.push_code(place.and_then(|at| codes.get(at).copied()).unwrap_or(0));
+                    let none = std::iter::once(0);
+                    let codes: Vec<u64> =
+                        none.chain(texts.distinct().map(|text| merged.code(text))).collect();
+                    rows.clear();
+                    texts.codes.append_to(&mut rows);
+                    for code in &rows {
+                        merged.push_code(codes.get(*code as usize).copied().unwrap_or(0));
                     }
                 }
                 merged.reorder(&self.order);
@@ -80,7 +84,7 @@ impl Merged {
     }
 
     /// Forgets a column.
-    pub(crate) fn drop_column(&mut self, column: usize) {
+    fn drop_column(&mut self, column: usize) {
         self.columns.ints[column] = Vec::new();
         self.columns.texts[column] = super::texts::TextColumn::default();
         if KINDS[column] == Kind::Bytes {
@@ -94,5 +98,35 @@ impl Merged {
             self.fill(column, tables)?;
         }
         Ok(self.columns.block())
+    }
+}
+
+/// Where the columns of a segment come from, one after the other.
+pub(crate) trait Filled {
+    /// Columns of which `column` is filled.
+    fn filled(&mut self, column: usize) -> Result<&Columns, StoreError>;
+}
+
+/// Merged rows, of which one column is filled at a time.
+pub(crate) struct OneByOne<'a, 'b> {
+    /// The rows.
+    pub(crate) merged: Merged,
+    /// Where they come from.
+    pub(crate) tables: &'a [Table<'b>],
+}
+
+impl Filled for OneByOne<'_, '_> {
+    fn filled(&mut self, column: usize) -> Result<&Columns, StoreError> {
+        if let Some(before) = column.checked_sub(1) {
+            self.merged.drop_column(before);
+        }
+        self.merged.fill(column, self.tables)?;
+        Ok(&self.merged.columns)
+    }
+}
+
+impl Filled for Columns {
+    fn filled(&mut self, _: usize) -> Result<&Columns, StoreError> {
+        Ok(self)
     }
 }

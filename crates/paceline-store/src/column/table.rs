@@ -6,16 +6,17 @@ use super::ints::Ints;
 use super::texts::Texts;
 use crate::error::StoreError;
 use paceline_stats::pack::Reader;
+use std::borrow::Cow;
 use std::cell::OnceCell;
 
 /// Where the bytes of a column come from.
-pub(crate) type Load<'a> = &'a dyn Fn(usize) -> Result<Vec<u8>, StoreError>;
+pub(crate) type Load<'a> = &'a dyn Fn(usize) -> Result<Cow<'a, [u8]>, StoreError>;
 
 /// A block of records by columns.
 pub(crate) struct Table<'a> {
     rows: usize,
     load: Load<'a>,
-    columns: [OnceCell<Vec<u8>>; COLUMNS],
+    columns: [OnceCell<Cow<'a, [u8]>>; COLUMNS],
 }
 
 fn damaged(column: usize) -> StoreError {

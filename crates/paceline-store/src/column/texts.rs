@@ -2,18 +2,25 @@
 //! is whole by itself and nothing grows with the number of names ever seen.
 
 use super::ints::{self, Ints};
+use hashbrown::{DefaultHashBuilder, HashTable};
 use paceline_stats::pack::{self, Reader};
-use std::collections::HashMap;
+use std::hash::BuildHasher;
 
 /// A column under way. Texts are bytes here: labels are UTF-8, tags are packed.
 #[derive(Debug, Default)]
 pub(crate) struct TextColumn {
     /// 0: no text; otherwise the place in the dictionary, from 1.
     codes: Vec<u64>,
-    places: HashMap<Box<[u8]>, u32>,
+    /// Numbers by the text that they stand for, which lies in the dictionary.
+    places: HashTable<u32>,
+    /// Where each text begins and ends in the dictionary.
+    spans: Vec<(u32, u32)>,
     dictionary: Vec<u8>,
-    /// The last text and its number: neighbours are often alike.
-    last: (Vec<u8>, u64),
+    hasher: DefaultHashBuilder,
+}
+
+fn slice(dictionary: &[u8], span: (u32, u32)) -> &[u8] {
+    dictionary.get(span.0 as usize..span.1 as usize).unwrap_or_default()
 }
 
 impl TextColumn {
@@ -30,27 +37,23 @@ impl TextColumn {
 
     /// The number of a text.
     pub(crate) fn code(&mut self, text: &[u8]) -> u64 {
-        if self.last.1 != 0 && self.last.0 == text {
-            return self.last.1;
+        let Self { places, spans, dictionary, hasher, .. } = self;
+        let at = |code: u32| spans.get(code as usize - 1).map_or(&[][..], |span| slice(dictionary, *span));
+        let hash = hasher.hash_one(text);
+        if let Some(&code) = places.find(hash, |&code| at(code) == text) {
+            return u64::from(code);
         }
-        let code = match self.places.get(text) {
-            Some(&code) => code,
-            None => {
-                let code = self.places.len() as u32 + 1;
-                pack::put_bytes(&mut self.dictionary, text);
-                self.places.insert(text.into(), code);
-                code
-            }
-        };
-        self.last.0.clear();
-        self.last.0.extend_from_slice(text);
-        self.last.1 = u64::from(code);
-        self.last.1
+        let code = spans.len() as u32 + 1;
+        places.insert_unique(hash, code, |&code| hasher.hash_one(at(code)));
+        pack::put_bytes(dictionary, text);
+        let end = dictionary.len() as u32;
+        spans.push((end - text.len() as u32, end));
+        u64::from(code)
     }
 
-    /// The distinct texts, in no order.
+    /// The distinct texts, in the order of their numbers.
     pub(crate) fn distinct(&self) -> impl ExactSizeIterator<Item = &[u8]> {
-        self.places.keys().map(AsRef::as_ref)
+        self.spans.iter().map(|span| slice(&self.dictionary, *span))
     }
 
     /// Bytes of the dictionary.
@@ -65,7 +68,7 @@ impl TextColumn {
 
     /// Appends the column's bytes.
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
-        pack::put(out, self.places.len() as u64);
+        pack::put(out, self.spans.len() as u64);
         pack::put_bytes(out, &self.dictionary);
         ints::encode(&self.codes, out);
     }

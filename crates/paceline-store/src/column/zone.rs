@@ -40,17 +40,24 @@ impl ZoneWriter {
             return;
         }
         let texts = &columns.texts[column];
-        let mut distinct: Vec<Vec<u8>> = if column == fields::TAGS {
-            texts.distinct().flat_map(tag_texts).collect()
+        let is_small = |count: usize| count <= INLINE_TEXTS && texts.dictionary_len() <= INLINE_BYTES;
+        if column != fields::TAGS {
+            let distinct = texts.distinct();
+            if is_small(distinct.len()) {
+                self.lists.push((column, distinct.map(<[u8]>::to_vec).collect()));
+            } else {
+                self.blooms.push((column, bloom::build(distinct)));
+            }
+            return;
+        }
+        // Sets of tags share their pairs.
+        let mut pairs: Vec<Vec<u8>> = texts.distinct().flat_map(tag_texts).collect();
+        pairs.sort_unstable();
+        pairs.dedup();
+        if is_small(pairs.len()) {
+            self.lists.push((column, pairs));
         } else {
-            texts.distinct().map(<[u8]>::to_vec).collect()
-        };
-        distinct.sort_unstable();
-        distinct.dedup();
-        if distinct.len() <= INLINE_TEXTS && texts.dictionary_len() <= INLINE_BYTES {
-            self.lists.push((column, distinct));
-        } else {
-            self.blooms.push((column, bloom::build(distinct.iter().map(Vec::as_slice))));
+            self.blooms.push((column, bloom::build(pairs.iter().map(Vec::as_slice))));
         }
     }
 

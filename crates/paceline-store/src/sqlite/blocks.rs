@@ -4,6 +4,7 @@ use crate::column::fields::COLUMNS;
 use crate::column::table::Block;
 use crate::error::StoreError;
 use rusqlite::{Connection, OptionalExtension};
+use std::borrow::Cow;
 
 /// Numbers of a segment's rows in `segment_column`: room for as many columns as there may ever be, and their filters.
 const STRIDE: i64 = 128;
@@ -43,8 +44,17 @@ impl Packer {
     /// A column as it is stored: its length and whether it is packed (the lowest bit), then its bytes.
     pub(super) fn pack(&mut self, raw: &[u8]) -> Vec<u8> {
         let packed = self.0.compress(raw).ok().filter(|packed| packed.len() < raw.len() * 7 / 8);
-        let length = (raw.len() as u32) << 1 | u32::from(packed.is_some());
         let body = packed.as_deref().unwrap_or(raw);
+        Self::stored(raw.len(), packed.is_some(), body)
+    }
+
+    /// A column as it is stored, not packed.
+    pub(super) fn plain(raw: &[u8]) -> Vec<u8> {
+        Self::stored(raw.len(), false, raw)
+    }
+
+    fn stored(length: usize, packed: bool, body: &[u8]) -> Vec<u8> {
+        let length = (length as u32) << 1 | u32::from(packed);
         let mut out = Vec::with_capacity(body.len() + 4);
         out.extend_from_slice(&length.to_le_bytes());
         out.extend_from_slice(body);
@@ -63,7 +73,7 @@ fn unpack(stored: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// The bytes of a row of `segment_column`; empty where there is none.
-pub(super) fn column(history: &Connection, key: i64) -> Result<Vec<u8>, StoreError> {
+pub(super) fn column<'a>(history: &Connection, key: i64) -> Result<Cow<'a, [u8]>, StoreError> {
     let mut statement = history.prepare_cached("SELECT crc, data FROM segment_column WHERE key = ?1")?;
     let read = statement
         .query_row([key], |row| {
@@ -72,8 +82,8 @@ pub(super) fn column(history: &Connection, key: i64) -> Result<Vec<u8>, StoreErr
         })
         .optional()?;
     match read {
-        None => Ok(Vec::new()),
-        Some(Some(bytes)) => Ok(bytes),
+        None => Ok(Cow::Borrowed(&[])),
+        Some(Some(bytes)) => Ok(Cow::Owned(bytes)),
         Some(None) => Err(StoreError::Damaged(format!("row {key} of segment_column"))),
     }
 }

@@ -12,16 +12,18 @@ CREATE TABLE tail (
 );
 -- Sealed records, sorted by id.
 CREATE TABLE segment (
-  id     INTEGER PRIMARY KEY,
-  n      INTEGER NOT NULL,
-  id_min BLOB NOT NULL,
-  id_max BLOB NOT NULL,
-  t_min  INTEGER NOT NULL,
-  t_max  INTEGER NOT NULL,
-  bytes  INTEGER NOT NULL,
-  zone   BLOB NOT NULL
+  id         INTEGER PRIMARY KEY,
+  n          INTEGER NOT NULL,
+  generation INTEGER NOT NULL,  -- as in tail
+  id_min     BLOB NOT NULL,
+  id_max     BLOB NOT NULL,
+  t_min      INTEGER NOT NULL,
+  t_max      INTEGER NOT NULL,
+  bytes      INTEGER NOT NULL,
+  zone       BLOB NOT NULL
 );
 CREATE INDEX segment_ids ON segment (id_max DESC, id_min);
+CREATE INDEX segment_generations ON segment (generation);
 -- key = segment * 128 + column; + 64 for the column's Bloom filter.
 CREATE TABLE segment_column (
   key  INTEGER PRIMARY KEY,

@@ -3,7 +3,8 @@
 use crate::error::StoreError;
 use crate::store::{Accounts, Entry, State};
 use paceline_stats::bucket::Level;
-use paceline_stats::rollup::Buckets;
+use paceline_stats::rollup::{Buckets, Names, ended, kept};
+use paceline_stats::tally::Sample;
 use paceline_types::record::CallRecord;
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -12,7 +13,7 @@ use std::time::{Duration, Instant};
 /// Records that wait for the disk at most; about 50 MB. Beyond, the oldest are given up and counted.
 pub(crate) const MAX_PENDING: usize = 65_536;
 /// A commit takes so many at most.
-pub(crate) const BATCH: usize = 8192;
+pub(crate) const BATCH: usize = 16_384;
 /// So many waiting records are written before the window has passed.
 const EAGER: usize = 1000;
 /// Sums go to disk once in a while …
@@ -26,14 +27,24 @@ const SETTLE: Duration = Duration::from_secs(30);
 #[derive(Clone, Debug)]
 pub(crate) struct Generation {
     pub(crate) number: u64,
-    pub(crate) minutes: Buckets,
+    /// Calls that ended lately, by minute, and those that ended before minutes are kept, by hour.
+    pub(crate) sums: [Buckets; 2],
     pub(crate) records: u64,
     opened: Instant,
 }
 
 impl Generation {
     pub(crate) fn new(number: u64) -> Self {
-        Self { number, minutes: Buckets::new(Level::Minute), records: 0, opened: Instant::now() }
+        let sums = [Buckets::new(Level::Minute), Buckets::new(Level::Hour)];
+        Self { number, sums, records: 0, opened: Instant::now() }
+    }
+
+    /// Adds a call; minutes are told apart of those that ended at `minutes_from` (Unix seconds) or later.
+    pub(crate) fn add(&mut self, record: &CallRecord, names: &Names, minutes_from: i64) {
+        let at = ended(record).seconds();
+        let sums = &mut self.sums[usize::from(at < minutes_from)];
+        sums.add_sample(&Sample::of(record), at, names);
+        self.records += 1;
     }
 }
 
@@ -140,7 +151,9 @@ impl Live {
         let number = unrolled.number + 1;
         let early: Vec<_> = inner.closed.drain(..).collect();
         for generation in &early {
-            inner.present.minutes.widen(&generation.minutes, i64::MIN / 2);
+            for (sums, more) in inner.present.sums.iter_mut().zip(&generation.sums) {
+                sums.widen(more, i64::MIN / 2);
+            }
         }
         inner.present.records += early.iter().map(|generation| generation.records).sum::<u64>();
         inner.present.number = number;
@@ -164,9 +177,9 @@ impl Live {
             inner.close();
         }
         let inner = &mut *inner;
+        let minutes_from = kept(super::writer::wall())[Level::Minute as usize];
         for entry in entries {
-            inner.present.minutes.add(&entry.record, &entry.names);
-            inner.present.records += 1;
+            inner.present.add(&entry.record, &entry.names, minutes_from);
             inner.pending.push_back((inner.present.number, entry));
         }
         inner.appended += count;

@@ -14,7 +14,7 @@ use crate::column::zone::{May, Zone};
 use crate::error::StoreError;
 use crate::filter::Filter;
 use crate::store::{Page, TakeTally, Window};
-use paceline_stats::bucket::{Level, Span, cover};
+use paceline_stats::bucket::{Span, cover};
 use paceline_stats::rollup::{Bucket, Facet, Key, kept};
 use paceline_stats::tally::Tally;
 use paceline_types::id::CallId;
@@ -22,6 +22,7 @@ use paceline_types::money::Cost;
 use paceline_types::record::CallRecord;
 use paceline_types::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -144,6 +145,22 @@ pub(super) fn candidates(
     Ok(all.into_iter())
 }
 
+/// Blocks whose records are in no sum on disk.
+pub(super) fn unrolled(history: &Connection, rolled: u64) -> Result<Vec<Candidate>, StoreError> {
+    let mut all = Vec::new();
+    for (table, key) in [("tail", "seq"), ("segment", "id")] {
+        let sql = format!("SELECT {key}, n, id_min, id_max FROM {table} WHERE generation > ?1");
+        let mut statement = history.prepare(&sql)?;
+        let mut rows = statement.query([rolled as i64])?;
+        while let Some(row) = rows.next()? {
+            let at: i64 = row.get(0)?;
+            let at = if key == "seq" { Place::Tail(at, 0) } else { Place::Segment(at, 0) };
+            all.push(candidate(row, at, Vec::new())?);
+        }
+    }
+    Ok(all)
+}
+
 fn candidate(row: &rusqlite::Row<'_>, at: Place, zone: Vec<u8>) -> Result<Candidate, StoreError> {
     let id = |column: usize| row.get_ref(column).map(|value| id_of(value.as_blob().unwrap_or_default()));
     Ok(Candidate { newest: id(3)?, oldest: id(2)?, rows: row.get::<_, i64>(1)? as usize, at, zone })
@@ -219,7 +236,7 @@ pub(super) fn with_candidate<T>(
     match candidate.at {
         Place::Tail(seq, _) => with_tail(history, seq, then),
         Place::Segment(id, _) => with_segment(history, id, then),
-        Place::Memory(_) => then(&Table::new(0, &|_| Ok(Vec::new()))),
+        Place::Memory(_) => then(&Table::new(0, &|_| Ok(Cow::Borrowed(&[])))),
     }
 }
 
@@ -267,7 +284,7 @@ fn with_tail<T>(
     let (crc, data): (u32, Vec<u8>) = statement.query_row([seq], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let damaged = || StoreError::Damaged(format!("row {seq} of tail"));
     let block: Block<'_> = blocks::checked(&data, crc).ok_or_else(damaged)?;
-    let load = |column: usize| Ok(block.column(column).to_vec());
+    let load = |column: usize| Ok(Cow::Borrowed(block.column(column)));
     then(&Table::new(block.rows, &load))
 }
 
@@ -458,9 +475,11 @@ pub(super) fn tallies(
     }
     let from = spans.first().map_or(first, |span| span.from);
     for generation in open.iter().filter(|generation| generation.number > rolled) {
-        for (facet, start, bucket) in generation.minutes.iter() {
-            if facet == window.facet && start >= from && start < until {
-                bucket.iter().for_each(|(key, tally)| take(Level::Minute, start, key, tally));
+        for sums in &generation.sums {
+            for (facet, start, bucket) in sums.iter() {
+                if facet == window.facet && start >= from && start < until {
+                    bucket.iter().for_each(|(key, tally)| take(sums.level(), start, key, tally));
+                }
             }
         }
     }

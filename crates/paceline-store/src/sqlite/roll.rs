@@ -2,7 +2,7 @@
 
 use super::live::{Generation, Live};
 use super::patch::Recost;
-use super::{NamesOf, blocks};
+use super::{NamesOf, read};
 use crate::column::table::Table;
 use crate::column::view::View;
 use crate::error::StoreError;
@@ -28,7 +28,7 @@ pub(super) fn roll(
 ) -> Result<(), StoreError> {
     let transaction = history.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     if rolled(&transaction)? < generation.number {
-        add(&transaction, &generation.minutes, now)?;
+        add(&transaction, &generation.sums, now)?;
         let mut statement =
             transaction.prepare_cached("INSERT OR REPLACE INTO meta (name, value) VALUES ('rolled', ?1)")?;
         statement.execute([generation.number as i64])?;
@@ -37,12 +37,14 @@ pub(super) fn roll(
     Ok(())
 }
 
-fn add(history: &Connection, minutes: &Buckets, now: Timestamp) -> Result<(), StoreError> {
+fn add(history: &Connection, sums: &[Buckets; 2], now: Timestamp) -> Result<(), StoreError> {
     let from = kept(now);
     for level in Level::ALL {
-        // Minutes of the same hour are put together before the disk is asked.
+        // What falls into the same bucket is put together before the disk is asked.
         let mut wider = Buckets::new(level);
-        wider.widen(minutes, from[level as usize]);
+        for narrow in sums.iter().filter(|sums| sums.level() <= level) {
+            wider.widen(narrow, from[level as usize]);
+        }
         for (facet, start, bucket) in wider.iter() {
             change(history, level, facet, start, |sums| sums.merge(facet, bucket))?;
         }
@@ -100,23 +102,22 @@ pub(super) fn recost(history: &Connection, changes: &[Recost<'_>]) -> Result<(),
 /// At start: counts what is there, and adds up the records that no sum on disk has yet.
 pub(super) fn take_stock(history: &mut Connection, live: &Live, names: &NamesOf) -> Result<(), StoreError> {
     let rolled = rolled(history)?;
-    let top: i64 =
-        history.query_row("SELECT COALESCE(MAX(generation), 0) FROM tail", [], |row| row.get(0))?;
+    let sql = "SELECT MAX(COALESCE((SELECT MAX(generation) FROM tail), 0), COALESCE((SELECT MAX(generation) FROM segment), 0))";
+    let top: i64 = history.query_row(sql, [], |row| row.get(0))?;
     let mut unrolled = Generation::new(rolled.max(top.unsigned_abs()));
-    let mut statement = history.prepare("SELECT seq, n, crc, data FROM tail WHERE generation > ?1")?;
-    let mut rows = statement.query([rolled as i64])?;
-    while let Some(row) = rows.next()? {
-        let data: Vec<u8> = row.get(3)?;
-        let Some(block) = blocks::checked(&data, row.get(2)?) else {
-            live.count_damage();
-            continue;
-        };
-        let load = |column: usize| Ok(block.column(column).to_vec());
-        let table = Table::new(block.rows, &load);
-        let Ok(mut view) = View::new(&table) else { continue };
-        for record in (0..block.rows).filter_map(|row| view.record(row)) {
-            unrolled.minutes.add(&record, &names(&record));
-            unrolled.records += 1;
+    let minutes_from = kept(super::writer::wall())[Level::Minute as usize];
+    let mut add = |table: &Table<'_>| {
+        let mut view = View::new(table)?;
+        for record in (0..table.rows()).filter_map(|row| view.record(row)) {
+            unrolled.add(&record, &names(&record), minutes_from);
+        }
+        Ok(())
+    };
+    for candidate in read::unrolled(history, rolled)? {
+        match read::with_candidate(history, &candidate, &mut add) {
+            Ok(()) => {}
+            Err(StoreError::Damaged(_)) => live.count_damage(),
+            Err(other) => return Err(other),
         }
     }
     let (count, oldest) = counts(history)?;

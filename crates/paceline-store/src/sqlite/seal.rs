@@ -2,12 +2,15 @@
 
 use super::blocks::{self, Packer, column_key, filter_key};
 use super::roll::rolled;
-use crate::column::fields::COLUMNS;
-use crate::column::merge::Merged;
+use crate::column::fields::{COLUMNS, KINDS, Kind};
+use crate::column::ints::Ints;
+use crate::column::merge::{Filled, Merged, OneByOne};
 use crate::column::table::{Block, Table};
 use crate::column::zone::ZoneWriter;
 use crate::error::StoreError;
+use paceline_types::id::CallId;
 use rusqlite::{Connection, params};
+use std::borrow::Cow;
 
 /// So many small rows of the tail are put together into one.
 const SMALL_ROWS: usize = 64;
@@ -125,7 +128,7 @@ fn with_tables<T>(
 ) -> Result<T, StoreError> {
     let blocks: Vec<Block<'_>> = data.iter().filter_map(|data| Block::parse(data)).collect();
     let loads: Vec<_> =
-        blocks.iter().map(|block| move |column: usize| Ok(block.column(column).to_vec())).collect();
+        blocks.iter().map(|block| move |column: usize| Ok(Cow::Borrowed(block.column(column)))).collect();
     let tables: Vec<Table<'_>> =
         blocks.iter().zip(&loads).map(|(block, load)| Table::new(block.rows, load)).collect();
     then(&tables)
@@ -136,15 +139,33 @@ fn seal(history: &mut Connection, rows: &[&Row]) -> Result<(), StoreError> {
     let transaction = history.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let data = read(&transaction, rows)?;
     let times = times(&transaction, rows)?;
-    with_tables(&data, |tables| put(&transaction, tables, times))?;
+    with_tables(&data, |tables| {
+        let merged = Merged::new(tables)?;
+        let Some(ids) = merged.ids else { return Ok(()) };
+        let place = Place { rows: merged.rows(), ids, times, generation: 0 };
+        put(&transaction, &place, &mut OneByOne { merged, tables })
+    })?;
     delete(&transaction, rows)?;
     transaction.commit()?;
     Ok(())
 }
 
-fn put(history: &Connection, tables: &[Table<'_>], times: (i64, i64)) -> Result<(), StoreError> {
-    let mut merged = Merged::new(tables)?;
-    let Some((low, high)) = merged.ids else { return Ok(()) };
+/// Times and counts in many bytes a row do not shrink: trying costs more than keeping them.
+fn is_noise(column: usize, raw: &[u8]) -> bool {
+    KINDS[column] == Kind::Int && Ints::width_of(raw).is_some_and(|width| width >= 3)
+}
+
+/// What a segment's row says of it.
+pub(super) struct Place {
+    pub(super) rows: usize,
+    pub(super) ids: (CallId, CallId),
+    pub(super) times: (i64, i64),
+    /// The sums it is counted in; 0 where they are on disk.
+    pub(super) generation: u64,
+}
+
+/// Writes a segment.
+pub(super) fn put(history: &Connection, place: &Place, source: &mut dyn Filled) -> Result<(), StoreError> {
     let id: i64 = history.query_row("SELECT COALESCE(MAX(id), 0) + 1 FROM segment", [], |row| row.get(0))?;
     let mut packer = Packer::new()?;
     let mut zone = ZoneWriter::default();
@@ -153,12 +174,11 @@ fn put(history: &Connection, tables: &[Table<'_>], times: (i64, i64)) -> Result<
     let mut raw = Vec::new();
     let mut bytes = 0;
     for column in 0..COLUMNS {
-        merged.fill(column, tables)?;
-        zone.add(column, &merged.columns);
+        let columns = source.filled(column)?;
+        zone.add(column, columns);
         raw.clear();
-        merged.columns.encode(column, &mut raw);
-        merged.drop_column(column);
-        let stored = packer.pack(&raw);
+        columns.encode(column, &mut raw);
+        let stored = if is_noise(column, &raw) { Packer::plain(&raw) } else { packer.pack(&raw) };
         bytes += stored.len();
         insert.execute(params![column_key(id, column), crc32fast::hash(&stored), stored])?;
     }
@@ -169,14 +189,15 @@ fn put(history: &Connection, tables: &[Table<'_>], times: (i64, i64)) -> Result<
     }
     let zone = zone.encode();
     history.execute(
-        "INSERT INTO segment (id, n, id_min, id_max, t_min, t_max, bytes, zone) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT INTO segment (id, n, generation, id_min, id_max, t_min, t_max, bytes, zone) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         params![
             id,
-            merged.rows() as i64,
-            low.to_bytes(),
-            high.to_bytes(),
-            times.0,
-            times.1,
+            place.rows as i64,
+            place.generation as i64,
+            place.ids.0.to_bytes(),
+            place.ids.1.to_bytes(),
+            place.times.0,
+            place.times.1,
             (bytes + zone.len()) as i64,
             zone
         ],

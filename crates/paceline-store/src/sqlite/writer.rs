@@ -2,6 +2,7 @@
 
 use super::folder::{Folder, is_damage};
 use super::live::{Live, Work};
+use super::seal::Place;
 use super::{Settings, retention, roll, seal};
 use crate::column::write::Columns;
 use crate::error::StoreError;
@@ -102,14 +103,21 @@ impl Writer {
         let changed: Accounts =
             changed.into_iter().filter(|(name, account)| self.accounts.get(name) != Some(account)).collect();
         let was_degraded = self.live.state().degraded.is_some();
-        let history = self.history()?;
+        self.history()?;
+        let Some(history) = &mut self.history else { return Err(StoreError::Stopped) };
         if work.entries.is_empty() && changed.is_empty() && work.gap == 0 && !was_degraded {
             return Ok(());
         }
         let transaction = history.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         if !work.entries.is_empty() {
-            let records: Vec<&CallRecord> = work.entries.iter().map(|entry| &*entry.record).collect();
-            insert(&transaction, &records, work.generation)?;
+            let mut records: Vec<&CallRecord> = work.entries.iter().map(|entry| &*entry.record).collect();
+            // What is a segment's worth at once needs no tail.
+            if records.len() >= self.settings.segment / 2 {
+                records.sort_by_key(|record| record.id);
+                segment(&transaction, &records, work.generation)?;
+            } else {
+                insert(&transaction, &records, work.generation)?;
+            }
         }
         put_accounts(&transaction, "account", &changed)?;
         if work.gap > 0 {
@@ -159,30 +167,43 @@ impl Writer {
     }
 }
 
-/// Appends records as one block.
-pub(super) fn insert(
-    history: &Connection,
-    records: &[&CallRecord],
-    generation: u64,
-) -> Result<(), StoreError> {
+/// Records as columns, and what is said of them beside.
+fn columns(records: &[&CallRecord], generation: u64) -> Option<(Columns, Place)> {
     let mut columns = Columns::default();
     for record in records {
         columns.push(record);
     }
-    let data = columns.block();
     let ids = || records.iter().map(|record| record.id);
     let times = || records.iter().map(|record| record.started_at.0);
-    let (Some(low), Some(high)) = (ids().min(), ids().max()) else { return Ok(()) };
+    let place = Place {
+        rows: records.len(),
+        ids: (ids().min()?, ids().max()?),
+        times: (times().min()?, times().max()?),
+        generation,
+    };
+    Some((columns, place))
+}
+
+/// Writes sorted records as one segment.
+fn segment(history: &Connection, records: &[&CallRecord], generation: u64) -> Result<(), StoreError> {
+    let Some((mut columns, place)) = columns(records, generation) else { return Ok(()) };
+    seal::put(history, &place, &mut columns)
+}
+
+/// Appends records to the tail as one block.
+fn insert(history: &Connection, records: &[&CallRecord], generation: u64) -> Result<(), StoreError> {
+    let Some((columns, place)) = columns(records, generation) else { return Ok(()) };
+    let data = columns.block();
     let mut statement = history.prepare_cached(
         "INSERT INTO tail (generation, n, id_min, id_max, t_min, t_max, crc, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?;
     statement.execute(params![
         generation as i64,
-        records.len() as i64,
-        low.to_bytes(),
-        high.to_bytes(),
-        times().min().unwrap_or_default(),
-        times().max().unwrap_or_default(),
+        place.rows as i64,
+        place.ids.0.to_bytes(),
+        place.ids.1.to_bytes(),
+        place.times.0,
+        place.times.1,
         crc32fast::hash(&data),
         data,
     ])?;

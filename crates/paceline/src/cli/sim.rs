@@ -18,13 +18,16 @@ pub(crate) struct SimArgs {
     /// Models and their behaviour (TOML; see docs/sim.md).
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Serve nothing; write so many made-up call records of the last 30 days into the folder --data, to see what history
+    /// Serve nothing; write so many made-up call records of the last days into the folder --data, to see what history
     /// of that size takes and how fast it answers.
     #[arg(long, value_name = "N", requires = "data")]
     fill: Option<u64>,
     /// The data folder for --fill; no Paceline may be using it.
     #[arg(long, value_name = "DIR", requires = "fill")]
     data: Option<PathBuf>,
+    /// With --fill: over how many days the records lie.
+    #[arg(long, value_name = "DAYS", requires = "fill", default_value_t = 30.0)]
+    days: f64,
     /// With --fill: JSON for machines.
     #[arg(long, requires = "fill")]
     json: bool,
@@ -37,7 +40,7 @@ fn fill(args: &SimArgs, data: &Path, count: u64) -> ExitCode {
             tell(format_args!("\r{} of {} records", out::count(made), out::count(count)));
         }
     };
-    let filled = match crate::fill::fill(data, count, args.seed.unwrap_or(1), progress) {
+    let filled = match crate::fill::fill(data, count, args.days, args.seed.unwrap_or(1), progress) {
         Ok(filled) => filled,
         Err(error) => return fail(error),
     };
