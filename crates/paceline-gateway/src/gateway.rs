@@ -8,6 +8,7 @@ use crate::upstream::Upstream;
 use arc_swap::ArcSwap;
 use paceline_routing::directory::Directory;
 use paceline_types::ports::{RecordSink, TokenCounter};
+use paceline_types::price::Price;
 use paceline_types::record::Caller;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -181,6 +182,11 @@ impl Gateway {
 
     pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
         self.snapshot.load_full()
+    }
+
+    /// What tokens cost for calls from now on.
+    pub fn price(&self, provider: &str, model: &str) -> Option<Arc<Price>> {
+        self.snapshot.load().config.prices.price(provider, model)
     }
 
     /// The configured models' names.

@@ -15,3 +15,4 @@ pub mod process;
 pub mod recorder;
 pub mod reload;
 pub mod tokens;
+pub mod unpriced;

@@ -4,6 +4,7 @@ use crate::board::Board;
 use crate::labels::Bounded;
 use crate::log::Log;
 use crate::metrics::series::Series;
+use crate::unpriced::Unpriced;
 use crossbeam_queue::ArrayQueue;
 use paceline_store::store::{Accounts, Entry, Store};
 use paceline_types::ports::{RecordSink, Settled};
@@ -99,6 +100,8 @@ pub struct Recorder {
     pub board: Board,
     /// What is exported as metrics.
     pub metrics: Series,
+    /// Whose prices are not known.
+    pub unpriced: Unpriced,
     /// All records that are kept.
     pub store: Arc<dyn Store>,
     /// The names that statistics tell apart.
@@ -116,6 +119,7 @@ impl Recorder {
             queue,
             board: Board::default(),
             metrics: Series::default(),
+            unpriced: Unpriced::default(),
             store,
             names,
             log,
@@ -171,6 +175,7 @@ impl Recorder {
             batch.push(record.into());
         }
         self.metrics.fold(batch.iter().map(AsRef::as_ref));
+        self.unpriced.look(batch.iter().map(AsRef::as_ref), &self.log);
         self.log.calls(&batch);
         let entry = |record: Arc<CallRecord>| Entry { names: Arc::new(self.names.of(&record)), record };
         let entries: Vec<Entry> = batch.into_iter().map(entry).collect();

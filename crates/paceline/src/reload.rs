@@ -73,6 +73,7 @@ impl Source {
         let gateway = assemble::gateway(&config);
         admin.recorder.names.configured(loaded.config.models.iter().map(|model| model.name.as_str()));
         admin.recorder.metrics.configured(&loaded.config);
+        admin.recorder.unpriced.forget();
         admin.listing.replace(assemble::sources(&gateway));
         if let Some(running) = admin.gateway.get() {
             running.replace(gateway);

@@ -73,7 +73,7 @@ fn asked(query: Option<&str>) -> Result<(Filter, usize, Option<CallId>), BadQuer
     Ok((filter, limit, below))
 }
 
-fn filter(query: &Query, now: Timestamp) -> Result<Filter, BadQuery> {
+pub(crate) fn filter(query: &Query, now: Timestamp) -> Result<Filter, BadQuery> {
     let owned = |name: &str| query.text(name).map(str::to_owned);
     let time = |name: &str| query.parsed(name, "a time like 2026-11-23T02:17:00Z", Timestamp::parse_rfc3339);
     let mut since = time("since")?;

@@ -2,12 +2,14 @@
 
 mod calls;
 mod configuration;
+mod costs;
 mod health;
 mod indicators;
 pub mod models;
 mod performance;
 mod query;
 mod reply;
+mod sessions;
 mod shape;
 mod sums;
 
@@ -96,6 +98,8 @@ impl AdminSide {
             .route("/v1/config/reload", post(configuration::reload))
             .route("/v1/calls", get(calls::list))
             .route("/v1/calls/{id}", get(calls::one))
+            .route("/v1/sessions", get(sessions::list))
+            .route("/v1/costs/recalculate", post(costs::recalculate))
             .fallback(reply::no_such_path)
             .method_not_allowed_fallback(reply::wrong_method)
             .with_state(admin);

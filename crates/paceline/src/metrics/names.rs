@@ -134,3 +134,36 @@ pub const OPTIMIZATION_TIME: Family = family(
     "histogram",
     "Time from head read to the end of the decision about cache and target.",
 );
+/// Degraded store.
+pub const STORAGE_DEGRADED: Family = family(
+    "paceline_storage_degraded",
+    "gauge",
+    "1 while call records cannot be written and wait in memory.",
+);
+/// Stored records.
+pub const STORAGE_RECORDS: Family =
+    family("paceline_storage_records", "gauge", "Call records that can be asked for.");
+/// Records that wait.
+pub const STORAGE_PENDING: Family =
+    family("paceline_storage_pending_records", "gauge", "Call records that are not on disk yet.");
+/// Given up records.
+pub const STORAGE_DROPPED: Family = family(
+    "paceline_storage_dropped_records_total",
+    "counter",
+    "Call records that were given up because the disk took none for too long.",
+);
+/// Damaged blocks.
+pub const STORAGE_DAMAGED: Family = family(
+    "paceline_storage_damaged_reads_total",
+    "counter",
+    "Blocks of history that were asked for and could not be read.",
+);
+/// Bytes.
+pub const STORAGE_BYTES: Family =
+    family("paceline_storage_bytes", "gauge", "Bytes that the store takes on disk.");
+/// Unknown prices.
+pub const PRICE_UNKNOWN: Family = family(
+    "paceline_price_unknown_models",
+    "gauge",
+    "Deployments that were called and whose price is not known.",
+);

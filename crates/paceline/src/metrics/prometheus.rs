@@ -169,6 +169,7 @@ fn gateway(page: &mut Page, admin: &Admin) {
     page.single(names::RECORDS, admin.recorder.board.last().1);
     page.single(names::RECORDS_DROPPED, queue.dropped());
     page.single(names::RECORDS_WAITING, queue.waiting());
+    storage(page, admin);
     let Some(gateway) = admin.gateway.get() else { return };
     let gauges = &gateway.gauges;
     page.single(names::ACCEPTED, gauges.calls_accepted.load(Ordering::Relaxed));
@@ -181,4 +182,15 @@ fn gateway(page: &mut Page, admin: &Admin) {
     for (kind, count) in [("input", totals.input_tokens), ("output", totals.output_tokens)] {
         page.sample(names::LEDGER_TOKENS.name, "", &[("type", kind)], count);
     }
+}
+
+fn storage(page: &mut Page, admin: &Admin) {
+    let state = admin.recorder.store.state();
+    page.single(names::STORAGE_DEGRADED, u8::from(state.degraded.is_some()));
+    page.single(names::STORAGE_RECORDS, state.records);
+    page.single(names::STORAGE_PENDING, state.pending);
+    page.single(names::STORAGE_DROPPED, state.dropped);
+    page.single(names::STORAGE_DAMAGED, state.damaged);
+    page.single(names::STORAGE_BYTES, state.bytes);
+    page.single(names::PRICE_UNKNOWN, admin.recorder.unpriced.count());
 }
