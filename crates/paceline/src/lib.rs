@@ -6,6 +6,7 @@ pub mod assemble;
 pub mod board;
 pub mod cli;
 pub mod config;
+pub mod files;
 pub mod labels;
 pub mod log;
 pub mod metrics;

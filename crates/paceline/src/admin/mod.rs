@@ -7,7 +7,7 @@ pub mod models;
 mod performance;
 mod query;
 mod reply;
-mod shape;
+pub(crate) mod shape;
 
 pub(crate) use calls::PARAMETERS as CALLS_PARAMETERS;
 
