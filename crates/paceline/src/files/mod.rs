@@ -3,6 +3,7 @@
 //! What Paceline itself reads again is the store's; nothing here is needed to serve a call.
 
 pub mod atomic;
+pub mod operations;
 pub mod own;
 pub mod schedule;
 pub mod snapshot;

@@ -5,10 +5,10 @@
 //! restart that has forgotten something, or a clock that jumps, takes nothing away. An hour that comes again when the
 //! clocks are set back is in the same file: its period then is two hours long.
 
+use super::atomic;
 use super::own::{Keep, Own, tidy};
 use super::schedule::{Due, Kind, Schedule};
 use super::zone::Zone;
-use super::{atomic, own};
 use crate::admin::shape::{rounded, uptime};
 use paceline_stats::tally::Tally;
 use paceline_types::time::Timestamp;
@@ -179,7 +179,7 @@ impl Snapshots {
         let today = self.settings.zone.day_of(now).name;
         let keep = |days| Keep { days, bytes: None };
         tidy(Own::Hourly, &self.folder, &today, keep(self.settings.keep_hourly_days), None)
-            + own::tidy(Own::Daily, &self.folder, &today, keep(self.settings.keep_daily_days), None)
+            + tidy(Own::Daily, &self.folder, &today, keep(self.settings.keep_daily_days), None)
     }
 }
 
