@@ -5,8 +5,10 @@ mod check;
 mod client;
 mod out;
 mod serve;
+mod sessions;
 mod sim;
 mod stats;
+mod tree;
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -38,6 +40,8 @@ enum Command {
     Sim(sim::SimArgs),
     /// Find calls of a running Paceline.
     Calls(calls::CallsArgs),
+    /// List sessions of a running Paceline or of operations logs, or show all that is in one.
+    Sessions(sessions::SessionsArgs),
     /// Show what a running Paceline measured.
     Stats(stats::StatsArgs),
 }
@@ -71,6 +75,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Sim(args) => sim::run(&args),
         Command::Calls(args) => calls::run(&args),
+        Command::Sessions(args) => sessions::run(&args),
         Command::Stats(args) => stats::run(&args),
     }
 }

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How long a write that failed waits for its next try.
-const RETRY: Duration = Duration::from_secs(60);
+const RETRY: Duration = Duration::from_mins(1);
 /// Snapshots that wait for a disk to take them; the oldest go.
 const WAITING: usize = 128;
 /// A snapshot on disk that is larger is none of ours.

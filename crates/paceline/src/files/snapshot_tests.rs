@@ -187,7 +187,7 @@ fn the_running_hour_is_renewed_and_what_was_down_is_caught_up() {
     let mut snapshots = Snapshots::new(folder.path(), settings("UTC", Some(600)));
     run(&mut snapshots, &world, &mut now, at("2026-05-01T20:25:00Z"));
     assert_eq!(read(&folder, "hourly_20260501_20.json")["response_times"]["count"], 1);
-    let up = Duration::from_secs(60);
+    let up = Duration::from_mins(1);
     let last = snapshots.last(now, up, &world);
     assert_eq!(last.written, ["hourly_20260501_20.json", "daily_20260501.json"]);
     // Down until the next morning: hours with calls of which another process knows are written, others not.
@@ -227,7 +227,7 @@ fn a_file_is_replaced_only_by_one_that_knows_more() {
     *so_far.calls.borrow_mut() = world.calls.borrow()[..10].to_vec();
     so_far.started.set(begin);
     run(&mut snapshots, &so_far, &mut now, later(begin, 600));
-    let ahead = snapshots.turn(later(now, 3600), Duration::from_secs(600), &so_far);
+    let ahead = snapshots.turn(later(now, 3600), Duration::from_mins(10), &so_far);
     assert_eq!(ahead.written, ["hourly_20260501_20.json"]);
     run(&mut snapshots, &world, &mut now, later(begin, 3700));
     assert_eq!(read(&folder, "hourly_20260501_20.json")["response_times"]["count"], 49);

@@ -263,4 +263,6 @@ impl Thread {
 }
 
 #[cfg(test)]
+mod log_tests;
+#[cfg(test)]
 mod tests;

@@ -157,6 +157,7 @@ impl Nest {
     }
 
     /// How many sessions and tasks are open.
+    #[cfg(test)]
     pub(super) fn open(&self) -> (usize, usize) {
         (self.sessions.len(), self.tasks.len())
     }
@@ -164,7 +165,7 @@ impl Nest {
     /// A call that is over.
     pub(super) fn call(&mut self, record: &CallRecord, now: Timestamp, out: &mut Lines) {
         let (session_key, task_key) = Key::of(record);
-        let session = session_key.map(|key| self.join_session(key, record, now, out));
+        let session = session_key.map(|key| self.join_session(&key, record, now, out));
         let task = task_key.map(|key| self.join_task(key, session.as_ref(), record, now, out));
         let parent = task.as_deref().or(session.as_deref());
         for mut event in of_call(record) {
@@ -204,27 +205,24 @@ impl Nest {
         }
     }
 
-    fn join_session(&mut self, key: Key, record: &CallRecord, now: Timestamp, out: &mut Lines) -> Arc<str> {
-        if self.sessions.get(&key).is_some_and(|open| open.is_before(record.started_at, self.idle)) {
-            self.close_session(&key, Ended::Idle, out);
+    fn join_session(&mut self, key: &Key, record: &CallRecord, now: Timestamp, out: &mut Lines) -> Arc<str> {
+        if self.sessions.get(key).is_some_and(|open| open.is_before(record.started_at, self.idle)) {
+            self.close_session(key, Ended::Idle, out);
         }
-        if !self.sessions.contains_key(&key) {
-            if self.sessions.len() >= MAX_SESSIONS
-                && let Some(silent) = longest_silent(&self.sessions)
-            {
-                self.close_session(&silent, Ended::Room, out);
-            }
+        if !self.sessions.contains_key(key)
+            && self.sessions.len() >= MAX_SESSIONS
+            && let Some(silent) = longest_silent(&self.sessions)
+        {
+            self.close_session(&silent, Ended::Room, out);
+        }
+        let zone = &self.zone;
+        let open = self.sessions.entry(key.clone()).or_insert_with(|| {
             let open = Open::begin(record, "session", None);
-            out.event(&crew_init(&key, &open, record), &self.zone);
-            self.sessions.insert(key.clone(), open);
-        }
-        self.sessions.get_mut(&key).map_or_else(
-            || "".into(),
-            |open| {
-                open.add(record, now);
-                Arc::clone(&open.id)
-            },
-        )
+            out.event(&crew_init(key, &open, record), zone);
+            open
+        });
+        open.add(record, now);
+        Arc::clone(&open.id)
     }
 
     fn join_task(

@@ -131,6 +131,7 @@ fn the_sample_log_reads_as_its_makers_meant_it() {
         assert_eq!((session.kind, session.children.len()), (OperationKind::Session, 4), "{}", session.name);
         assert!(session.children.iter().all(|task| task.kind == OperationKind::Task && task.calls > 0));
         assert!(session.busy_seconds <= session.duration_seconds);
+        assert_eq!(session.events.len(), 1, "rate limits and fallbacks are in the tasks they held up");
     }
     let count = |of: fn(&super::Node) -> u64| forest.nodes.iter().map(of).sum::<u64>();
     assert_eq!((count(|node| node.calls), count(|node| node.failed_calls)), (234, 5));

@@ -157,6 +157,11 @@ impl Node {
             self.start_time = self.start_time.min(child.start_time);
             self.end_time = self.end_time.max(child.end_time);
         }
+        if let (OperationKind::Task, Some(first)) = (self.kind, self.children.first())
+            && self.children.iter().all(|child| child.agent == first.agent)
+        {
+            self.agent.clone_from(&first.agent);
+        }
         if self.kind == OperationKind::Call {
             own.push((self.start_time.0, self.end_time.0));
         }
@@ -193,6 +198,8 @@ pub(crate) struct Builder {
     nodes: Vec<Node>,
     parents: Vec<Option<usize>>,
     by_id: HashMap<String, usize>,
+    /// Tasks that name nothing, by agent, in the order of their begins.
+    tasks: HashMap<String, Vec<usize>>,
     loose: Vec<LoggedEvent>,
 }
 
@@ -276,14 +283,12 @@ impl Builder {
             sessions.insert(at, at_node);
         }
         let session_at = |at: Timestamp| sessions.range(..=at).next_back().map(|(_, node)| *node);
-        let mut tasks: HashMap<&str, Vec<usize>> = HashMap::new();
         for kind in [OperationKind::Session, OperationKind::Task, OperationKind::Call] {
             let mut ones: Vec<&Operation> =
                 entries.operations.iter().filter(|o| o.kind == kind && o.id.is_none()).collect();
             ones.sort_by_key(|operation| operation.start);
             for operation in ones {
-                let task =
-                    tasks.get(operation.agent.as_str()).and_then(|tasks| self.holding(tasks, operation));
+                let task = self.holding(&operation.agent, operation.start, operation.end);
                 let parent = match kind {
                     OperationKind::Session => None,
                     OperationKind::Task => session_at(operation.start),
@@ -291,7 +296,7 @@ impl Builder {
                 };
                 let at = self.add(Node::of(operation), parent);
                 if kind == OperationKind::Task {
-                    tasks.entry(&operation.agent).or_default().push(at);
+                    self.tasks.entry(operation.agent.clone()).or_default().push(at);
                 }
                 let failed = operation.outcome == Outcome::Failed;
                 if let Some(session) = parent.filter(|_| failed && kind == OperationKind::Task) {
@@ -301,11 +306,12 @@ impl Builder {
         }
     }
 
-    /// The latest of an agent's tasks, sorted by begin, that holds an operation.
-    fn holding(&self, tasks: &[usize], inner: &Operation) -> Option<usize> {
-        let begun = tasks.partition_point(|task| self.nodes[*task].start_time <= inner.start);
+    /// The latest of an agent's tasks that holds a time.
+    fn holding(&self, agent: &str, from: Timestamp, until: Timestamp) -> Option<usize> {
+        let tasks = self.tasks.get(agent)?;
+        let begun = tasks.partition_point(|task| self.nodes[*task].start_time <= from);
         // Tasks of one agent hardly overlap; a few are enough to look at.
-        tasks[..begun].iter().rev().take(16).find(|task| self.nodes[**task].end_time >= inner.end).copied()
+        tasks[..begun].iter().rev().take(16).find(|task| self.nodes[**task].end_time >= until).copied()
     }
 
     fn events(&mut self, entries: &Entries) {
@@ -315,7 +321,9 @@ impl Builder {
         for event in &entries.events {
             let named =
                 ["call_id", "parent", "id"].iter().find_map(|name| self.by_id.get(detail(event, name)?));
-            let place = named.copied().or_else(|| {
+            let place = named.copied();
+            let place = place.or_else(|| self.holding(&event.agent, event.timestamp, event.timestamp));
+            let place = place.or_else(|| {
                 let begun = by_begin.partition_point(|at| self.nodes[*at].start_time <= event.timestamp);
                 let last = begun.checked_sub(1).and_then(|last| by_begin.get(last)).copied();
                 // Of entries that name nothing, a session lasts until the next one.
