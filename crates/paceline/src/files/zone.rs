@@ -345,6 +345,21 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_set_back_over_the_end_of_an_hour_opens_no_old_span_again() {
+        // At one minute past midnight back to 23:01 of the day before: what follows is still the new day's first hour.
+        let johns = zone("America/St_Johns");
+        let hour = johns.hour_of(at("2010-11-07T02:30:30Z"));
+        assert_eq!((hour.name.as_str(), hours(&hour)), ("20101107_00", 2.0));
+        assert_eq!(johns.hour_of(at("2010-11-07T03:15:00Z")), hour, "the clock shows 23:45");
+        assert_eq!(johns.day_of(at("2010-11-07T03:15:00Z")).name, "20101107");
+        // Two hours back, at three o'clock.
+        let troll = zone("Antarctica/Troll");
+        let hour = troll.hour_of(at("2026-10-25T01:30:00Z"));
+        assert_eq!((hour.name.as_str(), hours(&hour)), ("20261025_02", 3.0));
+        assert_eq!(troll.hour_of(at("2026-10-25T00:30:00Z")), hour);
+    }
+
+    #[test]
     fn a_midnight_that_does_not_exist() {
         let paulo = zone("America/Sao_Paulo").day_of(at("2018-11-04T12:00:00Z"));
         assert_eq!((paulo.name.as_str(), hours(&paulo)), ("20181104", 23.0));
