@@ -7,6 +7,7 @@ pub mod board;
 pub mod cli;
 pub mod config;
 pub mod fill;
+pub mod files;
 pub mod labels;
 pub mod log;
 pub mod metrics;

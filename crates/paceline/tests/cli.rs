@@ -12,6 +12,8 @@ mod program;
 mod reload;
 #[path = "cli/serving.rs"]
 mod serving;
+#[path = "cli/sessions.rs"]
+mod sessions;
 mod support;
 #[path = "cli/wrong_use.rs"]
 mod wrong_use;

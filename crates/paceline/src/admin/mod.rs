@@ -10,7 +10,7 @@ mod performance;
 mod query;
 mod reply;
 mod sessions;
-mod shape;
+pub(crate) mod shape;
 mod sums;
 
 pub(crate) use calls::PARAMETERS as CALLS_PARAMETERS;

@@ -6,8 +6,10 @@ mod check;
 mod client;
 mod out;
 mod serve;
+mod sessions;
 mod sim;
 mod stats;
+mod tree;
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -39,6 +41,8 @@ enum Command {
     Sim(sim::SimArgs),
     /// Find calls of a running Paceline.
     Calls(calls::CallsArgs),
+    /// List sessions of a running Paceline or of operations logs, or show all that is in one.
+    Sessions(sessions::SessionsArgs),
     /// Show what a running Paceline measured.
     Stats(stats::StatsArgs),
     /// Look up models and prices, and compare price lists.
@@ -74,6 +78,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Sim(args) => sim::run(&args),
         Command::Calls(args) => calls::run(&args),
+        Command::Sessions(args) => sessions::run(&args),
         Command::Stats(args) => stats::run(&args),
         Command::Catalog(args) => catalog::run(&args),
     }
