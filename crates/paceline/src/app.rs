@@ -4,6 +4,7 @@ use crate::admin::models::Listing;
 use crate::admin::{Admin, AdminSide};
 use crate::assemble;
 use crate::config::{Config, Loaded, StorageKind};
+use crate::files::run::{Files, TURN};
 use crate::labels::Bounded;
 use crate::log::Log;
 use crate::recorder::{RecordQueue, Recorder, now};
@@ -82,13 +83,15 @@ impl App {
         let settles = config.storage.kind == StorageKind::Disk && config.storage.window.is_zero();
         let queue = Arc::new(if settles { RecordQueue::settling() } else { RecordQueue::default() });
         let sink: Arc<dyn RecordSink> = Arc::clone(&queue) as _;
+        let started_at = now();
+        let files = Files::new(&config, started, started_at);
         let admin = Arc::new(Admin {
-            recorder: Recorder::new(queue, Arc::clone(&store), names, log),
+            recorder: Recorder::new(queue, Arc::clone(&store), names, log).with_files(files),
             gateway: OnceLock::new(),
             loaded: ArcSwap::from_pointee(loaded),
             source: OnceLock::new(),
             draining: AtomicBool::new(false),
-            started_at: now(),
+            started_at,
             started,
             listing: Listing::new(assemble::sources(&gateway_config)),
         });
@@ -134,6 +137,7 @@ impl App {
                 None => std::future::pending().await,
             }
         });
+        let files = tokio::spawn(write_files(Arc::clone(&self.admin)));
         let draining = async {
             shutdown.await;
             self.admin.draining.store(true, Ordering::Relaxed);
@@ -142,13 +146,34 @@ impl App {
         watch.abort();
         recorder.abort();
         self.admin.recorder.drain();
-        self.admin.recorder.store.stop();
+        files.abort();
+        let recorder = &self.admin.recorder;
+        if let Some(files) = &recorder.files {
+            files.close(&*recorder.store, recorder.log());
+        }
+        recorder.store.stop();
         self.admin.recorder.log().info("stopped");
         self.admin.recorder.log().flush();
         drop(sim_stop);
         if let Some(sim) = sim {
             let _ = sim.await;
         }
+    }
+}
+
+/// Writes snapshots when they are due, for ever; the disk is waited for on a thread of its own.
+async fn write_files(admin: Arc<Admin>) {
+    let mut tick = tokio::time::interval(TURN);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        let admin = Arc::clone(&admin);
+        let turn = move || {
+            if let Some(files) = &admin.recorder.files {
+                files.turn(&*admin.recorder.store, admin.recorder.log());
+            }
+        };
+        let _ = tokio::task::spawn_blocking(turn).await;
     }
 }
 

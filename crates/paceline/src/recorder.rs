@@ -1,6 +1,7 @@
 //! From the path to everything that reads records: a bounded queue that never makes a call wait, drained in batches.
 
 use crate::board::Board;
+use crate::files::run::Files;
 use crate::labels::Bounded;
 use crate::log::Log;
 use crate::metrics::series::Series;
@@ -100,6 +101,8 @@ pub struct Recorder {
     pub board: Board,
     /// What is exported as metrics.
     pub metrics: Series,
+    /// Snapshots and the operations log.
+    pub files: Option<Files>,
     /// Whose prices are not known.
     pub unpriced: Unpriced,
     /// All records that are kept.
@@ -119,6 +122,7 @@ impl Recorder {
             queue,
             board: Board::default(),
             metrics: Series::default(),
+            files: None,
             unpriced: Unpriced::default(),
             store,
             names,
@@ -126,6 +130,13 @@ impl Recorder {
             told_drops: AtomicU64::new(0),
             accounts: OnceLock::new(),
         }
+    }
+
+    /// The same, which also gives records to `files`.
+    #[must_use]
+    pub fn with_files(mut self, files: Files) -> Self {
+        self.files = Some(files);
+        self
     }
 
     /// Where lines for people go.
@@ -177,6 +188,9 @@ impl Recorder {
         self.metrics.fold(batch.iter().map(AsRef::as_ref));
         self.unpriced.look(batch.iter().map(AsRef::as_ref), &self.log);
         self.log.calls(&batch);
+        if let Some(files) = &self.files {
+            files.calls(&batch);
+        }
         let entry = |record: Arc<CallRecord>| Entry { names: Arc::new(self.names.of(&record)), record };
         let entries: Vec<Entry> = batch.into_iter().map(entry).collect();
         self.board.fold(entries.iter().map(|entry| &*entry.record));

@@ -74,6 +74,11 @@ impl Source {
         admin.recorder.names.configured(loaded.config.models.iter().map(|model| model.name.as_str()));
         admin.recorder.metrics.configured(&loaded.config);
         admin.recorder.unpriced.forget();
+        if let Some(files) = &admin.recorder.files
+            && admin.loaded.load().config.files != loaded.config.files
+        {
+            files.set(&loaded.config);
+        }
         admin.listing.replace(assemble::sources(&gateway));
         if let Some(running) = admin.gateway.get() {
             running.replace(gateway);

@@ -14,6 +14,15 @@ use paceline_types::time::Timestamp;
 use serde::Serialize;
 use std::sync::Arc;
 
+/// A filter by the words of a query string.
+///
+/// # Errors
+/// In words, when one is not known or means nothing.
+pub(crate) fn filter_of(text: &str) -> Result<Filter, String> {
+    let read = Query::read(Some(text), &PARAMETERS).and_then(|query| filter(&query, crate::recorder::now()));
+    read.map_err(BadQuery::message)
+}
+
 /// Everything that can be asked.
 pub(crate) const PARAMETERS: [&str; 20] = [
     "window",

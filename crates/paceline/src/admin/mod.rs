@@ -13,7 +13,7 @@ mod sessions;
 pub(crate) mod shape;
 mod sums;
 
-pub(crate) use calls::PARAMETERS as CALLS_PARAMETERS;
+pub(crate) use calls::{PARAMETERS as CALLS_PARAMETERS, filter_of};
 
 use crate::config::Loaded;
 use crate::recorder::Recorder;

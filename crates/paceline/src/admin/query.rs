@@ -20,6 +20,13 @@ impl BadQuery {
     }
 }
 
+impl BadQuery {
+    /// What is wrong, in words.
+    pub(crate) fn message(self) -> String {
+        self.message
+    }
+}
+
 impl From<BadQuery> for Response {
     fn from(bad: BadQuery) -> Self {
         fail(StatusCode::BAD_REQUEST, "invalid_parameter", Some(&bad.name), &bad.message)

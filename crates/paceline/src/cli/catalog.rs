@@ -2,6 +2,7 @@
 
 mod compare;
 mod list;
+mod recost;
 mod show;
 
 use super::out::fail;
@@ -35,11 +36,16 @@ enum What {
     Show(show::ShowArgs),
     /// Compare with another price list: LiteLLM, models.dev, OpenRouter, Portkey or a catalogue file.
     Diff(compare::DiffArgs),
+    /// Give calls whose price was not known a cost by the prices known now (asks a running Paceline).
+    Recost(recost::RecostArgs),
     /// Compare, and write what is new or differs as a catalogue file to review.
     Import(compare::ImportArgs),
 }
 
 pub(crate) fn run(args: &CatalogArgs) -> ExitCode {
+    if let What::Recost(what) = &args.what {
+        return recost::run(what, args.json);
+    }
     let catalog = match catalog(args.with.as_deref()) {
         Ok(catalog) => catalog,
         Err(error) => return fail(error),
@@ -47,6 +53,7 @@ pub(crate) fn run(args: &CatalogArgs) -> ExitCode {
     match &args.what {
         What::List(what) => list::run(&catalog, what, args.json),
         What::Show(what) => show::run(&catalog, what, args.json),
+        What::Recost(_) => ExitCode::SUCCESS,
         What::Diff(what) => compare::diff(&catalog, what, args.json),
         What::Import(what) => compare::import(&catalog, what, args.json),
     }

@@ -10,12 +10,23 @@ use std::time::Duration;
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long work over all records may take.
+const LONG_PATIENCE: Duration = Duration::from_hours(1);
 
 /// `GET path` of the Paceline at `place`.
 ///
 /// # Errors
 /// In words: it does not run, it refuses, or it says what is wrong with the question.
 pub(crate) fn get(place: &Where, path: &str) -> Result<Value, String> {
+    ask("GET", place, path, PATIENCE)
+}
+
+/// `POST path`, without a body, of the Paceline at `place`; as [`get`], but with more patience.
+pub(crate) fn post(place: &Where, path: &str) -> Result<Value, String> {
+    ask("POST", place, path, LONG_PATIENCE)
+}
+
+fn ask(method: &str, place: &Where, path: &str, patience: Duration) -> Result<Value, String> {
     let (url, admin_key) = address(place)?;
     let (https, rest) = match url.split_once("://") {
         Some(("https", rest)) => (true, rest),
@@ -43,14 +54,15 @@ pub(crate) fn get(place: &Where, path: &str) -> Result<Value, String> {
         max_age: Duration::ZERO,
     });
     let authorization = admin_key.map_or_else(String::new, |key| format!("authorization: Bearer {key}\r\n"));
-    let head =
-        format!("GET {path} HTTP/1.1\r\nhost: {authority}\r\n{authorization}connection: close\r\n\r\n");
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nhost: {authority}\r\n{authorization}content-length: 0\r\nconnection: close\r\n\r\n"
+    );
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
     let answer =
-        runtime.block_on(async { tokio::time::timeout(PATIENCE, fetch(&origin, head.as_bytes())).await });
+        runtime.block_on(async { tokio::time::timeout(patience, fetch(&origin, head.as_bytes())).await });
     let (status, body) = answer
-        .map_err(|_| format!("no answer from {url} within {} s", PATIENCE.as_secs()))?
+        .map_err(|_| format!("no answer from {url} within {} s", patience.as_secs()))?
         .map_err(|error| {
             format!(
                 "{error}; is Paceline running at {url}? Start it with `paceline serve`, or name it with --url"

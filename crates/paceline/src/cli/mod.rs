@@ -1,9 +1,11 @@
 //! The command line: one file a command.
 
+mod backup;
 mod calls;
 mod catalog;
 mod check;
 mod client;
+mod export;
 mod out;
 mod serve;
 mod sessions;
@@ -43,6 +45,10 @@ enum Command {
     Calls(calls::CallsArgs),
     /// List sessions of a running Paceline or of operations logs, or show all that is in one.
     Sessions(sessions::SessionsArgs),
+    /// Copy the data folder, also while Paceline runs.
+    Backup(backup::BackupArgs),
+    /// Write call records as CSV, JSON lines or Parquet.
+    Export(export::ExportArgs),
     /// Show what a running Paceline measured.
     Stats(stats::StatsArgs),
     /// Look up models and prices, and compare price lists.
@@ -80,6 +86,8 @@ pub fn main() -> ExitCode {
         Command::Calls(args) => calls::run(&args),
         Command::Sessions(args) => sessions::run(&args),
         Command::Stats(args) => stats::run(&args),
+        Command::Backup(args) => backup::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Catalog(args) => catalog::run(&args),
     }
 }

@@ -86,6 +86,7 @@ pub(super) fn fixed(
     report: &mut Report,
 ) {
     plain_log_level(tree, env, report);
+    plain_switch(tree, env, report);
     for setting in settings_of(schema) {
         let mut name = format!("{PREFIX}{}", setting.suffix());
         let mut value = env.get(&name);
@@ -121,6 +122,23 @@ fn plain_log_level(tree: &mut Map<String, Value>, env: &Env<'_>, report: &mut Re
     };
     let origin = Origin::Env("LOG_LEVEL".into());
     put(tree, &["log".into(), "level".into()], "", Value::String(level), &origin, report);
+}
+
+/// `ENABLE_PERFORMANCE_LOGGING` turns the operations log on or off.
+fn plain_switch(tree: &mut Map<String, Value>, env: &Env<'_>, report: &mut Report) {
+    const NAME: &str = "ENABLE_PERFORMANCE_LOGGING";
+    let Some(text) = env.get(NAME) else { return };
+    let on = match text.trim().to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => true,
+        "false" | "0" | "no" | "off" => false,
+        _ => {
+            let fault = Fault::new("this is neither true nor false, so the variable is ignored");
+            report.warn_env(NAME, fault.help("true or false"));
+            return;
+        }
+    };
+    let origin = Origin::Env(NAME.into());
+    put(tree, &["files".into(), "operations_log".into()], "", Value::Bool(on), &origin, report);
 }
 
 /// Lays the settings of entries (`PACELINE_PROVIDERS_<NAME>_…`, models, keys) over the tree. Gives back

@@ -5,6 +5,7 @@ mod detect;
 mod entries;
 mod env;
 mod excerpt;
+mod files;
 mod indicators;
 mod models;
 mod prices;
@@ -29,7 +30,7 @@ pub use resolve::resolve;
 pub use schema::json_schema;
 pub use url::{BaseUrl, Proxy};
 pub use values::{
-    Auth, CallerKey, Config, KeySource, Level, Log, Model, OnClientCancel, Origin, OwnPrice, Provider,
+    Auth, CallerKey, Config, Files, KeySource, Level, Log, Model, OnClientCancel, Origin, OwnPrice, Provider,
     Records, Server, Storage, StorageKind, Target, TimeoutOverrides, Timeouts,
 };
 

@@ -12,7 +12,7 @@ pub fn reference() -> String {
     let root = settings_of(schema);
     let top: Vec<&Setting> = root.iter().filter(|setting| setting.path.len() == 1).collect();
     section(&mut out, "Top level", "Before the first `[table]` of the file.", &top, "PACELINE_");
-    for table in ["server", "timeouts", "records", "storage", "log", "indicators"] {
+    for table in ["server", "timeouts", "records", "storage", "files", "catalog", "log", "indicators"] {
         let rows: Vec<&Setting> = root.iter().filter(|setting| setting.path[0] == table).collect();
         let mut about = description(&schema["properties"][table]);
         // Tables in the table say themselves what they are about.
@@ -30,6 +30,12 @@ pub fn reference() -> String {
     let entries = [
         ("`[providers.NAME]`", &properties["providers"], Some(provider), "PACELINE_PROVIDERS_NAME_"),
         ("`[models]`", &properties["models"], model, "PACELINE_MODELS_NAME_"),
+        (
+            "`[prices]`",
+            &properties["prices"],
+            Some(&properties["prices"]["additionalProperties"]),
+            "PACELINE_PRICES_NAME_",
+        ),
         ("`[[keys]]`", &properties["keys"], Some(&properties["keys"]["items"]), "PACELINE_KEYS_NAME_"),
     ];
     for (title, about, entry, prefix) in entries {

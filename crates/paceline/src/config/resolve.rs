@@ -6,7 +6,9 @@ use super::env::{self, Env};
 use super::problem::{ConfigError, Fault};
 use super::report::Report;
 use super::values::{CallerKey, Config, Log, Provider, Records, Storage, TimeoutOverrides, Timeouts};
-use super::{Loaded, Sources, excerpt, indicators, models, prices, providers, secrets, server, tree, typed};
+use super::{
+    Loaded, Sources, excerpt, files, indicators, models, prices, providers, secrets, server, tree, typed,
+};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -79,6 +81,7 @@ impl Desk<'_> {
         let template = inside.or_else(|| simulated.then(|| providers::simulated(timeouts)));
         let names: Vec<&str> = all.iter().chain(&template).map(|one: &Provider| one.name.as_str()).collect();
         let models = models::resolve(written.models, &names, self);
+        let files = files::resolve(&written.files, self);
         let prices = prices::resolve(&written.prices, &names, self);
         let catalog = prices::file(written.catalog.file.as_deref(), self);
         let keys = self.keys(&written.keys, &server);
@@ -95,6 +98,7 @@ impl Desk<'_> {
             },
             log: Log { level: written.log.level, calls_per_second: written.log.calls_per_second as u32 },
             providers: all,
+            files,
             catalog,
             prices,
             models,

@@ -18,6 +18,7 @@ pub fn render(loaded: &Loaded, color: bool) -> String {
     out.push_str(&page.block("", &server_rows(config)));
     out.push_str(&page.block("Providers", &provider_rows(config)));
     out.push_str(&page.block("Models", &model_rows(config)));
+    out.push_str(&page.block("Prices", &price_rows(config)));
     out.push_str(&page.block("Callers", &caller_rows(config)));
     out.push_str(&page.block("Settings given", &set_rows(config)));
     for warning in &loaded.warnings {
@@ -104,6 +105,20 @@ fn server_rows(config: &Config) -> Vec<Vec<String>> {
         rows.push(row("browsers", format!("pages of {} may call", server.cors_origins.join(", "))));
     }
     rows
+}
+
+/// Own prices, each with a worked example, so that a wrong unit is seen.
+fn price_rows(config: &Config) -> Vec<Vec<String>> {
+    let row = |own: &super::OwnPrice| {
+        let rates = &own.rates;
+        let example = i128::from(rates.input.0) * 1000 + i128::from(rates.output.0) * 500;
+        vec![
+            format!("{}/{}", own.provider, own.model),
+            format!("${} in, ${} out a million", rates.input, rates.output),
+            format!("1,000 tokens in and 500 out cost ${}", crate::admin::shape::dollars(example)),
+        ]
+    };
+    config.prices.iter().map(row).collect()
 }
 
 /// What is kept of calls, and how long.
@@ -316,6 +331,12 @@ pub fn render_json(loaded: &Loaded) -> Value {
             "records_days": config.storage.keep.as_secs() / 86_400,
             "max_mb": config.storage.max_bytes >> 20,
         },
+        "files": files_json(&config.files),
+        "prices": config.prices.iter().map(|own| json!({
+            "name": format!("{}/{}", own.provider, own.model),
+            "input_usd_per_million": own.rates.input.to_string(),
+            "output_usd_per_million": own.rates.output.to_string(),
+        })).collect::<Vec<_>>(),
         "log": { "level": config.log.level, "calls_per_second": config.log.calls_per_second },
         "timeouts": timeouts_json(&config.timeouts),
         "simulated": config.simulated,
@@ -341,6 +362,21 @@ fn indicators_json(config: &Config) -> Value {
         Rule::Auto => json!({ "mode": "auto" }),
     };
     Core::ALL.iter().zip(&config.indicators).map(|(core, rule)| (core.name().to_owned(), one(rule))).collect()
+}
+
+fn files_json(files: &super::Files) -> Value {
+    json!({
+        "time_zone": files.zone.name(),
+        "snapshots": files.snapshots,
+        "snapshot_minutes": files.renew.map_or(0, |renew| renew.as_secs() / 60),
+        "keep_hourly_days": files.keep_hourly_days,
+        "keep_daily_days": files.keep_daily_days,
+        "operations_log": files.operations,
+        "operations_idle_minutes": files.idle.as_secs() / 60,
+        "operations_file_mb": files.max_file_bytes >> 20,
+        "operations_days": files.operations_days,
+        "operations_total_mb": files.max_total_bytes >> 20,
+    })
 }
 
 fn provider_json(provider: &Provider) -> Value {

@@ -23,6 +23,9 @@ pub(super) struct File {
     pub records: Records,
     /// Call records and statistics kept on disk, in the folder `data`.
     pub storage: Storage,
+    /// Files for people and their tools in the folder `data`: snapshots of what was measured in `metrics`,
+    /// the operations log in `logs`.
+    pub files: Files,
     /// Prices, limits and capabilities of models beside those that are built in.
     pub catalog: Catalog,
     /// Prices of your own, by `provider/model` with the model's name at the provider. They win over all lists.
@@ -50,6 +53,7 @@ impl Default for File {
             timeouts: Timeouts::default(),
             records: Records::default(),
             storage: Storage::default(),
+            files: Files::default(),
             catalog: Catalog::default(),
             prices: BTreeMap::new(),
             log: Log::default(),
@@ -185,6 +189,58 @@ pub(super) struct Storage {
 impl Default for Storage {
     fn default() -> Self {
         Self { kind: StorageKind::Disk, window_ms: 250, records_days: 30, max_mb: 8192 }
+    }
+}
+
+/// Files for people and their tools in the folder `data`: snapshots of what was measured in `metrics`,
+/// the operations log in `logs`.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Files {
+    /// The time zone of their hours, days and clocks, e.g. `Europe/Berlin`; `local` is the system's.
+    pub time_zone: String,
+    /// Whether a snapshot of each hour and each day is written.
+    pub snapshots: bool,
+    /// How often the snapshots of the running hour and day are renewed, in minutes; with 0 they are
+    /// written when it is over.
+    #[schemars(range(min = 0, max = 1440))]
+    pub snapshot_minutes: u64,
+    /// How many days snapshots of hours are kept.
+    #[schemars(range(min = 1, max = 3660))]
+    pub keep_hourly_days: u64,
+    /// How many days snapshots of days are kept.
+    #[schemars(range(min = 1, max = 36_600))]
+    pub keep_daily_days: u64,
+    /// Whether the operations log is written. `ENABLE_PERFORMANCE_LOGGING` is honoured too.
+    pub operations_log: bool,
+    /// A session or task in it is over when nothing was heard of it for so many minutes.
+    #[schemars(range(min = 1, max = 1440))]
+    pub operations_idle_minutes: u64,
+    /// A file of the operations log with so many megabytes is followed by a new one.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub operations_file_mb: u64,
+    /// How many days files of the operations log are kept.
+    #[schemars(range(min = 1, max = 3660))]
+    pub operations_days: u64,
+    /// Megabytes that all of them may take; the oldest go first.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub operations_total_mb: u64,
+}
+
+impl Default for Files {
+    fn default() -> Self {
+        Self {
+            time_zone: "UTC".into(),
+            snapshots: true,
+            snapshot_minutes: 15,
+            keep_hourly_days: 30,
+            keep_daily_days: 400,
+            operations_log: true,
+            operations_idle_minutes: 10,
+            operations_file_mb: 64,
+            operations_days: 30,
+            operations_total_mb: 1024,
+        }
     }
 }
 

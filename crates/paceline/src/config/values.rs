@@ -2,6 +2,7 @@
 
 use super::typed;
 use super::url::{BaseUrl, Proxy};
+use crate::files::zone::Zone;
 use paceline_catalog::Document;
 use paceline_dialect::compatible::Compatible;
 use paceline_stats::indicator::{Core, Rule};
@@ -27,6 +28,8 @@ pub struct Config {
     pub records: Records,
     /// Call records and statistics kept on disk.
     pub storage: Storage,
+    /// Snapshots and the operations log.
+    pub files: Files,
     /// The user's catalogue.
     pub catalog: Option<Arc<Document>>,
     /// The user's own prices.
@@ -137,6 +140,31 @@ pub struct Storage {
     pub keep: Duration,
     /// Bytes that history may take.
     pub max_bytes: u64,
+}
+
+/// Snapshots and the operations log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Files {
+    /// Whose hours, days and clocks.
+    pub zone: Zone,
+    /// Whether snapshots are written.
+    pub snapshots: bool,
+    /// How often those of the running hour and day are renewed; `None`: when it is over.
+    pub renew: Option<Duration>,
+    /// Days that snapshots of hours are kept.
+    pub keep_hourly_days: u32,
+    /// Days that snapshots of days are kept.
+    pub keep_daily_days: u32,
+    /// Whether the operations log is written.
+    pub operations: bool,
+    /// How long a session or task may be silent.
+    pub idle: Duration,
+    /// Bytes of a file of the operations log.
+    pub max_file_bytes: u64,
+    /// Days that these files are kept.
+    pub operations_days: u32,
+    /// Bytes of all of them.
+    pub max_total_bytes: u64,
 }
 
 /// What tokens of one model cost at one provider.

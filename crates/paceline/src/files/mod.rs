@@ -5,6 +5,7 @@
 pub mod atomic;
 pub mod operations;
 pub mod own;
+pub mod run;
 pub mod schedule;
 pub mod snapshot;
 pub mod zone;

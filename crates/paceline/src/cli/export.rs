@@ -1,0 +1,145 @@
+//! `paceline export`: call records as files that other programs read, also while Paceline runs.
+
+use super::out::{fail, tell};
+use super::{FAILED, MISUSED};
+use crate::config::{self, Flags};
+use clap::Args;
+use paceline_export::{ExportError, Exporter, Format};
+use paceline_store::filter::Filter;
+use paceline_store::sqlite::History;
+use paceline_types::time::Timestamp;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// Which calls, as name=value, e.g. model=gpt-4o status=error: the filters of `paceline calls`.
+    #[arg(value_name = "NAME=VALUE")]
+    filters: Vec<String>,
+    /// csv, jsonl or parquet [default: by the ending of --out, else jsonl].
+    #[arg(long, value_name = "FORMAT", value_parser = format)]
+    format: Option<Format>,
+    /// The file to write; `-` is standard output.
+    #[arg(long, value_name = "FILE", default_value = "-")]
+    out: String,
+    /// Calls that started at this time or later, e.g. 2026-11-23T02:17:00Z.
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// Calls that started before this time.
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+    /// The data folder [default: what the configuration says].
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// The configuration file that names the data folder.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+fn format(text: &str) -> Result<Format, String> {
+    Format::parse(text).ok_or_else(|| "csv, jsonl or parquet".to_owned())
+}
+
+pub(crate) fn run(args: &ExportArgs) -> ExitCode {
+    let filter = match filter(args) {
+        Ok(filter) => filter,
+        Err(error) => {
+            fail(error);
+            return ExitCode::from(MISUSED);
+        }
+    };
+    let format = args.format.or_else(|| Format::of_file(&args.out)).unwrap_or(Format::JsonLines);
+    let data = match folder(args.data.as_deref(), args.config.as_deref()) {
+        Ok(data) => data,
+        Err(error) => return fail(error),
+    };
+    let history = match History::open(&data) {
+        Ok(history) => history,
+        Err(error) => return fail(error),
+    };
+    let written = if args.out == "-" {
+        write(&history, &filter, format, io::stdout()).map_err(|error| error.to_string())
+    } else {
+        file(&history, &filter, format, Path::new(&args.out))
+    };
+    match written {
+        Ok(rows) => {
+            if args.out != "-" {
+                tell(format_args!("{rows} calls written to {}\n", args.out));
+            }
+            if history.damaged() > 0 {
+                tell(format_args!(
+                    "{} blocks of history could not be read and are missing\n",
+                    history.damaged()
+                ));
+                return ExitCode::from(FAILED);
+            }
+            ExitCode::SUCCESS
+        }
+        Err(error) => fail(error),
+    }
+}
+
+/// The data folder: as named, or as the configuration has it.
+pub(crate) fn folder(data: Option<&Path>, file: Option<&Path>) -> Result<PathBuf, String> {
+    if let Some(data) = data {
+        return Ok(data.to_owned());
+    }
+    let loaded = config::load(Flags::default(), file).map_err(|error| error.to_string())?;
+    Ok(loaded.config.data)
+}
+
+fn filter(args: &ExportArgs) -> Result<Filter, String> {
+    let text = args.filters.iter().map(|part| match part.split_once('=') {
+        Some((name, value)) => Ok(format!("{name}={}", super::client::encoded(value))),
+        None => Err(format!("`{part}` is no filter (name=value)")),
+    });
+    let text = text.collect::<Result<Vec<_>, _>>()?.join("&");
+    let mut filter = crate::admin::filter_of(&text)?;
+    let time = |text: &Option<String>| match text {
+        None => Ok(None),
+        Some(text) => Timestamp::parse_rfc3339(text)
+            .map(Some)
+            .ok_or_else(|| format!("`{text}` is no time like 2026-11-23T02:17:00Z")),
+    };
+    filter.since = time(&args.since)?.or(filter.since);
+    filter.until = time(&args.until)?.or(filter.until);
+    Ok(filter)
+}
+
+/// Writes a file; one that is not whole does not stay.
+fn file(history: &History, filter: &Filter, format: Format, path: &Path) -> Result<u64, String> {
+    let wrong = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+    let file = File::create(path).map_err(|error| wrong(&error))?;
+    let is_file = file.metadata().is_ok_and(|metadata| metadata.is_file());
+    let outcome = write(history, filter, format, BufWriter::new(&file)).map_err(|error| wrong(&error));
+    let outcome = outcome.and_then(|rows| match file.sync_all() {
+        // Devices and pipes cannot be flushed to a disk.
+        Err(error) if is_file => Err(wrong(&error)),
+        _ => Ok(rows),
+    });
+    if outcome.is_err() && is_file {
+        let _ = std::fs::remove_file(path);
+    }
+    outcome
+}
+
+fn write(
+    history: &History,
+    filter: &Filter,
+    format: Format,
+    to: impl Write + Send,
+) -> Result<u64, Box<dyn std::error::Error>> {
+    let mut exporter = Exporter::new(format, to)?;
+    let mut failed: Option<ExportError> = None;
+    history.each(filter, &mut |records| {
+        failed = exporter.write(&records).err();
+        failed.is_none()
+    })?;
+    match failed {
+        Some(error) => Err(error.into()),
+        None => Ok(exporter.finish()?),
+    }
+}
