@@ -67,8 +67,12 @@ impl Sketch {
     /// Adds one value whose bin is known.
     pub fn add_point(&mut self, point: Point) {
         let Point { value, bin } = point;
-        (self.min, self.max) =
-            if self.count == 0 { (value, value) } else { (self.min.min(value), self.max.max(value)) };
+        if value < self.min || self.count == 0 {
+            self.min = value;
+        }
+        if value > self.max || self.count == 0 {
+            self.max = value;
+        }
         self.count += 1;
         self.sum += value;
         let Some(bin) = bin.map(usize::from) else {

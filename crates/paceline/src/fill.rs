@@ -210,10 +210,8 @@ fn labels(dice: &mut Dice, n: u64) -> Labels {
 pub struct Filled {
     /// How long it took.
     pub took: Duration,
-    /// CPU seconds of the process.
-    pub cpu_seconds: f64,
-    /// CPU seconds that making the records took, measured on a sample beforehand.
-    pub making_seconds: f64,
+    /// CPU seconds of keeping: of the store's threads, and of giving the records to it.
+    pub keeping_seconds: f64,
     /// What is there now.
     pub state: State,
 }
@@ -241,9 +239,8 @@ pub fn fill(
     let store = SqliteStore::open(settings, Box::new(|_, _| {}))?;
     let world = World::new();
     let mut dice = Dice(seed);
-    let making_seconds = sample(&world, seed) * count as f64;
-    let cpu = || crate::process::usage().map_or(0.0, |(cpu, _)| cpu);
-    let (began, cpu_before) = (Instant::now(), cpu());
+    let began = Instant::now();
+    let mut giving_seconds = 0.0;
     let days = days.clamp(0.0, DAYS);
     let span = (days * 86_400_000.0) as u64;
     let start = (crate::recorder::now().millis() as u64).saturating_sub(span);
@@ -253,7 +250,10 @@ pub fn fill(
         let records = (made..until).map(|n| world.record(&mut dice, n, start + when(n, count, days)));
         let entry =
             |record: CallRecord| Entry { names: Arc::new(names.of(&record)), record: Arc::new(record) };
-        store.append(records.map(entry).collect());
+        let entries = records.map(entry).collect();
+        let before = crate::process::thread_cpu_seconds();
+        store.append(entries);
+        giving_seconds += crate::process::thread_cpu_seconds() - before;
         made = until;
         if store.state().pending > WAITING {
             store.settle()?;
@@ -262,16 +262,11 @@ pub fn fill(
     }
     store.tidy()?;
     let state = store.state();
+    let threads = ["paceline-store", "paceline-keep"].map(crate::process::cpu_seconds_of);
+    let keeping_seconds = giving_seconds + threads.iter().sum::<f64>();
+    let took = began.elapsed();
     store.stop();
-    Ok(Filled { took: began.elapsed(), cpu_seconds: cpu() - cpu_before, making_seconds, state })
-}
-
-/// Seconds to make one record.
-fn sample(world: &World, seed: u64) -> f64 {
-    let mut dice = Dice(seed);
-    let began = Instant::now();
-    let made: Vec<CallRecord> = (0..20_000).map(|n| world.record(&mut dice, n, n)).collect();
-    began.elapsed().as_secs_f64() / made.len() as f64
+    Ok(Filled { took, keeping_seconds, state })
 }
 
 /// When call `n` of `count` starts, in milliseconds after the first: days are three times as busy as nights.

@@ -19,7 +19,8 @@ pub(crate) fn rows(
     below: Option<CallId>,
     late: &LateCosts,
 ) -> Result<Vec<u32>, StoreError> {
-    let mut rows: Option<Vec<u32>> = None;
+    // Columns of few bytes first; once no row is left, no further column is read.
+    let mut rows = outcome(table, filter, None)?;
     for (column, text) in [
         (fields::SESSION, &filter.session),
         (fields::USER, &filter.user),
@@ -31,21 +32,30 @@ pub(crate) fn rows(
         (fields::PROVIDER, &filter.provider),
     ] {
         let Some(text) = text else { continue };
+        if is_none_left(rows.as_ref()) {
+            return Ok(Vec::new());
+        }
         let texts = table.texts(column)?;
         let Some(code) = texts.find(text.as_bytes()) else { return Ok(Vec::new()) };
         rows = Some(texts.codes.keep(rows, |found| found == code));
     }
-    rows = model(table, filter, rows)?;
-    rows = tag(table, filter, rows)?;
-    rows = outcome(table, filter, rows)?;
     rows = numbers(table, filter, rows, late)?;
+    rows = tag(table, filter, rows)?;
+    rows = model(table, filter, rows)?;
     rows = time(table, filter, below, rows)?;
     Ok(rows.unwrap_or_else(|| (0..table.rows() as u32).collect()))
+}
+
+fn is_none_left(rows: Option<&Vec<u32>>) -> bool {
+    rows.is_some_and(Vec::is_empty)
 }
 
 type Rows = Result<Option<Vec<u32>>, StoreError>;
 
 fn model(table: &Table<'_>, filter: &Filter, rows: Option<Vec<u32>>) -> Rows {
+    if is_none_left(rows.as_ref()) {
+        return Ok(rows);
+    }
     let Some(model) = &filter.model else { return Ok(rows) };
     let columns = [fields::REQUESTED, fields::MODEL, fields::UPSTREAM];
     let [requested, served, upstream] = columns.map(|column| table.texts(column));
@@ -67,6 +77,9 @@ fn model(table: &Table<'_>, filter: &Filter, rows: Option<Vec<u32>>) -> Rows {
 }
 
 fn tag(table: &Table<'_>, filter: &Filter, rows: Option<Vec<u32>>) -> Rows {
+    if is_none_left(rows.as_ref()) {
+        return Ok(rows);
+    }
     let Some((name, value)) = &filter.tag else { return Ok(rows) };
     let texts = table.texts(fields::TAGS)?;
     let have: Vec<bool> = texts.distinct().map(|packed| has_tag(packed, name, value)).collect();
@@ -89,6 +102,9 @@ fn outcome(table: &Table<'_>, filter: &Filter, mut rows: Option<Vec<u32>>) -> Ro
 }
 
 fn numbers(table: &Table<'_>, filter: &Filter, mut rows: Option<Vec<u32>>, late: &LateCosts) -> Rows {
+    if is_none_left(rows.as_ref()) {
+        return Ok(rows);
+    }
     if let Some(least) = filter.min_duration_ms {
         let least = least.saturating_mul(1_000_000);
         rows = Some(table.ints(fields::DURATION)?.keep(rows, |duration| duration >= least));
@@ -109,6 +125,9 @@ fn numbers(table: &Table<'_>, filter: &Filter, mut rows: Option<Vec<u32>>, late:
 }
 
 fn time(table: &Table<'_>, filter: &Filter, below: Option<CallId>, mut rows: Option<Vec<u32>>) -> Rows {
+    if is_none_left(rows.as_ref()) {
+        return Ok(rows);
+    }
     if filter.since.is_some() || filter.until.is_some() {
         let (ms, micros) = (table.ints(fields::ID_MS)?, table.ints(fields::STARTED)?);
         let mut all = rows.unwrap_or_else(|| (0..table.rows() as u32).collect());

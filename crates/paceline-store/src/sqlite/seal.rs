@@ -152,7 +152,7 @@ fn seal(history: &mut Connection, rows: &[&Row]) -> Result<(), StoreError> {
 
 /// Times and counts in many bytes a row do not shrink: trying costs more than keeping them.
 fn is_noise(column: usize, raw: &[u8]) -> bool {
-    KINDS[column] == Kind::Int && Ints::width_of(raw).is_some_and(|width| width >= 3)
+    KINDS[column] == Kind::Int && Ints::width_of(raw).is_some_and(|width| width >= 2)
 }
 
 /// What a segment's row says of it.

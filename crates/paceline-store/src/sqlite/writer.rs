@@ -50,7 +50,7 @@ impl Writer {
     /// Runs until it is told to stop and all is written, or could not be.
     pub(super) fn run(mut self) {
         // Records are not worth a call's time: whoever carries calls goes first.
-        let _ = rustix::process::setpriority_process(None, 5);
+        let _ = rustix::process::setpriority_process(None, 10);
         loop {
             let work = self.live.work(IDLE);
             let stop = work.stop;

@@ -48,7 +48,7 @@ fn fill(args: &SimArgs, data: &Path, count: u64) -> ExitCode {
         tell("\r                                        \r");
     }
     let each = |value: f64| value / count.max(1) as f64;
-    let store_us = each((filled.cpu_seconds - filled.making_seconds).max(0.0)) * 1e6;
+    let store_us = each(filled.keeping_seconds) * 1e6;
     let seconds = filled.took.as_secs_f64();
     let bytes = each(filled.state.bytes as f64);
     if args.json {

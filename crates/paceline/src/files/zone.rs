@@ -37,6 +37,33 @@ impl PartialEq for Zone {
     }
 }
 
+/// A second of local time in words: moments near each other are written without asking the time zone again.
+#[derive(Clone, Debug)]
+pub struct Second {
+    unix: i64,
+    begin: String,
+    end: String,
+}
+
+impl Second {
+    /// Whether `at` is in this second.
+    pub fn holds(&self, at: Timestamp) -> bool {
+        at.seconds() == self.unix
+    }
+
+    /// A moment of this second.
+    pub fn iso(&self, at: Timestamp) -> String {
+        let micros = at.0.rem_euclid(1_000_000);
+        let mut digits = [b'0'; 6];
+        let mut rest = micros;
+        for digit in digits.iter_mut().rev() {
+            *digit = b'0' + (rest % 10) as u8;
+            rest /= 10;
+        }
+        [&self.begin, std::str::from_utf8(&digits).unwrap_or_default(), &self.end].concat()
+    }
+}
+
 /// The name of no zone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ZoneError {
@@ -130,27 +157,28 @@ impl Zone {
 
     /// `2025-07-21T22:20:02.074461+02:00`.
     pub fn iso(&self, at: Timestamp) -> String {
-        let at = moment(at);
-        let local = self.zone.to_datetime(at);
-        let offset = self.zone.to_offset(at).seconds();
+        self.second(at).iso(at)
+    }
+
+    /// What all moments of the second of `at` have in common.
+    pub fn second(&self, at: Timestamp) -> Second {
+        let moment = moment(at);
+        let local = self.zone.to_datetime(moment);
+        let offset = self.zone.to_offset(moment).seconds();
         let (sign, minutes) = (if offset < 0 { '-' } else { '+' }, offset.unsigned_abs() / 60);
-        let mut text = String::with_capacity(32);
-        let _ = fmt::Write::write_fmt(
-            &mut text,
-            format_args!(
-                "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}{sign}{:02}:{:02}",
+        Second {
+            unix: at.seconds(),
+            begin: format!(
+                "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.",
                 local.year(),
                 local.month(),
                 local.day(),
                 local.hour(),
                 local.minute(),
-                local.second(),
-                local.subsec_nanosecond() / 1000,
-                minutes / 60,
-                minutes % 60
+                local.second()
             ),
-        );
-        text
+            end: format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60),
+        }
     }
 
     /// `YYYYMMDD_HHMMSS`, for file names.

@@ -173,7 +173,7 @@ mod tests {
     }
 
     fn lines(text: &str) -> Lines {
-        Lines { text: text.as_bytes().to_vec(), count: text.lines().count() as u64 }
+        Lines { text: text.as_bytes().to_vec(), count: text.lines().count() as u64, ..Lines::default() }
     }
 
     fn disk(folder: &Folder, max_bytes: u64) -> Disk {

@@ -1,7 +1,7 @@
 //! The lines of the operations log: one JSON object each, with the fixed names of the specification.
 
 use super::event::{Event, error_text, moment, seconds};
-use crate::files::zone::Zone;
+use crate::files::zone::{Second, Zone};
 use paceline_types::measure;
 use paceline_types::money::Cost;
 use paceline_types::record::{CallRecord, Operation, Status};
@@ -20,6 +20,8 @@ pub(super) struct Lines {
     pub(super) text: Vec<u8>,
     /// How many.
     pub(super) count: u64,
+    /// The seconds of the last beginning and the last end.
+    pub(super) seconds: [Option<Second>; 2],
 }
 
 impl Lines {
@@ -32,6 +34,15 @@ impl Lines {
         }
         self.text.push(b'\n');
         self.count += 1;
+    }
+
+    /// Beginning and end in words.
+    fn times(&mut self, start: Timestamp, end: Timestamp, zone: &Zone) -> [String; 2] {
+        let mut times = [start, end].into_iter().zip(&mut self.seconds).map(|(at, known)| match known {
+            Some(second) if second.holds(at) => second.iso(at),
+            _ => known.insert(zone.second(at)).iso(at),
+        });
+        [times.next().unwrap_or_default(), times.next().unwrap_or_default()]
     }
 
     /// Adds an event.
@@ -58,6 +69,7 @@ impl Lines {
         let target = record.target.as_deref();
         let failed = record.status != Status::Ok;
         let error = error_text(record.error_kind, record.error_code.as_deref());
+        let [start_time, end_time] = self.times(record.started_at, moment(record, record.duration), zone);
         let error = if failed { error.or_else(|| Some(record.status.as_str().to_owned())) } else { None };
         self.push(&OperationRow {
             agent: said(|l| l.role.as_deref()).unwrap_or(SYSTEM),
@@ -66,8 +78,8 @@ impl Lines {
                 Operation::Passthrough => "API_CALL",
                 _ => "MODEL_INVOKE",
             },
-            start_time: zone.iso(record.started_at),
-            end_time: zone.iso(moment(record, record.duration)),
+            start_time,
+            end_time,
             duration_seconds: seconds(record.duration),
             status: if failed { "failed" } else { "completed" },
             details: CallDetails {
@@ -108,12 +120,13 @@ impl Lines {
     /// Adds a task or session that is over.
     pub(super) fn span(&mut self, span: &SpanEnd<'_>, zone: &Zone) {
         let failed = span.last_failed || span.failed_tasks > 0;
+        let [start_time, end_time] = self.times(span.start, span.end, zone);
         self.push(&OperationRow {
             agent: span.agent,
             model: span.model,
             operation_type: if span.is_session { "SESSION" } else { "TASK_EXECUTION" },
-            start_time: zone.iso(span.start),
-            end_time: zone.iso(span.end),
+            start_time,
+            end_time,
             duration_seconds: span.end.0.saturating_sub(span.start.0).max(0) as f64 / 1e6,
             status: if failed { "failed" } else { "completed" },
             details: SpanDetails {

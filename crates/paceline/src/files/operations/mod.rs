@@ -89,8 +89,10 @@ impl OperationsLog {
         let shared = Arc::new(Shared::default());
         shared.enabled.store(settings.enabled, Ordering::Relaxed);
         let mut thread = Thread::new(settings, Arc::clone(&shared));
-        let _ =
-            std::thread::Builder::new().name("paceline-operations".into()).spawn(move || thread.run(waiting));
+        let _ = std::thread::Builder::new().name("paceline-operations".into()).spawn(move || {
+            crate::process::background();
+            thread.run(waiting);
+        });
         Self { entries, shared }
     }
 
