@@ -46,7 +46,8 @@ impl Keeping {
             }
             let piece = ready!(Pin::new(&mut *body).poll_frame(cx));
             let is_last = piece.is_none() || body.is_end_stream();
-            match self.sink.settled().filter(|_| is_last && !self.kept) {
+            let settled = if is_last && !self.kept { self.sink.settled() } else { None };
+            match settled {
                 Some(settled) => self.last = Some((piece, settled)),
                 None => return Poll::Ready(piece),
             }

@@ -155,10 +155,14 @@ impl Bucket {
         }
     }
 
-    /// Corrects the cost of one call that is counted here.
+    /// Corrects the cost of one call that is counted here: under its own key, or, where that had no room or another name
+    /// then, under a wider one. Nothing is made anew for it.
     pub fn recost(&mut self, facet: Facet, names: &Names, change: impl FnOnce(&mut Tally)) {
-        if let Some(key) = facet.of(names) {
-            change(self.at(facet, key, MAX_KEYS));
+        let Some(key) = facet.of(names) else { return };
+        for key in [key, facet.narrowed(key), KeyRef([OTHER; 3])] {
+            if let Some(tally) = self.0.get_mut(&key).filter(|tally| tally.calls > 0) {
+                return change(tally);
+            }
         }
     }
 

@@ -43,6 +43,8 @@ pub struct Filter {
     pub min_cost: Option<Cost>,
     /// Duration at least, in milliseconds.
     pub min_duration_ms: Option<u64>,
+    /// Only calls that used tokens and whose cost is not known.
+    pub unpriced: bool,
     /// The route; no call has one yet.
     pub route: Option<String>,
 }
@@ -81,6 +83,7 @@ impl Filter {
         self.status.is_none_or(|status| record.status == status)
             && same(self.error_kind.as_ref(), record.error_kind.map(ErrorKind::as_str))
             && same(self.cache.as_ref(), Some(record.cache.as_str()))
+            && (!self.unpriced || record.usage.is_some() && record.cost.is_none())
             && self.min_cost.is_none_or(|least| record.cost.is_some_and(|cost| cost >= least))
             && same(self.route.as_ref(), None)
     }

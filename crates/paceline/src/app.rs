@@ -91,6 +91,7 @@ impl App {
             loaded: ArcSwap::from_pointee(loaded),
             source: OnceLock::new(),
             draining: AtomicBool::new(false),
+            recalculating: AtomicBool::new(false),
             started_at,
             started,
             listing: Listing::new(assemble::sources(&gateway_config)),
@@ -100,7 +101,6 @@ impl App {
         let random = random().map_err(|error| AppError::Io("no random numbers from the system", error))?;
         let runtime = tokio::runtime::Handle::current();
         let gateway = Gateway::new(gateway_config, random, sink, control, Arc::new(BytePairs), runtime);
-        open_accounts(&gateway, &*store, &admin);
         let _ = admin.gateway.set(Arc::clone(&gateway));
         let bound = Server::bind(config.server.listen, config.server.workers, gateway).await;
         let server = bound.map_err(AppError::Serve)?;
@@ -138,6 +138,7 @@ impl App {
             }
         });
         let files = tokio::spawn(write_files(Arc::clone(&self.admin)));
+        let accounts = tokio::spawn(open_accounts(Arc::clone(&self.admin)));
         let draining = async {
             shutdown.await;
             self.admin.draining.store(true, Ordering::Relaxed);
@@ -147,6 +148,7 @@ impl App {
         recorder.abort();
         self.admin.recorder.drain();
         files.abort();
+        accounts.abort();
         let recorder = &self.admin.recorder;
         if let Some(files) = &recorder.files {
             files.close(&*recorder.store, recorder.log());
@@ -197,19 +199,32 @@ fn store(config: &Config, names: &Arc<Bounded>, log: &Arc<Log>) -> Result<Arc<dy
     Ok(Arc::new(store))
 }
 
-/// What callers used before this start is in their accounts from the beginning, and goes on being kept.
-fn open_accounts(gateway: &Arc<Gateway>, store: &dyn Store, admin: &Admin) {
-    match store.accounts() {
-        Ok(accounts) => {
-            let known = accounts.into_iter().map(|(name, account)| {
-                let Account { calls, input_tokens, output_tokens, cost_pico } = account;
-                (name, Totals { calls, input_tokens, output_tokens, cost_pico })
-            });
-            gateway.ledger.open(known);
+/// What callers used before this start is in their accounts, and goes on being kept. Until it is known nothing is kept:
+/// it would be less than what is there.
+async fn open_accounts(admin: Arc<Admin>) {
+    let Some(gateway) = admin.gateway.get().map(Arc::clone) else { return };
+    let mut told = false;
+    loop {
+        match admin.ask(|store| store.accounts()).await {
+            Ok(accounts) => {
+                let known = accounts.into_iter().map(|(name, account)| {
+                    let Account { calls, input_tokens, output_tokens, cost_pico } = account;
+                    (name, Totals { calls, input_tokens, output_tokens, cost_pico })
+                });
+                gateway.ledger.open(known);
+                break;
+            }
+            Err(_) if told => {}
+            Err(_) => {
+                told = true;
+                admin
+                    .recorder
+                    .log()
+                    .warn("what callers used before is not known yet: history cannot be read");
+            }
         }
-        Err(error) => admin.recorder.log().warn(&format!("what callers used before is not known: {error}")),
+        tokio::time::sleep(TURN).await;
     }
-    let gateway = Arc::clone(gateway);
     admin.recorder.accounts_from(move || {
         let account = |(name, totals): (_, Totals)| {
             let Totals { calls, input_tokens, output_tokens, cost_pico } = totals;

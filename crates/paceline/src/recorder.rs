@@ -168,7 +168,15 @@ impl Recorder {
         self.drain();
         let store = Arc::clone(&self.store);
         // Where it cannot be kept the store says so itself.
-        let _ = tokio::task::spawn_blocking(move || store.settle()).await;
+        let mut settle = tokio::task::spawn_blocking(move || store.settle());
+        // Records go on being taken while a slow disk is waited for.
+        let mut tick = tokio::time::interval(DRAIN);
+        loop {
+            tokio::select! {
+                _ = &mut settle => break,
+                _ = tick.tick() => self.drain(),
+            }
+        }
         for waiter in waiters {
             let _ = waiter.send(());
         }

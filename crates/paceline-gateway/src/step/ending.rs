@@ -109,7 +109,9 @@ impl Parts {
         let Some(mut call) = self.call.take() else { return };
         let now = Instant::now();
         self.note(&mut call);
-        match self.uncounted() {
+        // Where answers wait for their records, a record does not wait for the counting of tokens: the estimate stays.
+        let keeps = call.worker.gateway.keeps;
+        match self.uncounted().filter(|_| !keeps) {
             Some((request, text)) => {
                 call.note(outcome);
                 let gateway = Arc::clone(&call.worker.gateway);

@@ -109,6 +109,14 @@ fn numbers(table: &Table<'_>, filter: &Filter, mut rows: Option<Vec<u32>>, late:
         let least = least.saturating_mul(1_000_000);
         rows = Some(table.ints(fields::DURATION)?.keep(rows, |duration| duration >= least));
     }
+    if filter.unpriced {
+        let (usage, costs, ids) = (table.ints(fields::USAGE)?, table.ints(fields::COST)?, Ids::of(table)?);
+        rows = Some(usage.keep(rows, |source| source != 0));
+        rows = Some(costs.keep(rows, |cost| cost == 0));
+        if let Some(rows) = rows.as_mut().filter(|_| !late.is_empty()) {
+            rows.retain(|&row| !late.contains_key(&ids.get(row)));
+        }
+    }
     let Some(least) = filter.min_cost.map(|cost| cost.0.max(0)) else { return Ok(rows) };
     let costs = table.ints(fields::COST)?;
     if late.is_empty() {

@@ -153,6 +153,9 @@ impl<'a> Zone<'a> {
         {
             return May::Not;
         }
+        if filter.unpriced && !self.has_code(fields::COST, 0) {
+            return May::Not;
+        }
         let mut probes = Vec::new();
         for condition in conditions(filter) {
             let mut asks = Vec::new();

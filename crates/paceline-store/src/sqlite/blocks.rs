@@ -6,6 +6,9 @@ use crate::error::StoreError;
 use rusqlite::{Connection, OptionalExtension};
 use std::borrow::Cow;
 
+/// No column is longer.
+const MAX_COLUMN: usize = 256 << 20;
+
 /// Numbers of a segment's rows in `segment_column`: room for as many columns as there may ever be, and their filters.
 const STRIDE: i64 = 128;
 const FILTERS: i64 = 64;
@@ -69,7 +72,8 @@ fn unpack(stored: &[u8]) -> Option<Vec<u8>> {
     if length & 1 == 0 {
         return Some(body.to_vec());
     }
-    zstd::bulk::decompress(body, (length >> 1) as usize).ok()
+    let length = (length >> 1) as usize;
+    if length > MAX_COLUMN { None } else { zstd::bulk::decompress(body, length).ok() }
 }
 
 /// The bytes of a row of `segment_column`; empty where there is none.

@@ -6,6 +6,7 @@ use rusqlite::{Connection, OpenFlags};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// History: call records and their sums.
@@ -32,6 +33,8 @@ const NETWORK: [(u64, &str); 6] = [
 #[derive(Debug)]
 pub(crate) struct Folder {
     path: PathBuf,
+    /// How often a broken file was put aside: connections of an earlier time are of the wrong file.
+    epoch: AtomicU64,
     /// Holding the file open holds the lock; the system gives it back when the process ends, however it ends.
     _lock: File,
 }
@@ -67,7 +70,7 @@ impl Folder {
         let _ = lock.set_len(0);
         let _ = lock.rewind();
         let _ = writeln!(lock, "{}", std::process::id());
-        Ok(Self { path: path.to_owned(), _lock: lock })
+        Ok(Self { path: path.to_owned(), epoch: AtomicU64::new(0), _lock: lock })
     }
 
     /// Where it is.
@@ -75,21 +78,41 @@ impl Folder {
         &self.path
     }
 
+    /// How often a broken file was put aside.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Acquire)
+    }
+
     /// Opens history to write; a file that is no database is put aside and a new one begun.
     pub(crate) fn history(&self, full_sync: bool) -> Result<(Connection, Option<PathBuf>), StoreError> {
-        let file = self.path.join(HISTORY);
-        match open(&file, Which::History, full_sync) {
+        self.open_or_begin(HISTORY, Which::History, full_sync)
+    }
+
+    /// Opens history to write where it is well.
+    pub(crate) fn well_history(&self, full_sync: bool) -> Result<Connection, StoreError> {
+        open(&self.path.join(HISTORY), Which::History, full_sync)
+    }
+
+    /// Opens the small file to write; a broken one is put aside, for it is only a copy.
+    pub(crate) fn control(&self) -> Result<Connection, StoreError> {
+        self.open_or_begin(CONTROL, Which::Control, true).map(|(connection, _)| connection)
+    }
+
+    fn open_or_begin(
+        &self,
+        name: &str,
+        which: Which,
+        full_sync: bool,
+    ) -> Result<(Connection, Option<PathBuf>), StoreError> {
+        let file = self.path.join(name);
+        match open(&file, which, full_sync) {
             Err(StoreError::Database(error)) if is_damage(&error) => {
                 let aside = put_aside(&file)?;
-                open(&file, Which::History, full_sync).map(|connection| (connection, Some(aside)))
+                self.epoch.fetch_add(1, Ordering::AcqRel);
+                open(&file, which, full_sync).map(|connection| (connection, Some(aside)))
             }
             other => other.map(|connection| (connection, None)),
         }
-    }
-
-    /// Opens the small file to write.
-    pub(crate) fn control(&self) -> Result<Connection, StoreError> {
-        open(&self.path.join(CONTROL), Which::Control, true)
     }
 }
 

@@ -5,7 +5,7 @@ use super::folder::{CONTROL, Folder, HISTORY};
 use super::live::Live;
 use super::writer::{accounts, put_accounts};
 use crate::error::StoreError;
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,10 +17,13 @@ const WAL_AGE: Duration = Duration::from_mins(1);
 
 pub(super) fn run(live: &Live, folder: &Folder) {
     let mut connection: Option<Connection> = None;
-    let mut last = Instant::now();
+    let (mut last, mut epoch) = (Instant::now(), folder.epoch());
     loop {
         live.pause(TICK);
         let stop = live.is_stopping();
+        if std::mem::replace(&mut epoch, folder.epoch()) != folder.epoch() {
+            connection = None;
+        }
         let wal = folder.path().join(format!("{HISTORY}-wal"));
         let bytes = std::fs::metadata(wal).map_or(0, |metadata| metadata.len());
         if bytes >= WAL_BYTES || last.elapsed() >= WAL_AGE {
@@ -39,10 +42,16 @@ pub(super) fn run(live: &Live, folder: &Folder) {
 fn checkpoint(connection: &mut Option<Connection>, folder: &Folder) -> Result<(), StoreError> {
     let history = match connection {
         Some(history) => history,
-        None => connection.insert(Connection::open(folder.path().join(HISTORY))?),
+        None => connection.insert(open(folder)?),
     };
     history.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
     copy_accounts(history, folder)
+}
+
+/// Opens history where it is; to make it is the writer's.
+fn open(folder: &Folder) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Ok(Connection::open_with_flags(folder.path().join(HISTORY), flags)?)
 }
 
 /// The accounts beside history: if that is damaged one day, they are not lost with it.
@@ -58,7 +67,7 @@ fn copy_accounts(history: &Connection, folder: &Folder) -> Result<(), StoreError
 
 /// At the end: everything into the file.
 pub(super) fn close(folder: &Folder) -> Result<(), StoreError> {
-    let history = Connection::open(folder.path().join(HISTORY))?;
+    let history = open(folder)?;
     history.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
     copy_accounts(&history, folder)
 }

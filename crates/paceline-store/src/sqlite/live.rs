@@ -3,15 +3,19 @@
 use crate::error::StoreError;
 use crate::store::{Accounts, Entry, State};
 use paceline_stats::bucket::Level;
-use paceline_stats::rollup::{Buckets, Names, ended, kept};
+use paceline_stats::rollup::{Bucket, Buckets, Facet, Names, ended, kept};
 use paceline_stats::tally::Sample;
-use paceline_types::record::CallRecord;
-use std::collections::VecDeque;
+use paceline_types::record::{Attempt, CallRecord};
+use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Records that wait for the disk at most; about 50 MB. Beyond, the oldest are given up and counted.
-pub(crate) const MAX_PENDING: usize = 65_536;
+/// Records that wait for the disk at most. Beyond, the oldest are given up and counted.
+const MAX_PENDING: usize = 65_536;
+/// Bytes that they may take.
+const MAX_PENDING_BYTES: usize = 64 << 20;
+/// Damaged blocks that are told apart.
+const MAX_DAMAGED: usize = 1000;
 /// A commit takes so many at most.
 pub(crate) const BATCH: usize = 16_384;
 /// So many waiting records are written before the window has passed.
@@ -53,6 +57,7 @@ impl Generation {
 struct Inner {
     /// Not on disk, the oldest first, with the generation they are counted in.
     pending: VecDeque<(u64, Entry)>,
+    pending_bytes: usize,
     /// How many ever came, and how many of these have left `pending`.
     appended: u64,
     settled: u64,
@@ -63,7 +68,7 @@ struct Inner {
     /// Given up since the last commit.
     gap: u64,
     dropped: u64,
-    damaged: u64,
+    damaged: HashSet<String>,
     degraded: Option<String>,
     /// When the oldest waiting record must be on its way.
     due: Option<Instant>,
@@ -72,13 +77,35 @@ struct Inner {
     roll: bool,
     /// Somebody waits for all that can be put in order.
     tidy: bool,
+    /// Why upkeep failed, for who waits for it.
+    upkeep: Option<String>,
     stop: bool,
     stopped: bool,
     records: i64,
     oldest: Option<i64>,
 }
 
+/// About the bytes that a record takes in memory.
+fn weight(record: &CallRecord) -> usize {
+    let labels = record.labels.as_deref().map_or(0, |labels| {
+        let tags = labels.tags.iter().map(|(name, value)| name.len() + value.len() + 64).sum::<usize>();
+        let texts = [&labels.role, &labels.task, &labels.task_type, &labels.operation, &labels.session];
+        let more = [&labels.user, &labels.trace_id];
+        let texts = texts.into_iter().chain(more).flatten().map(|text| text.len() + 16);
+        size_of_val(labels) + tags + texts.sum::<usize>()
+    });
+    let attempts = record.attempts.len() * size_of::<Attempt>();
+    size_of::<CallRecord>() + size_of::<Names>() + 128 + labels + attempts
+}
+
 impl Inner {
+    /// Takes the oldest that wait away.
+    fn take(&mut self, count: usize) {
+        for (_, entry) in self.pending.drain(..count.min(self.pending.len())) {
+            self.pending_bytes = self.pending_bytes.saturating_sub(weight(&entry.record));
+        }
+    }
+
     /// The present sums take no more records.
     fn close(&mut self) {
         if self.present.records > 0 {
@@ -98,6 +125,9 @@ pub(crate) struct Live {
     done: Condvar,
     window: Duration,
 }
+
+/// Sums of a generation: its number, and level, start and sums of each bucket.
+pub(crate) type OpenSums = (u64, Vec<(Level, i64, Bucket)>);
 
 /// What the writer finds to do.
 #[derive(Debug, Default)]
@@ -119,6 +149,7 @@ impl Live {
     pub(crate) fn new(window: Duration) -> Self {
         let inner = Inner {
             pending: VecDeque::new(),
+            pending_bytes: 0,
             appended: 0,
             settled: 0,
             closed: VecDeque::new(),
@@ -126,12 +157,13 @@ impl Live {
             accounts: None,
             gap: 0,
             dropped: 0,
-            damaged: 0,
+            damaged: HashSet::new(),
             degraded: None,
             due: None,
             hurry: false,
             roll: false,
             tidy: false,
+            upkeep: None,
             stop: false,
             stopped: false,
             records: 0,
@@ -180,15 +212,15 @@ impl Live {
         let minutes_from = kept(super::writer::wall())[Level::Minute as usize];
         for entry in entries {
             inner.present.add(&entry.record, &entry.names, minutes_from);
+            inner.pending_bytes += weight(&entry.record);
             inner.pending.push_back((inner.present.number, entry));
         }
         inner.appended += count;
-        let excess = inner.pending.len().saturating_sub(MAX_PENDING);
-        if excess > 0 {
-            inner.pending.drain(..excess);
-            inner.settled += excess as u64;
-            inner.gap += excess as u64;
-            inner.dropped += excess as u64;
+        while inner.pending.len() > MAX_PENDING || inner.pending_bytes > MAX_PENDING_BYTES {
+            inner.take(1);
+            inner.settled += 1;
+            inner.gap += 1;
+            inner.dropped += 1;
         }
         let first = inner.due.is_none();
         if first {
@@ -237,9 +269,13 @@ impl Live {
         // Some may have been given up meanwhile.
         let gone = (inner.settled - work.first) as usize;
         let count = work.entries.len().saturating_sub(gone);
-        inner.pending.drain(..count);
+        inner.take(count);
         inner.settled += count as u64;
         inner.gap -= work.gap.min(inner.gap);
+        // What was given up while it was being written is there all the same.
+        let saved = gone.min(work.entries.len()) as u64;
+        inner.gap = inner.gap.saturating_sub(saved);
+        inner.dropped = inner.dropped.saturating_sub(saved);
         inner.records += work.entries.len() as i64;
         if let (None, Some(first)) = (inner.oldest, work.entries.first()) {
             inner.oldest = Some(first.record.started_at.0);
@@ -252,16 +288,27 @@ impl Live {
         self.done.notify_all();
     }
 
-    /// The work could not be done; returns whether this is news.
-    pub(crate) fn failed(&self, work: Work, why: &str) -> bool {
+    /// The work was not done: what was taken for it is there again.
+    pub(crate) fn give_back(&self, work: Work) {
         let mut inner = self.lock();
         if let (None, Some(accounts)) = (&inner.accounts, work.accounts) {
             inner.accounts = Some(accounts);
         }
+    }
+
+    /// Records cannot be written; returns whether this is news.
+    pub(crate) fn failed(&self, why: &str) -> bool {
+        let mut inner = self.lock();
         let news = inner.degraded.is_none();
         inner.degraded = Some(why.to_owned());
         self.done.notify_all();
         news
+    }
+
+    /// History was put aside and begins anew.
+    pub(crate) fn begun_anew(&self) {
+        let mut inner = self.lock();
+        (inner.records, inner.oldest) = (0, None);
     }
 
     /// The oldest sums that take no more records, once all their records are on disk.
@@ -284,15 +331,24 @@ impl Live {
         self.done.notify_all();
     }
 
-    /// Records that are not on disk.
-    pub(crate) fn pending(&self) -> Vec<Arc<CallRecord>> {
-        self.lock().pending.iter().map(|(_, entry)| Arc::clone(&entry.record)).collect()
+    /// Records that are not on disk and that `takes`.
+    pub(crate) fn pending(&self, takes: impl Fn(&CallRecord) -> bool) -> Vec<Arc<CallRecord>> {
+        let inner = self.lock();
+        let all = inner.pending.iter().map(|(_, entry)| &entry.record);
+        all.filter(|record| takes(record)).map(Arc::clone).collect()
     }
 
-    /// The sums that may not be on disk.
-    pub(crate) fn sums(&self) -> Vec<Arc<Generation>> {
+    /// The sums of a facet that may not be on disk, from a start on (Unix seconds), by generation.
+    pub(crate) fn sums(&self, facet: Facet, from: i64) -> Vec<OpenSums> {
         let inner = self.lock();
-        inner.closed.iter().cloned().chain([Arc::new(inner.present.clone())]).collect()
+        let open = |generation: &Generation| {
+            let buckets = generation.sums.iter().flat_map(|sums| {
+                let all = sums.iter().filter(move |(of, start, _)| *of == facet && *start >= from);
+                all.map(|(_, start, bucket)| (sums.level(), start, bucket.clone()))
+            });
+            (generation.number, buckets.collect())
+        };
+        inner.closed.iter().map(|closed| open(closed)).chain([open(&inner.present)]).collect()
     }
 
     /// Waits until all that was appended before is on disk; with `sums`, in the sums on disk too.
@@ -316,6 +372,9 @@ impl Live {
                 return Err(StoreError::Stopped);
             }
             inner = self.done.wait_timeout(inner, wait).unwrap_or_else(PoisonError::into_inner).0;
+            if let (true, Some(why)) = (open, inner.upkeep.take()) {
+                return Err(StoreError::Io(why, std::io::Error::other("not in the sums")));
+            }
             if let (Some(why), true) = (&inner.degraded, inner.settled < target) {
                 return Err(StoreError::Io(why.clone(), std::io::Error::other("not written")));
             }
@@ -326,7 +385,7 @@ impl Live {
     pub(crate) fn tidy(&self) -> Result<(), StoreError> {
         self.settle(true)?;
         let mut inner = self.lock();
-        inner.tidy = true;
+        (inner.tidy, inner.upkeep) = (true, None);
         while inner.tidy {
             if inner.stopped {
                 return Err(StoreError::Stopped);
@@ -338,7 +397,18 @@ impl Live {
             let wait = Duration::from_millis(50);
             inner = self.done.wait_timeout(inner, wait).unwrap_or_else(PoisonError::into_inner).0;
         }
-        Ok(())
+        match inner.upkeep.take() {
+            Some(why) => Err(StoreError::Io(why, std::io::Error::other("not in order"))),
+            None => Ok(()),
+        }
+    }
+
+    /// It could not be put in order.
+    pub(crate) fn tidy_failed(&self, why: &str) {
+        let mut inner = self.lock();
+        (inner.tidy, inner.roll) = (false, false);
+        inner.upkeep = Some(why.to_owned());
+        self.done.notify_all();
     }
 
     /// All is in order.
@@ -352,9 +422,12 @@ impl Live {
         self.lock().accounts = Some(accounts);
     }
 
-    /// A block could not be read.
-    pub(crate) fn count_damage(&self) {
-        self.lock().damaged += 1;
+    /// A block could not be read; each counts once.
+    pub(crate) fn count_damage(&self, error: &StoreError) {
+        let mut inner = self.lock();
+        if inner.damaged.len() < MAX_DAMAGED {
+            inner.damaged.insert(error.to_string());
+        }
     }
 
     /// Records were deleted.
@@ -370,10 +443,15 @@ impl Live {
         self.wake.notify_all();
     }
 
-    /// The writer has ended.
-    pub(crate) fn stopped(&self) {
-        self.lock().stopped = true;
+    /// The writer has ended; returns how many records it leaves behind.
+    pub(crate) fn stopped(&self) -> usize {
+        let mut inner = self.lock();
+        inner.stopped = true;
+        let lost = inner.pending.len();
+        inner.dropped += lost as u64;
+        inner.take(lost);
         self.done.notify_all();
+        lost
     }
 
     /// Whether the writer was asked to end.
@@ -398,7 +476,7 @@ impl Live {
             records: inner.records.max(0) as u64 + pending,
             pending,
             dropped: inner.dropped,
-            damaged: inner.damaged,
+            damaged: inner.damaged.len() as u64,
             bytes: 0,
             oldest: inner.oldest.map(paceline_types::time::Timestamp),
         }

@@ -90,7 +90,10 @@ pub struct SqliteStore {
     live: Arc<Live>,
     folder: Arc<Folder>,
     settings: Settings,
-    readers: Mutex<Vec<Connection>>,
+    /// With the epoch of the folder in which they were opened.
+    readers: Mutex<Vec<(u64, Connection)>>,
+    /// Who writes: the writer, or somebody who notes what was learned later.
+    pen: Arc<Mutex<()>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -103,6 +106,7 @@ impl SqliteStore {
     pub fn open(settings: Settings, tell: Tell) -> Result<Self, StoreError> {
         let folder = Arc::new(Folder::take(&settings.folder)?);
         let live = Arc::new(Live::new(settings.window));
+        let pen = Arc::new(Mutex::new(()));
         let mut writer = writer::Writer {
             live: Arc::clone(&live),
             folder: Arc::clone(&folder),
@@ -111,6 +115,11 @@ impl SqliteStore {
             history: None,
             accounts: HashMap::new(),
             tidied: None,
+            pen: Arc::clone(&pen),
+            stocked: false,
+            more: false,
+            upkeep: None,
+            log_tried: None,
         };
         writer.begin()?;
         let builder = std::thread::Builder::new().name("paceline-store".into());
@@ -118,7 +127,7 @@ impl SqliteStore {
         let keep = keeper::start(Arc::clone(&live), Arc::clone(&folder));
         let thread = |error| StoreError::Io("no thread for the store".into(), error);
         let threads = Mutex::new(vec![write.map_err(thread)?, keep.map_err(thread)?]);
-        Ok(Self { live, folder, settings, readers: Mutex::default(), threads })
+        Ok(Self { live, folder, settings, readers: Mutex::default(), pen, threads })
     }
 
     /// Where it is.
@@ -136,7 +145,9 @@ impl SqliteStore {
         &self,
         question: impl FnOnce(Option<&Connection>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
+        let epoch = self.folder.epoch();
         let known = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let known = known.filter(|(of, _)| *of == epoch).map(|(_, connection)| connection);
         // A file that cannot be opened is the writer's to tell; questions are answered from memory.
         let connection = known.or_else(|| folder::reader(&self.settings.folder).ok());
         let outcome = question(connection.as_ref());
@@ -144,7 +155,7 @@ impl SqliteStore {
         if let (Ok(_), Some(connection)) = (&outcome, connection)
             && readers.len() < READERS
         {
-            readers.push(connection);
+            readers.push((epoch, connection));
         }
         outcome
     }
@@ -176,8 +187,11 @@ impl Store for SqliteStore {
     }
 
     fn patch(&self, patches: &[Patch]) -> Result<usize, StoreError> {
-        let mut connection = self.folder.history(self.settings.flush)?.0;
-        patch::apply(&mut connection, &self.live, &self.settings.names, patches)
+        if patches.is_empty() {
+            return Ok(0);
+        }
+        let mut connection = self.folder.well_history(self.settings.flush)?;
+        patch::apply(&mut connection, &self.live, &self.settings.names, &self.pen, patches)
     }
 
     fn keep_accounts(&self, accounts: Accounts) {
@@ -185,10 +199,12 @@ impl Store for SqliteStore {
     }
 
     fn accounts(&self) -> Result<Accounts, StoreError> {
-        let stored =
-            self.ask(|history| history.map_or(Ok(Vec::new()), |h| writer::accounts(h, "account")))?;
+        // Without history nothing is known: to begin at the copy, or at nothing, would take away what is there.
+        let unknown = || StoreError::Io("history cannot be read".into(), std::io::Error::other("not open"));
+        let stored = self.ask(|history| writer::accounts(history.ok_or_else(unknown)?, "account"))?;
         let mut all: HashMap<AccountName, Account> = stored.into_iter().collect();
-        for (name, account) in keeper::copied_accounts(&self.folder)? {
+        // The copy is for the day on which history is damaged; where it cannot be read, history is enough.
+        for (name, account) in keeper::copied_accounts(&self.folder).unwrap_or_default() {
             let known = all.entry(name).or_default();
             *known = known.max(&account);
         }

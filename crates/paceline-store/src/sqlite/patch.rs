@@ -9,10 +9,10 @@ use paceline_stats::rollup::Names;
 use paceline_types::money::Cost;
 use paceline_types::record::CallRecord;
 use rusqlite::{Connection, params};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// So many patches go into one transaction; between two of them records are written.
-const TOGETHER: usize = 512;
+const TOGETHER: usize = 64;
 
 /// A cost that was learned later.
 pub(super) struct Recost<'a> {
@@ -27,14 +27,20 @@ pub(super) fn apply(
     history: &mut Connection,
     live: &Live,
     names: &NamesOf,
+    pen: &Mutex<()>,
     patches: &[Patch],
 ) -> Result<usize, StoreError> {
     // What still waits is written first: a patch then finds its record on disk, and its sums too.
     live.settle(true)?;
     let mut found = 0;
     for piece in patches.chunks(TOGETHER) {
-        let mut changes = Vec::with_capacity(piece.len());
+        // Nobody else writes between reading what was known and writing what is: no cost is added twice.
+        let _pen = pen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut changes: Vec<Recost<'_>> = Vec::with_capacity(piece.len());
         for patch in piece {
+            if changes.iter().any(|change| change.record.id == patch.id) {
+                continue;
+            }
             let Some(record) = read::get(live, Some(history), patch.id)? else { continue };
             found += 1;
             if let Some(cost) = patch.cost {

@@ -26,6 +26,9 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+/// No block has more records.
+const MAX_ROWS: usize = 1 << 20;
+
 /// Where a found record lies.
 #[derive(Clone)]
 pub(super) enum Place {
@@ -84,10 +87,8 @@ pub(super) fn page(
     below: Option<CallId>,
 ) -> Result<Page, StoreError> {
     let mut found = Found { most: limit + 1, places: BTreeMap::new() };
-    for record in live.pending() {
-        if below.is_none_or(|below| record.id < below) && filter.takes(&record) {
-            found.add(record.id, Place::Memory(record));
-        }
+    for record in live.pending(|record| below.is_none_or(|below| record.id < below) && filter.takes(record)) {
+        found.add(record.id, Place::Memory(record));
     }
     let Some(history) = history else { return finish(live, None, found, limit) };
     let snapshot = history.unchecked_transaction()?;
@@ -106,7 +107,7 @@ pub(super) fn page(
                     found.add(id, place);
                 }
             }
-            Err(StoreError::Damaged(_)) => live.count_damage(),
+            Err(error @ StoreError::Damaged(_)) => live.count_damage(&error),
             Err(other) => return Err(other),
         }
     }
@@ -163,7 +164,9 @@ pub(super) fn unrolled(history: &Connection, rolled: u64) -> Result<Vec<Candidat
 
 fn candidate(row: &rusqlite::Row<'_>, at: Place, zone: Vec<u8>) -> Result<Candidate, StoreError> {
     let id = |column: usize| row.get_ref(column).map(|value| id_of(value.as_blob().unwrap_or_default()));
-    Ok(Candidate { newest: id(3)?, oldest: id(2)?, rows: row.get::<_, i64>(1)? as usize, at, zone })
+    // A number that nothing guards: a wrong one must not become work or memory without end.
+    let rows = usize::try_from(row.get::<_, i64>(1)?).ok().filter(|&rows| rows <= MAX_ROWS).unwrap_or(0);
+    Ok(Candidate { newest: id(3)?, oldest: id(2)?, rows, at, zone })
 }
 
 /// The matching rows of a block.
@@ -174,7 +177,7 @@ fn search(
     candidate: &Candidate,
 ) -> Result<Vec<(CallId, u32)>, StoreError> {
     let below = below.filter(|below| *below <= candidate.newest);
-    let late = if filter.min_cost.is_some() {
+    let late = if filter.min_cost.is_some() || filter.unpriced {
         late_costs(history, candidate.oldest, candidate.newest)?
     } else {
         LateCosts::new()
@@ -253,8 +256,8 @@ pub(super) fn each(
     for candidate in all {
         let mut rows = match search(&snapshot, filter, None, &candidate) {
             Ok(rows) => rows,
-            Err(StoreError::Damaged(_)) => {
-                live.count_damage();
+            Err(error @ StoreError::Damaged(_)) => {
+                live.count_damage(&error);
                 continue;
             }
             Err(other) => return Err(other),
@@ -262,7 +265,14 @@ pub(super) fn each(
         rows.sort_unstable();
         let rows: Vec<u32> = rows.into_iter().map(|(_, row)| row).collect();
         for piece in rows.chunks(4096) {
-            let records = with_candidate(&snapshot, &candidate, |table| decode(table, piece))?;
+            let records = match with_candidate(&snapshot, &candidate, |table| decode(table, piece)) {
+                Ok(records) => records,
+                Err(error @ StoreError::Damaged(_)) => {
+                    live.count_damage(&error);
+                    break;
+                }
+                Err(other) => return Err(other),
+            };
             let mut records: BTreeMap<_, _> =
                 records.into_iter().map(|record| (record.id, Arc::new(record))).collect();
             patch(&snapshot, &mut records)?;
@@ -328,8 +338,8 @@ fn finish(
             records.extend(read.into_iter().map(|record| (record.id, Arc::new(record))));
             Ok(())
         }
-        Err(StoreError::Damaged(_)) => {
-            live.count_damage();
+        Err(error @ StoreError::Damaged(_)) => {
+            live.count_damage(&error);
             Ok(())
         }
         Err(other) => Err(other),
@@ -352,7 +362,9 @@ pub(super) fn with_segment<T>(
     let mut statement = history.prepare_cached("SELECT n FROM segment WHERE id = ?1")?;
     let rows: i64 = statement.query_row([segment], |row| row.get(0))?;
     let load = |at: usize| column(history, column_key(segment, at));
-    then(&Table::new(rows as usize, &load))
+    let rows = usize::try_from(rows).ok().filter(|&rows| rows <= MAX_ROWS);
+    let rows = rows.ok_or_else(|| StoreError::Damaged(format!("the number of rows of segment {segment}")))?;
+    then(&Table::new(rows, &load))
 }
 
 fn decode(table: &Table<'_>, rows: &[u32]) -> Result<Vec<CallRecord>, StoreError> {
@@ -404,7 +416,7 @@ pub(super) fn get(
     history: Option<&Connection>,
     id: CallId,
 ) -> Result<Option<Arc<CallRecord>>, StoreError> {
-    if let Some(record) = live.pending().into_iter().find(|record| record.id == id) {
+    if let Some(record) = live.pending(|record| record.id == id).into_iter().next() {
         return Ok(Some(record));
     }
     let Some(history) = history else { return Ok(None) };
@@ -428,7 +440,7 @@ pub(super) fn get(
                     return Ok(records.into_values().next());
                 }
             }
-            Err(StoreError::Damaged(_)) => live.count_damage(),
+            Err(error @ StoreError::Damaged(_)) => live.count_damage(&error),
             Err(other) => return Err(other),
         }
     }
@@ -458,14 +470,15 @@ pub(super) fn tallies(
     window: &Window,
     take: TakeTally<'_>,
 ) -> Result<(), StoreError> {
-    // Copied before the disk is looked at: what is rolled up in between is told apart by its number.
-    let open = live.sums();
     let until = window.until.map_or(i64::MAX / 4, Timestamp::seconds);
-    let mut rolled = 0;
     let first = window.from.seconds();
     // The buckets that may hold something end with the present minute; stamps of the future are few and last.
     let end = until.min(first.max(window.now.seconds()) + 2 * 86_400);
     let spans = cover(first, end, window.widest, kept(window.now));
+    let from = spans.first().map_or(first, |span| span.from);
+    // Copied before the disk is looked at: what is rolled up in between is told apart by its number.
+    let open = live.sums(window.facet, from);
+    let mut rolled = 0;
     if let Some(history) = history {
         let snapshot = history.unchecked_transaction()?;
         rolled = roll::rolled(&snapshot)?;
@@ -473,14 +486,9 @@ pub(super) fn tallies(
             stored(&snapshot, window.facet, *span, take)?;
         }
     }
-    let from = spans.first().map_or(first, |span| span.from);
-    for generation in open.iter().filter(|generation| generation.number > rolled) {
-        for sums in &generation.sums {
-            for (facet, start, bucket) in sums.iter() {
-                if facet == window.facet && start >= from && start < until {
-                    bucket.iter().for_each(|(key, tally)| take(sums.level(), start, key, tally));
-                }
-            }
+    for (_, buckets) in open.iter().filter(|(number, _)| *number > rolled) {
+        for (level, start, bucket) in buckets.iter().filter(|(_, start, _)| *start < until) {
+            bucket.iter().for_each(|(key, tally)| take(*level, *start, key, tally));
         }
     }
     Ok(())

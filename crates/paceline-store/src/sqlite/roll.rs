@@ -46,24 +46,28 @@ fn add(history: &Connection, sums: &[Buckets; 2], now: Timestamp) -> Result<(), 
             wider.widen(narrow, from[level as usize]);
         }
         for (facet, start, bucket) in wider.iter() {
-            change(history, level, facet, start, |sums| sums.merge(facet, bucket))?;
+            change(history, level, facet, start, true, |sums| sums.merge(facet, bucket))?;
         }
     }
     Ok(())
 }
 
-/// Changes the sums of one bucket and facet.
+/// Changes the sums of one bucket and facet, which are made where they are not there only with `make`.
 fn change(
     history: &Connection,
     level: Level,
     facet: Facet,
     start: i64,
+    make: bool,
     change: impl FnOnce(&mut Bucket),
 ) -> Result<(), StoreError> {
     let place = params![level as i64, facet as i64, start];
     let sql = "SELECT data FROM rollup WHERE level = ?1 AND facet = ?2 AND bucket = ?3";
     let known: Option<Vec<u8>> =
         history.prepare_cached(sql)?.query_row(place, |row| row.get(0)).optional()?;
+    if known.is_none() && !make {
+        return Ok(());
+    }
     let mut sums = Bucket::default();
     // Sums that cannot be read are begun anew: their calls are lost to the sums, those that come are not.
     if known.is_some_and(|known| sums.merge_encoded(facet, &known).is_none()) {
@@ -87,7 +91,7 @@ pub(super) fn recost(history: &Connection, changes: &[Recost<'_>]) -> Result<(),
         }
         for facet in Facet::ALL {
             for (start, changes) in &buckets {
-                change(history, level, facet, *start, |sums| {
+                change(history, level, facet, *start, false, |sums| {
                     for Recost { record, names, cost, .. } in changes {
                         let ok = record.status == Status::Ok;
                         sums.recost(facet, names, |tally| tally.recost(record.cost, *cost, ok));
@@ -100,7 +104,7 @@ pub(super) fn recost(history: &Connection, changes: &[Recost<'_>]) -> Result<(),
 }
 
 /// At start: counts what is there, and adds up the records that no sum on disk has yet.
-pub(super) fn take_stock(history: &mut Connection, live: &Live, names: &NamesOf) -> Result<(), StoreError> {
+pub(super) fn take_stock(history: &Connection, live: &Live, names: &NamesOf) -> Result<(), StoreError> {
     let rolled = rolled(history)?;
     let sql = "SELECT MAX(COALESCE((SELECT MAX(generation) FROM tail), 0), COALESCE((SELECT MAX(generation) FROM segment), 0))";
     let top: i64 = history.query_row(sql, [], |row| row.get(0))?;
@@ -116,7 +120,7 @@ pub(super) fn take_stock(history: &mut Connection, live: &Live, names: &NamesOf)
     for candidate in read::unrolled(history, rolled)? {
         match read::with_candidate(history, &candidate, &mut add) {
             Ok(()) => {}
-            Err(StoreError::Damaged(_)) => live.count_damage(),
+            Err(error @ StoreError::Damaged(_)) => live.count_damage(&error),
             Err(other) => return Err(other),
         }
     }

@@ -58,16 +58,22 @@ pub(crate) fn migrate(connection: &mut Connection, file: &Path, which: Which) ->
     if found > VERSION {
         return Err(StoreError::Newer { file: file.to_owned(), found, known: VERSION });
     }
-    if found == VERSION {
-        return Ok(());
-    }
     if found == 0 {
         // Both must be said before the first table is made.
         connection.execute_batch(&format!("PRAGMA page_size = {PAGE}; PRAGMA auto_vacuum = INCREMENTAL;"))?;
     }
-    connection.pragma_update(None, "journal_mode", "WAL")?;
+    // Always: a copy made by `VACUUM INTO` begins without a log of changes.
+    let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(StoreError::Damaged(format!("{} cannot have a log of changes", file.display())));
+    }
+    if found == VERSION {
+        return Ok(());
+    }
     let steps = if which == Which::History { &HISTORY } else { &CONTROL };
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    // Another connection may have been faster.
+    let found: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     for step in steps.iter().skip(found as usize) {
         transaction.execute_batch(step)?;
     }

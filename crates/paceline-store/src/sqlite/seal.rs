@@ -1,6 +1,7 @@
 //! Rows of the tail become segments: sorted by id, column by column, each with what it says of itself.
 
 use super::blocks::{self, Packer, column_key, filter_key};
+use super::live::Live;
 use super::roll::rolled;
 use crate::column::fields::{COLUMNS, KINDS, Kind};
 use crate::column::ints::Ints;
@@ -25,7 +26,7 @@ struct Row {
 }
 
 /// One step; `true` when there is more to do.
-pub(super) fn step(history: &mut Connection, segment: usize) -> Result<bool, StoreError> {
+pub(super) fn step(history: &mut Connection, live: &Live, segment: usize) -> Result<bool, StoreError> {
     let rolled = rolled(history)?;
     let rows = rows(history, rolled)?;
     if rows.iter().map(|row| row.n).sum::<usize>() >= segment {
@@ -38,12 +39,12 @@ pub(super) fn step(history: &mut Connection, segment: usize) -> Result<bool, Sto
                 fits
             })
             .collect();
-        seal(history, &first)?;
+        seal(history, live, &first)?;
         return Ok(true);
     }
     let small: Vec<&Row> = rows.iter().filter(|row| row.n < SMALL).collect();
     if small.len() >= SMALL_ROWS {
-        compact(history, &small)?;
+        compact(history, live, &small)?;
     }
     Ok(false)
 }
@@ -59,7 +60,7 @@ fn rows(history: &Connection, rolled: u64) -> Result<Vec<Row>, StoreError> {
 }
 
 /// The bytes of rows; those that are damaged are left out, and so end here.
-fn read(history: &Connection, rows: &[&Row]) -> Result<Vec<Vec<u8>>, StoreError> {
+fn read(history: &Connection, live: &Live, rows: &[&Row]) -> Result<Vec<Vec<u8>>, StoreError> {
     let mut all = Vec::with_capacity(rows.len());
     let mut statement = history.prepare_cached("SELECT crc, data FROM tail WHERE seq = ?1")?;
     for row in rows {
@@ -67,6 +68,8 @@ fn read(history: &Connection, rows: &[&Row]) -> Result<Vec<Vec<u8>>, StoreError>
             statement.query_row([row.seq], |found| Ok((found.get(0)?, found.get(1)?)))?;
         if blocks::checked(&data, crc).is_some() {
             all.push(data);
+        } else {
+            live.count_damage(&StoreError::Damaged(format!("row {} of tail", row.seq)));
         }
     }
     Ok(all)
@@ -81,9 +84,9 @@ fn delete(history: &Connection, rows: &[&Row]) -> Result<(), StoreError> {
 }
 
 /// Puts small rows together.
-fn compact(history: &mut Connection, rows: &[&Row]) -> Result<(), StoreError> {
+fn compact(history: &mut Connection, live: &Live, rows: &[&Row]) -> Result<(), StoreError> {
     let transaction = history.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    let data = read(&transaction, rows)?;
+    let data = read(&transaction, live, rows)?;
     with_tables(&data, |tables| {
         let merged = Merged::new(tables)?;
         let Some((low, high)) = merged.ids else { return Ok(()) };
@@ -135,9 +138,9 @@ fn with_tables<T>(
 }
 
 /// Makes a segment of rows, in one transaction.
-fn seal(history: &mut Connection, rows: &[&Row]) -> Result<(), StoreError> {
+fn seal(history: &mut Connection, live: &Live, rows: &[&Row]) -> Result<(), StoreError> {
     let transaction = history.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    let data = read(&transaction, rows)?;
+    let data = read(&transaction, live, rows)?;
     let times = times(&transaction, rows)?;
     with_tables(&data, |tables| {
         let merged = Merged::new(tables)?;

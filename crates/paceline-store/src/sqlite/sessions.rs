@@ -1,7 +1,7 @@
 //! Sessions of a span of time: the columns they need, block by block, the newest first.
 
 use super::live::Live;
-use super::read::{Place, candidates, late_costs, with_candidate};
+use super::read::{candidates, late_costs, with_candidate};
 use crate::column::fields::{self, Coded};
 use crate::column::select::{self, Ids, LateCosts};
 use crate::column::table::Table;
@@ -26,11 +26,9 @@ pub(super) fn sessions(
 ) -> Result<Vec<Session>, StoreError> {
     let mut sessions = Sessions::default();
     let mut seen = HashSet::new();
-    for record in live.pending() {
-        if filter.takes(&record) {
-            sessions.add_record(&record);
-            seen.insert(record.id);
-        }
+    for record in live.pending(|record| filter.takes(record)) {
+        sessions.add_record(&record);
+        seen.insert(record.id);
     }
     let Some(history) = history else { return Ok(sessions.newest(limit)) };
     let snapshot = history.unchecked_transaction()?;
@@ -41,13 +39,10 @@ pub(super) fn sessions(
             break;
         }
         let late = late_costs(&snapshot, candidate.oldest, candidate.newest)?;
-        let add = |table: &Table<'_>| {
-            let skip = |id| matches!(candidate.at, Place::Tail(..)) && seen.contains(&id);
-            add(&mut sessions, table, filter, &late, skip)
-        };
+        let add = |table: &Table<'_>| add(&mut sessions, table, filter, &late, |id| seen.contains(&id));
         match with_candidate(&snapshot, &candidate, add) {
             Ok(()) => {}
-            Err(StoreError::Damaged(_)) => live.count_damage(),
+            Err(error @ StoreError::Damaged(_)) => live.count_damage(&error),
             Err(other) => return Err(other),
         }
     }

@@ -1,6 +1,6 @@
 //! The one thread that writes history: records as they come, then their sums, then segments; and deletes what is old.
 
-use super::folder::{Folder, is_damage};
+use super::folder::{Folder, HISTORY, is_damage};
 use super::live::{Live, Work};
 use super::seal::Place;
 use super::{Settings, retention, roll, seal};
@@ -11,13 +11,24 @@ use paceline_types::record::CallRecord;
 use paceline_types::time::Timestamp;
 use rusqlite::{Connection, params};
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long a failed write waits before it is tried again.
 const RETRY: Duration = Duration::from_millis(500);
 /// The longest the writer sleeps: sums and retention have their turn also without calls.
 const IDLE: Duration = Duration::from_secs(5);
+
+/// While there is upkeep left to do.
+const SOON: Duration = Duration::from_millis(50);
+/// How long upkeep that failed waits.
+const UPKEEP_RETRY: Duration = Duration::from_secs(10);
+/// How long the end tries to write what is left.
+const LAST_TRIES: Duration = Duration::from_secs(5);
+/// A log of changes of so many bytes is long.
+const LONG_LOG: u64 = 64 << 20;
 
 /// Says what people should know: a level (`true`: it needs attention) and a text.
 pub type Tell = Box<dyn Fn(bool, &str) + Send + Sync>;
@@ -32,69 +43,128 @@ pub(super) struct Writer {
     /// The accounts as they are on disk.
     pub(super) accounts: HashMap<AccountName, Account>,
     pub(super) tidied: Option<Instant>,
+    pub(super) pen: Arc<Mutex<()>>,
+    /// What was on disk at the start has been counted.
+    pub(super) stocked: bool,
+    /// Retention has more to do.
+    pub(super) more: bool,
+    /// When upkeep failed, while it does.
+    pub(super) upkeep: Option<Instant>,
+    pub(super) log_tried: Option<Instant>,
 }
 
 impl Writer {
     /// Opens what is there. A disk that does not answer is told and tried again later.
     pub(super) fn begin(&mut self) -> Result<(), StoreError> {
         match self.history() {
-            Ok(_) => Ok(()),
+            Ok(()) => Ok(()),
             Err(error) if error.is_final() => Err(error),
             Err(error) => {
-                self.trouble(Work::default(), &error);
+                self.trouble(&error);
                 Ok(())
             }
         }
     }
 
-    /// Runs until it is told to stop and all is written, or could not be.
+    /// Runs until it is told to stop and all is written, or cannot be.
     pub(super) fn run(mut self) {
         // Records are not worth a call's time: whoever carries calls goes first.
         let _ = rustix::process::setpriority_process(None, 10);
+        let mut stop_until: Option<Instant> = None;
         loop {
-            let work = self.live.work(IDLE);
-            let stop = work.stop;
-            let outcome = self.write(&work).and_then(|()| {
-                self.live.written(&work);
-                self.organise(&work)
+            let turn = catch_unwind(AssertUnwindSafe(|| self.turn()));
+            let outcome = turn.unwrap_or_else(|_| {
+                // What a defect has left half done is with the connection that is dropped here.
+                self.history = None;
+                Err(StoreError::Damaged("a defect in the store; please report it".into()))
             });
             let failed = outcome.is_err();
             if let Err(error) = outcome {
-                self.trouble(work, &error);
+                self.trouble(&error);
                 self.live.pause(RETRY);
             }
-            if stop && (failed || self.live.state().pending == 0) {
-                break;
+            if self.live.is_stopping() {
+                let until = *stop_until.get_or_insert_with(|| Instant::now() + LAST_TRIES);
+                if self.live.state().pending == 0 && !failed || Instant::now() > until {
+                    break;
+                }
             }
         }
-        self.live.stopped();
+        let lost = self.live.stopped();
+        if lost > 0 {
+            (self.tell)(
+                true,
+                &format!("{lost} call records could not be written before the end and are lost"),
+            );
+        }
     }
 
-    fn trouble(&mut self, work: Work, error: &StoreError) {
+    /// Waits for work and does it.
+    fn turn(&mut self) -> Result<(), StoreError> {
+        // First, because what is found there changes how the work is counted.
+        self.history()?;
+        let work = self.live.work(if self.more { SOON } else { IDLE });
+        if let Err(error) = self.write(&work) {
+            self.live.give_back(work);
+            return Err(error);
+        }
+        self.live.written(&work);
+        if self.upkeep.is_none_or(|failed| failed.elapsed() >= UPKEEP_RETRY) || work.stop || work.tidy {
+            self.upkeep(&work);
+        }
+        Ok(())
+    }
+
+    /// What can wait. A failure here loses nothing: it is told once, and tried again later.
+    fn upkeep(&mut self, work: &Work) {
+        match self.organise(work) {
+            Ok(()) => self.upkeep = None,
+            Err(error) => {
+                if let StoreError::Database(error) = &error
+                    && is_damage(error)
+                {
+                    self.history = None;
+                }
+                if self.upkeep.replace(Instant::now()).is_none() {
+                    (self.tell)(true, &format!("history cannot be put in order for now: {error}"));
+                }
+                self.live.tidy_failed(&error.to_string());
+            }
+        }
+    }
+
+    fn trouble(&mut self, error: &StoreError) {
         if let StoreError::Database(error) = error
             && is_damage(error)
         {
             self.history = None;
         }
-        if self.live.failed(work, &error.to_string()) {
+        if self.live.failed(&error.to_string()) {
             (self.tell)(true, &format!("call records wait in memory: {error}"));
         }
     }
 
     /// The connection; opened where it is not.
-    fn history(&mut self) -> Result<&mut Connection, StoreError> {
-        if self.history.is_none() {
-            let (mut connection, aside) = self.folder.history(self.settings.flush)?;
-            if let Some(aside) = aside {
-                let text =
-                    format!("history was damaged and put aside as {}; a new one begins", aside.display());
-                (self.tell)(true, &text);
-            }
-            roll::take_stock(&mut connection, &self.live, &self.settings.names)?;
-            self.accounts = accounts(&connection, "account")?.into_iter().collect();
-            self.history = Some(connection);
+    fn history(&mut self) -> Result<(), StoreError> {
+        if self.history.is_some() {
+            return Ok(());
         }
-        self.history.as_mut().ok_or(StoreError::Stopped)
+        let (connection, aside) = self.folder.history(self.settings.flush)?;
+        if let Some(aside) = &aside {
+            let text = format!("history was damaged and put aside as {}; a new one begins", aside.display());
+            (self.tell)(true, &text);
+        }
+        let known = accounts(&connection, "account")?;
+        // Once: what was opened before is in memory already, and a new file has nothing.
+        if !self.stocked {
+            roll::take_stock(&connection, &self.live, &self.settings.names)?;
+            self.stocked = true;
+        } else if aside.is_some() {
+            self.live.begun_anew();
+        }
+        self.accounts = known.into_iter().collect();
+        self.history = Some(connection);
+        Ok(())
     }
 
     /// One commit: records, accounts, what was given up.
@@ -103,7 +173,7 @@ impl Writer {
         let changed: Accounts =
             changed.into_iter().filter(|(name, account)| self.accounts.get(name) != Some(account)).collect();
         let was_degraded = self.live.state().degraded.is_some();
-        self.history()?;
+        let _pen = self.pen.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(history) = &mut self.history else { return Err(StoreError::Stopped) };
         if work.entries.is_empty() && changed.is_empty() && work.gap == 0 && !was_degraded {
             return Ok(());
@@ -139,8 +209,9 @@ impl Writer {
         Ok(())
     }
 
-    /// What can wait: sums, segments, retention.
+    /// Sums, retention, segments, the log of changes.
     fn organise(&mut self, work: &Work) -> Result<(), StoreError> {
+        let _pen = self.pen.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(history) = &mut self.history else { return Ok(()) };
         while let Some(generation) = self.live.ripe() {
             roll::roll(history, &generation, wall())?;
@@ -149,22 +220,40 @@ impl Writer {
         if work.stop {
             return Ok(());
         }
-        while seal::step(history, self.settings.segment)? && !self.live.is_stopping() {}
-        let due = work.tidy || self.tidied.is_none_or(|at| at.elapsed() >= self.settings.tidy_every);
-        // A step is small, so that records never wait long; while there is more to do, it goes on after each commit.
-        while due && retention::step(history, &self.settings, &self.live, wall())? {
-            if !work.tidy {
-                return Ok(());
+        // Before new segments: it is what makes room. A step is small, so that records never wait long.
+        let due =
+            work.tidy || self.more || self.tidied.is_none_or(|at| at.elapsed() >= self.settings.tidy_every);
+        if due {
+            self.more = retention::step(history, &self.settings, &self.live, wall())?;
+            while self.more && work.tidy {
+                self.more = retention::step(history, &self.settings, &self.live, wall())?;
+            }
+            if !self.more {
+                self.tidied = Some(Instant::now());
             }
         }
-        if due {
-            self.tidied = Some(Instant::now());
+        while seal::step(history, &self.live, self.settings.segment)? && !self.live.is_stopping() {
+            // The cap holds also while much is written.
+            self.more |= retention::used_bytes(history)? > self.settings.max_bytes;
         }
+        shorten_log(history, self.folder.path(), &mut self.log_tried)?;
         if work.tidy {
             self.live.tidied();
         }
         Ok(())
     }
+}
+
+/// Begins the log of changes anew where it has grown long: commits that follow each other closely never let the keeper
+/// do it. A reader that holds it up is waited for half a second, and again some seconds later.
+fn shorten_log(history: &Connection, folder: &Path, tried: &mut Option<Instant>) -> Result<(), StoreError> {
+    let bytes = std::fs::metadata(folder.join(format!("{HISTORY}-wal"))).map_or(0, |file| file.len());
+    if bytes < LONG_LOG || tried.is_some_and(|at| at.elapsed() < UPKEEP_RETRY) {
+        return Ok(());
+    }
+    *tried = Some(Instant::now());
+    history.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    Ok(())
 }
 
 /// Records as columns, and what is said of them beside.
@@ -228,7 +317,7 @@ pub(super) fn accounts(connection: &Connection, table: &str) -> Result<Accounts,
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Writes accounts to a table.
+/// Writes accounts to a table. Counts only grow: a smaller one is of somebody who did not know the whole.
 pub(super) fn put_accounts(
     connection: &Connection,
     table: &str,
@@ -238,7 +327,9 @@ pub(super) fn put_accounts(
         return Ok(());
     }
     let sql = format!(
-        "INSERT OR REPLACE INTO {table} (tenant, workspace, key, calls, input, output, cost) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+        "INSERT INTO {table} (tenant, workspace, key, calls, input, output, cost) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+         ON CONFLICT (tenant, workspace, key) DO UPDATE SET calls = max(calls, excluded.calls),
+           input = max(input, excluded.input), output = max(output, excluded.output), cost = max(cost, excluded.cost)"
     );
     let mut statement = connection.prepare_cached(&sql)?;
     for ((tenant, workspace, key), account) in accounts {

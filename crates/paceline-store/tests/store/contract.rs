@@ -83,6 +83,7 @@ fn filters(dice: &mut Dice, sample: &CallRecord) -> Vec<Filter> {
         Filter { cache: text(Some("off")), since: at(dice.below(9000)), ..none() },
         Filter { min_cost: Some(sample.cost.unwrap_or(Cost(1 << 39))), ..none() },
         Filter { since: at(1000), until: at(1000 + dice.below(5000)), ..none() },
+        Filter { unpriced: true, ..none() },
         Filter { route: text(Some("fast")), ..none() },
     ]
 }
@@ -222,6 +223,12 @@ fn what_is_learned_later_is_seen_everywhere() {
         for round in 0..2 {
             let found = subject.store.get(unknown[7]).unwrap().unwrap();
             assert_eq!(found.cost, Some(Cost((1 << 42) + 7)));
+            let unpriced = Filter { unpriced: true, ..Filter::default() };
+            assert!(
+                all_pages(subject, &unpriced, 90)
+                    .iter()
+                    .all(|text| !text.contains(&format!("{:?}", unknown[7])))
+            );
             let dear = Filter { min_cost: Some(Cost(1 << 42)), ..Filter::default() };
             assert_eq!(all_pages(subject, &dear, 7).len(), 40, "round {round}");
             let from = Timestamp(now.0 - 3_600_000_000);

@@ -9,6 +9,7 @@
 
 mod contract;
 mod disk;
+mod mended;
 mod records;
 
 /// A folder of its own for a test, removed at the end.

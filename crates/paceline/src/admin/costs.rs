@@ -3,6 +3,7 @@
 use crate::admin::query::Query;
 use crate::admin::{Admin, reply};
 use axum::extract::{RawQuery, State};
+use axum::http::StatusCode;
 use axum::response::Response;
 use paceline_gateway::Gateway;
 use paceline_store::error::StoreError;
@@ -14,6 +15,7 @@ use paceline_types::time::Timestamp;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 const DAY: i64 = 86_400;
 /// Calls looked at in one step.
@@ -39,8 +41,18 @@ pub(crate) async fn recalculate(State(admin): State<Arc<Admin>>, RawQuery(query)
     let Some(gateway) = admin.gateway.get().map(Arc::clone) else {
         return reply::json(&json!({"unknown": 0, "priced": 0}));
     };
+    if admin.recalculating.swap(true, Ordering::AcqRel) {
+        let told = "costs are being recalculated already; ask again when that is done";
+        return reply::fail(StatusCode::CONFLICT, "recalculation_running", None, told);
+    }
     let since = Timestamp(crate::recorder::now().0 - window * 1_000_000);
-    match admin.ask(move |store| run(store, &gateway, since)).await {
+    let running = Running(Arc::clone(&admin));
+    let work = move |store: &dyn Store| {
+        // It goes on when whoever asked has gone, and then ends here.
+        let _running = running;
+        run(store, &gateway, since)
+    };
+    match admin.ask(work).await {
         Ok(done) => reply::json(&json!({
             "window_seconds": window,
             "unknown": done.unknown,
@@ -52,14 +64,23 @@ pub(crate) async fn recalculate(State(admin): State<Arc<Admin>>, RawQuery(query)
     }
 }
 
+/// Nobody else recalculates meanwhile.
+struct Running(Arc<Admin>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.recalculating.store(false, Ordering::Release);
+    }
+}
+
 fn run(store: &dyn Store, gateway: &Gateway, since: Timestamp) -> Result<Recalculated, StoreError> {
-    let filter = Filter { since: Some(since), ..Filter::default() };
+    let filter = Filter { since: Some(since), unpriced: true, ..Filter::default() };
     let mut done = Recalculated::default();
     let mut below = None;
     loop {
         let page = store.page(&filter, PAGE, below)?;
         let mut patches = Vec::new();
-        for record in page.calls.iter().filter(|record| record.usage.is_some() && record.cost.is_none()) {
+        for record in &page.calls {
             done.unknown += 1;
             match price(gateway, record) {
                 Some(cost) => {

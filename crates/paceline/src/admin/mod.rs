@@ -50,6 +50,8 @@ pub struct Admin {
     pub source: OnceLock<Source>,
     /// No new calls are wanted: the process is about to end.
     pub draining: AtomicBool,
+    /// Costs are being recalculated.
+    pub recalculating: AtomicBool,
     /// When the process started, by the wall clock.
     pub started_at: Timestamp,
     /// When the process started.
