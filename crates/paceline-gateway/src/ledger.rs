@@ -92,6 +92,11 @@ impl Ledger {
         Arc::clone(accounts.entry(name).or_default())
     }
 
+    /// A cost that was learned later is added to the account of its caller.
+    pub fn recost(&self, caller: &Caller, more: Cost) {
+        self.account(caller).cost.fetch_add(more.0, Ordering::Relaxed);
+    }
+
     /// What callers had used before this process started. Counts for the first time it is told.
     pub fn open(&self, known: impl Iterator<Item = (AccountName, Totals)>) {
         for (name, totals) in known {

@@ -266,6 +266,8 @@ pub fn fill(
     let keeping_seconds = giving_seconds + threads.iter().sum::<f64>();
     let took = began.elapsed();
     store.stop();
+    // The log of changes is in the file now.
+    let state = State { bytes: store.state().bytes, ..state };
     Ok(Filled { took, keeping_seconds, state })
 }
 

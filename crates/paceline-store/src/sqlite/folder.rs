@@ -5,6 +5,7 @@ use crate::error::StoreError;
 use rusqlite::{Connection, OpenFlags};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -47,7 +48,10 @@ fn io(what: &str, path: &Path) -> impl FnOnce(std::io::Error) -> StoreError {
 impl Folder {
     /// Makes the folder where it is not there, and takes it.
     pub(crate) fn take(path: &Path) -> Result<Self, StoreError> {
-        std::fs::create_dir_all(path).map_err(io("cannot make the data folder", path))?;
+        // Records name people: a folder made here is its owner's alone.
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true).mode(0o700);
+        builder.create(path).map_err(io("cannot make the data folder", path))?;
         let stat = rustix::fs::statfs(path).map_err(std::io::Error::from);
         let kind = stat.map_err(io("cannot look at the data folder", path))?.f_type;
         let magic = kind as u64 & 0xffff_ffff;

@@ -13,7 +13,7 @@ const TICK: Duration = Duration::from_secs(1);
 /// The log of changes is brought into the file at this size …
 const WAL_BYTES: u64 = 8 << 20;
 /// … or after this time.
-const WAL_AGE: Duration = Duration::from_mins(1);
+const WAL_AGE: Duration = Duration::from_secs(10);
 
 pub(super) fn run(live: &Live, folder: &Folder) {
     let mut connection: Option<Connection> = None;

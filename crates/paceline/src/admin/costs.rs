@@ -80,11 +80,13 @@ fn run(store: &dyn Store, gateway: &Gateway, since: Timestamp) -> Result<Recalcu
     loop {
         let page = store.page(&filter, PAGE, below)?;
         let mut patches = Vec::new();
+        let mut priced = Vec::new();
         for record in &page.calls {
             done.unknown += 1;
             match price(gateway, record) {
                 Some(cost) => {
                     done.cost_pico += i128::from(cost.0);
+                    priced.push((record, cost));
                     patches.push(Patch { id: record.id, cost: Some(cost), source: "recalculated".into() });
                 }
                 None => {
@@ -95,6 +97,10 @@ fn run(store: &dyn Store, gateway: &Gateway, since: Timestamp) -> Result<Recalcu
             }
         }
         done.priced += store.patch(&patches)?;
+        // Only what was written: a failure above leaves the accounts as the records are.
+        for (record, cost) in &priced {
+            gateway.ledger.recost(&record.caller, *cost);
+        }
         below = page.next;
         if below.is_none() {
             return Ok(done);

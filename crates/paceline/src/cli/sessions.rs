@@ -26,7 +26,7 @@ pub(crate) struct SessionsArgs {
     #[arg(value_name = "SESSION")]
     session: Option<String>,
     /// Read operations logs instead of asking: files, or folders with performance_… files.
-    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = ["url", "window", "cursor"])]
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = ["url", "window"])]
     log: Vec<PathBuf>,
     /// How far back: 15m, 24h, 30d.
     #[arg(long, value_name = "TIME", default_value = "24h")]
@@ -34,9 +34,6 @@ pub(crate) struct SessionsArgs {
     /// How many sessions.
     #[arg(long, value_name = "N", default_value_t = 20)]
     limit: u16,
-    /// Where a page before ended.
-    #[arg(long, value_name = "CURSOR")]
-    cursor: Option<String>,
     /// The time zone of times on the page, and of times in logs that tell none: an IANA name, or `local`.
     #[arg(long, value_name = "ZONE", default_value = "UTC")]
     zone: String,
@@ -67,10 +64,7 @@ pub(crate) fn run(args: &SessionsArgs) -> ExitCode {
 }
 
 fn list(args: &SessionsArgs, zone: &Zone) -> Result<String, String> {
-    let mut path = format!("/v1/sessions?window={}&limit={}", encoded(&args.window), args.limit);
-    if let Some(cursor) = &args.cursor {
-        path.push_str(&format!("&cursor={}", encoded(cursor)));
-    }
+    let path = format!("/v1/sessions?window={}&limit={}", encoded(&args.window), args.limit);
     let value = get(&args.place, &path)?;
     if args.place.json {
         return Ok(format!("{value:#}\n"));
@@ -84,10 +78,7 @@ fn list(args: &SessionsArgs, zone: &Zone) -> Result<String, String> {
     }
     let rows: Vec<_> = sessions.iter().map(|session| line(session, zone)).collect();
     let head = [zone.name(), "session", "time", "calls", "tasks", "errors", "in", "out", "USD", "roles"];
-    let mut page = out::table(&head, &[2, 3, 4, 5, 6, 7, 8], &rows, out::color());
-    if let Some(cursor) = value["next_cursor"].as_str() {
-        page.push_str(&format!("more: --cursor {cursor}\n"));
-    }
+    let page = out::table(&head, &[2, 3, 4, 5, 6, 7, 8], &rows, out::color());
     Ok(page)
 }
 
@@ -100,7 +91,7 @@ fn line(session: &Value, zone: &Zone) -> Vec<String> {
         tree::plain(session["session"].as_str().unwrap_or("-")),
         session["duration_ms"].as_f64().map_or("-".into(), |ms| tree::lasted(ms / 1000.0)),
         number("calls"),
-        number("tasks"),
+        count(session["tasks"].as_array().map_or(0, Vec::len) as u64),
         number("errors"),
         number("input_tokens"),
         number("output_tokens"),

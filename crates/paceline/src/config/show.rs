@@ -5,6 +5,7 @@ use super::{Auth, Config, Loaded, Model, OnClientCancel, Origin, Provider, Stora
 use paceline_stats::indicator::{Core, Rule};
 use serde_json::{Value, json};
 use std::fmt::Write;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 /// For people: what will run, then what was set and where, then warnings. Ends with a newline.
@@ -332,6 +333,7 @@ pub fn render_json(loaded: &Loaded) -> Value {
             "max_mb": config.storage.max_bytes >> 20,
         },
         "files": files_json(&config.files),
+        "catalog": config.catalog.as_ref().map(|document| mark(document)),
         "prices": config.prices.iter().map(|own| json!({
             "name": format!("{}/{}", own.provider, own.model),
             "input_usd_per_million": own.rates.input.to_string(),
@@ -362,6 +364,13 @@ fn indicators_json(config: &Config) -> Value {
         Rule::Auto => json!({ "mode": "auto" }),
     };
     Core::ALL.iter().zip(&config.indicators).map(|(core, rule)| (core.name().to_owned(), one(rule))).collect()
+}
+
+/// Tells one catalogue file from another: a reload says that it changed.
+fn mark(document: &paceline_catalog::Document) -> String {
+    let mut hasher = DefaultHasher::new();
+    format!("{document:?}").hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
 }
 
 fn files_json(files: &super::Files) -> Value {
