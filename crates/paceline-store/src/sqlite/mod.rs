@@ -16,6 +16,7 @@ mod roll;
 mod schema;
 mod seal;
 mod sessions;
+mod tallies;
 mod writer;
 
 pub use folder::{CONTROL, HISTORY};
@@ -179,7 +180,7 @@ impl Store for SqliteStore {
     }
 
     fn tallies(&self, window: &Window, take: TakeTally<'_>) -> Result<(), StoreError> {
-        self.ask(|history| read::tallies(&self.live, history, window, take))
+        self.ask(|history| tallies::tallies(&self.live, history, window, take))
     }
 
     fn sessions(&self, filter: &Filter, limit: usize) -> Result<Vec<Session>, StoreError> {
