@@ -9,7 +9,7 @@ import pyarrow.parquet
 import pytest
 
 import exported
-from harness import BINARY, PATIENCE_S, Gateway, ask
+from harness import BINARY, PATIENCE_S, Gateway, ask, wait_for
 
 CONFIG = """
 [server]
@@ -34,6 +34,10 @@ def call(gateway: Gateway, labels: dict, model: str = "sim/instant", stream: boo
     headers = {"content-type": "application/json", **labels}
     body = json.dumps(BODY | {"model": model, "stream": stream}).encode()
     return ask(f"{gateway.base_url}/chat/completions", "POST", body, headers).headers["x-paceline-call-id"]
+
+
+def written(gateway: Gateway) -> bool:
+    return gateway.get("/health/ready").json()["storage"]["pending_records"] == 0
 
 
 def run_export(data, *args):
@@ -119,8 +123,9 @@ def test_filters_choose(history, tmp_path):
     chosen = exported_lines(data, tmp_path / "a.jsonl", "role=writer")
     assert {line["id"] for line in chosen} == {i for i, r in records.items() if r["role"] == "writer"}
     assert len(chosen) == 2
-    refused = exported_lines(data, tmp_path / "b.jsonl", "status=refused")
-    assert [line["status"] for line in refused] == ["refused"]
+    failed = exported_lines(data, tmp_path / "b.jsonl", "status=error")
+    assert {line["id"] for line in failed} == {i for i, r in records.items() if r["status"] == "error"}
+    assert len(failed) == 1
 
 
 def test_times_choose(history, tmp_path):
@@ -171,6 +176,8 @@ def test_export_while_serving(tmp_path, sim):
     try:
         ids = [call(gateway, {}) for _ in range(5)]
         records = {call_id: gateway.record(call_id) for call_id in ids}
+        # Another process sees what is on disk.
+        wait_for("the records to be on disk", lambda: written(gateway))
         lines = exported_lines(data, tmp_path / "calls.jsonl")
         assert {line["id"]: line for line in lines} == records
         assert call(gateway, {}) not in ids
