@@ -140,6 +140,8 @@ pub(crate) struct Work {
     pub(crate) accounts: Option<Accounts>,
     pub(crate) gap: u64,
     pub(crate) stop: bool,
+    /// Somebody waits for the sums to be on disk.
+    pub(crate) roll: bool,
     pub(crate) tidy: bool,
 }
 
@@ -259,6 +261,7 @@ impl Live {
             accounts: inner.accounts.take(),
             gap: inner.gap,
             stop: inner.stop,
+            roll: inner.roll,
             tidy: inner.tidy,
         }
     }

@@ -81,7 +81,8 @@ impl Writer {
             let failed = outcome.is_err();
             if let Err(error) = outcome {
                 self.trouble(&error);
-                self.live.pause(RETRY);
+                // Also at the end: a disk that refuses is not asked without pause.
+                std::thread::sleep(RETRY);
             }
             if self.live.is_stopping() {
                 let until = *stop_until.get_or_insert_with(|| Instant::now() + LAST_TRIES);
@@ -109,7 +110,9 @@ impl Writer {
             return Err(error);
         }
         self.live.written(&work);
-        if self.upkeep.is_none_or(|failed| failed.elapsed() >= UPKEEP_RETRY) || work.stop || work.tidy {
+        // Who waits for it is answered at once, also where it failed a moment ago.
+        let wanted = work.stop || work.roll || work.tidy;
+        if wanted || self.upkeep.is_none_or(|failed| failed.elapsed() >= UPKEEP_RETRY) {
             self.upkeep(&work);
         }
         Ok(())
