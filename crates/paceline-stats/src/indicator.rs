@@ -160,7 +160,9 @@ impl Core {
                 };
                 format!("{} of the known cost went to whole answers{unknown}", self.shown(value))
             }
-            (Self::CostEfficiency, None) => "no call of the window has a known cost".into(),
+            (Self::CostEfficiency, None) => {
+                "no call of the window has a known cost that is more than nothing".into()
+            }
             (Self::ErrorRate, Some(_)) => {
                 format!("{} of {} got no whole answer", failed, many(tally.answerable(), "call"))
             }

@@ -4,6 +4,8 @@
 
 #[path = "admin/calls.rs"]
 mod calls;
+#[path = "admin/history.rs"]
+mod history;
 #[path = "admin/indicators.rs"]
 mod indicators;
 #[path = "admin/metrics.rs"]

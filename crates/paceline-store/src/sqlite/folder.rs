@@ -8,6 +8,7 @@ use std::io::{Read, Seek, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// History: call records and their sums.
@@ -30,14 +31,14 @@ const NETWORK: [(u64, &str); 6] = [
     (0x00c3_6400, "Ceph"),
 ];
 
-/// A folder that this process has for itself, until it is dropped.
+/// A folder that this process has for itself, until it is given back or dropped.
 #[derive(Debug)]
 pub(crate) struct Folder {
     path: PathBuf,
     /// How often a broken file was put aside: connections of an earlier time are of the wrong file.
     epoch: AtomicU64,
     /// Holding the file open holds the lock; the system gives it back when the process ends, however it ends.
-    _lock: File,
+    lock: Mutex<Option<File>>,
 }
 
 fn io(what: &str, path: &Path) -> impl FnOnce(std::io::Error) -> StoreError {
@@ -74,12 +75,17 @@ impl Folder {
         let _ = lock.set_len(0);
         let _ = lock.rewind();
         let _ = writeln!(lock, "{}", std::process::id());
-        Ok(Self { path: path.to_owned(), epoch: AtomicU64::new(0), _lock: lock })
+        Ok(Self { path: path.to_owned(), epoch: AtomicU64::new(0), lock: Mutex::new(Some(lock)) })
     }
 
     /// Where it is.
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Gives the folder back: another process may take it from now on.
+    pub(crate) fn give_back(&self) {
+        drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 
     /// How often a broken file was put aside.

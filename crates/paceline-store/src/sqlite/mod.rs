@@ -232,6 +232,7 @@ impl Store for SqliteStore {
         self.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
         // What fails here is done at the next start, from the log of changes.
         let _ = keeper::close(&self.folder);
+        self.folder.give_back();
     }
 }
 

@@ -1,7 +1,7 @@
 //! `GET /v1/performance/summary` and `/v1/performance/models/{model}`: live statistics (M2, M5, M10).
 
 use crate::admin::query::{BadQuery, Query};
-use crate::admin::shape::{rounded, tally, uptime};
+use crate::admin::shape::{dollars, rounded, tally, uptime};
 use crate::admin::sums::{Group, ModelName, Served, Sums, Wanted, collect};
 use crate::admin::{Admin, reply};
 use axum::extract::{Path, RawQuery, State};
@@ -118,6 +118,7 @@ fn overview(admin: &Admin, all: &Tally, seconds: f64) -> Value {
         "last_response_time_ms": last.response_time_ms.map(rounded),
         "last_tps": last.tokens_per_second.map(rounded),
         "average_response_time_ms": all.duration_ms.mean().map(rounded),
+        "ever": ever(admin),
         "calls_in_flight": in_flight,
         "records": {"kept": kept.records, "dropped": queue.dropped() + kept.dropped},
     });
@@ -125,6 +126,17 @@ fn overview(admin: &Admin, all: &Tally, seconds: f64) -> Value {
         overview.extend(more);
     }
     overview
+}
+
+/// What all callers have used since the first start, by their accounts.
+fn ever(admin: &Admin) -> Value {
+    let totals = admin.gateway.get().map(|gateway| gateway.ledger.ever()).unwrap_or_default();
+    json!({
+        "calls": totals.calls,
+        "input_tokens": totals.input_tokens,
+        "output_tokens": totals.output_tokens,
+        "cost_known_usd": dollars(i128::from(totals.cost_pico)),
+    })
 }
 
 fn trends(steps: &BTreeMap<i64, Tally>) -> Vec<Value> {
