@@ -1,13 +1,13 @@
 //! What lasts: accounts and records over a restart, costs learned later, sessions, a copy that can be served.
 
 use crate::support::{Ask, House, ask, chat};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 fn folder(name: &str) -> PathBuf {
     std::env::temp_dir().join(format!("paceline-history-{}-{name}", std::process::id()))
 }
 
-fn house(data: &PathBuf, more: &str) -> House {
+fn house(data: &Path, more: &str) -> House {
     let text = format!("{}\n{more}", crate::support::house::USUAL);
     House::with(&text, &[("PACELINE_DATA", &data.display().to_string())])
 }
