@@ -6,6 +6,8 @@
 mod asking;
 #[path = "cli/catalog.rs"]
 mod catalog;
+#[path = "cli/history.rs"]
+mod history;
 #[path = "cli/program.rs"]
 mod program;
 #[path = "cli/reload.rs"]

@@ -43,8 +43,8 @@ pub(crate) fn run(args: &BackupArgs) -> ExitCode {
         say(format_args!("{:#}\n", serde_json::json!({"files": files, "bytes": bytes})));
     } else {
         say(format_args!(
-            "{} files ({} MB) of {} copied to {}\nServe it: paceline serve --data {}\n",
-            copies.len(),
+            "{} ({} MB) of {} copied to {}\nServe it: paceline serve --data {}\n",
+            if copies.len() == 1 { "1 file".to_owned() } else { format!("{} files", copies.len()) },
             bytes.div_ceil(1 << 20),
             data.display(),
             args.to.display(),

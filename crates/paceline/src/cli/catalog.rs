@@ -44,6 +44,10 @@ enum What {
 
 pub(crate) fn run(args: &CatalogArgs) -> ExitCode {
     if let What::Recost(what) = &args.what {
+        if args.with.is_some() {
+            fail("--with has no effect here: a running Paceline uses the prices of its own configuration");
+            return ExitCode::from(super::MISUSED);
+        }
         return recost::run(what, args.json);
     }
     let catalog = match catalog(args.with.as_deref()) {
