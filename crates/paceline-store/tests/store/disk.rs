@@ -7,7 +7,7 @@ use paceline_store::filter::Filter;
 use paceline_store::sqlite::{HISTORY, History, Retention, Settings, SqliteStore, TABLES, VERSION, copy};
 use paceline_store::store::Store;
 use rusqlite::Connection;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 fn settings(folder: &Folder) -> Settings {
@@ -208,4 +208,42 @@ fn every_table_has_a_retention() {
     known.sort_unstable();
     assert_eq!(found, known);
     assert!(TABLES.iter().any(|(_, retention)| *retention == Retention::Rollups));
+}
+
+#[test]
+fn while_the_disk_takes_nothing_the_oldest_are_given_up_counted_and_noted() {
+    let folder = Folder::new("locked");
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let tell = Arc::clone(&told);
+    let usual = Settings::new(&folder.0, Arc::new(names));
+    let told_to = Box::new(move |urgent, text: &str| tell.lock().unwrap().push((urgent, text.to_owned())));
+    let store = SqliteStore::open(usual, told_to).unwrap();
+    let other = Connection::open(folder.0.join(HISTORY)).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let sample = records(21, 1, 1).remove(0);
+    let (started, _, worker) = sample.id.parts();
+    let many = 70_000_u64;
+    for first in (0..many).step_by(1000) {
+        let one = |n: u64| {
+            let id = paceline_types::id::CallId::new(started, n, worker);
+            entry(paceline_types::record::CallRecord { id, ..sample.clone() })
+        };
+        store.append((first..first + 1000).map(one).collect());
+    }
+    assert!(store.settle().is_err(), "the disk is another's");
+    let state = store.state();
+    assert!(state.degraded.as_deref().is_some_and(|why| why.contains("locked")), "{state:?}");
+    assert_eq!(state.pending + state.dropped, many);
+    assert!(state.dropped >= many - 65_536 && state.pending > 10_000, "{state:?}");
+    // What waits can be asked for all the while.
+    assert_eq!(store.page(&Filter::default(), 10, None).unwrap().calls.len(), 10);
+    other.execute_batch("ROLLBACK").unwrap();
+    while store.settle().is_err() {}
+    let after = store.state();
+    assert_eq!((after.degraded, after.pending, after.records), (None, 0, state.pending));
+    let noted: i64 = other.query_row("SELECT SUM(n) FROM gap", [], |row| row.get(0)).unwrap();
+    assert_eq!(noted.unsigned_abs(), after.dropped);
+    let told = told.lock().unwrap();
+    let urgent = told.iter().filter(|(urgent, _)| *urgent).count();
+    assert_eq!((urgent, told.len()), (1, 2), "told when it began and when it was over: {told:?}");
 }

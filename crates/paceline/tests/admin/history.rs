@@ -1,6 +1,9 @@
 //! What lasts: accounts and records over a restart, costs learned later, sessions, a copy that can be served.
 
 use crate::support::{Ask, House, ask, chat};
+use paceline_store::filter::Filter;
+use paceline_store::sqlite::History;
+use paceline_types::record::CallRecord;
 use std::path::{Path, PathBuf};
 
 fn folder(name: &str) -> PathBuf {
@@ -83,4 +86,30 @@ async fn sessions_are_listed_with_what_they_come_to() {
     assert_eq!((&rows[1]["calls"], &rows[1]["errors"]), (&2.into(), &0.into()));
     assert_eq!(rows[1]["roles"], serde_json::json!(["reviewer", "writer"]));
     assert_eq!(house.admin("/v1/sessions?limit=0").await.status, 400);
+}
+
+#[tokio::test]
+async fn with_a_window_of_zero_an_answer_ends_when_its_record_is_on_disk() {
+    let data = folder("window");
+    let house = house(&data, "[storage]\nwindow_ms = 0");
+    let asks = [
+        chat("", &ask(false)),
+        chat("", &ask(true)),
+        chat("no-usage", &ask(true)),
+        chat("status=503", &ask(false)),
+        chat("", &serde_json::json!({"model": "nobody"})),
+    ];
+    for (at, one) in asks.iter().enumerate() {
+        let id = house.send(one).await.id();
+        // What another process sees, at once.
+        let mut found = Vec::new();
+        let mut take = |records: Vec<std::sync::Arc<CallRecord>>| {
+            found.extend(records.iter().map(|record| record.id.to_string()));
+            true
+        };
+        History::open(&data).unwrap().each(&Filter::default(), &mut take).unwrap();
+        assert!(found.contains(&id) && found.len() == at + 1, "call {at}: {id} in {found:?}");
+    }
+    drop(house);
+    std::fs::remove_dir_all(&data).unwrap();
 }
