@@ -9,10 +9,7 @@ use std::time::Duration;
 
 pub(super) fn resolve(written: &typed::Files, desk: &mut Desk<'_>) -> Files {
     let zone = Zone::parse(&written.time_zone).unwrap_or_else(|error| {
-        let fault = Fault::new(error.to_string());
-        let help = error.near.as_ref().map(|near| format!("did you mean `{near}`?"));
-        desk.report
-            .error("files.time_zone", fault.help(help.as_deref().unwrap_or("e.g. `Europe/Berlin` or `UTC`")));
+        desk.report.error("files.time_zone", Fault::new(error.to_string()));
         Zone::utc()
     });
     let minutes = Duration::from_mins;
