@@ -6,6 +6,7 @@ use paceline_routing::directory::{ModelEntry, ProviderEntry};
 use paceline_types::id::Name;
 use paceline_types::ports::PriceBook;
 use paceline_types::record::Caller;
+use paceline_types::rules::Rights;
 use paceline_types::secret::Secret;
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,6 +59,8 @@ pub struct KeyConfig {
     pub secret: Secret,
     /// Who it is.
     pub caller: Arc<Caller>,
+    /// What it may do.
+    pub rights: Arc<Rights>,
 }
 
 /// Everything.

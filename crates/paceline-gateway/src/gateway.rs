@@ -73,7 +73,7 @@ impl Snapshot {
             party(Arc::new(caller))
         };
         let hash = |secret: &str| *blake3::keyed_hash(&hash_key, secret.as_bytes()).as_bytes();
-        let callers = config.keys.iter().map(|KeyConfig { secret, caller }| {
+        let callers = config.keys.iter().map(|KeyConfig { secret, caller, .. }| {
             (hash(secret.expose()), Access::Caller(party(Arc::clone(caller))))
         });
         let mut keys: HashMap<_, _> = callers.collect();

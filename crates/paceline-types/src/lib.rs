@@ -12,6 +12,7 @@ pub mod ports;
 pub mod price;
 pub mod record;
 mod record_json;
+pub mod rules;
 pub mod secret;
 pub mod time;
 pub mod tokens;

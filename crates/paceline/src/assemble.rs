@@ -58,7 +58,7 @@ fn key(key: &crate::config::CallerKey) -> KeyConfig {
         workspace: key.workspace.as_str().into(),
         key: Some(key.name.as_str().into()),
     };
-    KeyConfig { secret: key.key.clone(), caller: Arc::new(caller) }
+    KeyConfig { secret: key.key.clone(), caller: Arc::new(caller), rights: Arc::default() }
 }
 
 fn patience(config: &Config, provider: &Provider, model: Option<&Model>) -> Patience {
