@@ -68,7 +68,7 @@ impl Directory {
             let targets = model.targets.iter();
             let targets = targets
                 .map(|(at, upstream, patience)| directory.target(&model.name, *at, upstream, *patience));
-            let plan = Arc::new(Plan { targets: targets.collect() });
+            let plan = Arc::new(Plan { targets: targets.collect(), ..Plan::default() });
             for name in std::iter::once(&model.name).chain(&model.aliases) {
                 directory.known.insert(Arc::clone(name), Arc::clone(&plan));
             }
@@ -87,7 +87,7 @@ impl Directory {
             region: entry.region.clone(),
         };
         let price = self.prices.price(&deployment.provider, &deployment.upstream_model);
-        Target { provider, deployment: Arc::new(deployment), patience, price }
+        Target { provider, deployment: Arc::new(deployment), patience, price, group: 0, weight: 1 }
     }
 
     /// The names of the configuration, in its order.
@@ -115,7 +115,7 @@ impl Directory {
         let Some((provider, upstream)) = self.lead(name) else { return Err(self.unknown(name)) };
         let entry = &self.providers[provider];
         let target = self.target(&name.into(), provider, &upstream.into(), entry.patience);
-        let plan = Arc::new(Plan { targets: vec![target] });
+        let plan = Arc::new(Plan { targets: vec![target], ..Plan::default() });
         let mut learned = self.learned.write().unwrap_or_else(PoisonError::into_inner);
         if learned.len() < MAX_LEARNED {
             learned.insert(name.into(), Arc::clone(&plan));

@@ -29,11 +29,44 @@ pub struct Target {
     pub patience: Patience,
     /// What its tokens cost; `None` where that is not known.
     pub price: Option<Arc<Price>>,
+    /// Which model of the chain it serves: 0 the one that was asked for, then the next ones in order. All deployments of
+    /// one model share a group, and groups stand together in a plan.
+    pub group: u16,
+    /// Its share among the targets of its group where the plan picks by [`Pick::Weighted`]; 0: only when the others fail.
+    pub weight: u32,
+}
+
+/// Which target of a group is tried first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pick {
+    /// The first, in the order written.
+    #[default]
+    First,
+    /// The one with the fewest calls under way.
+    LeastLoaded,
+    /// By chance, in proportion to [`Target::weight`].
+    Weighted,
+}
+
+/// A share of calls that another model gets too, whose answers nobody sees.
+#[derive(Clone, Debug)]
+pub struct Shadow {
+    /// Where they go; has no shadow itself.
+    pub targets: Arc<Plan>,
+    /// Which share, 0 to 1.
+    pub share: f64,
 }
 
 /// The targets of a call.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Plan {
-    /// Never empty.
+    /// The whole chain in the order it is tried, group by group. Never empty in a plan that a directory gives, each
+    /// deployment once.
     pub targets: Vec<Target>,
+    /// Whether an answer that a content filter stopped moves on to the next target.
+    pub fallback_on_content_filter: bool,
+    /// Which target of group 0 is tried first.
+    pub pick: Pick,
+    /// Which other model is to see a share of the calls.
+    pub shadow: Option<Shadow>,
 }
