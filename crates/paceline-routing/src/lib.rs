@@ -2,6 +2,13 @@
 //!
 //! Quiet: no socket, no clock, no randomness.
 
+pub mod adaptive;
 pub mod directory;
+pub mod health;
+pub mod line;
+pub mod load;
 pub mod nearest;
 pub mod plan;
+pub mod retry;
+pub mod spend;
+pub mod window;

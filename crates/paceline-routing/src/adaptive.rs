@@ -1,0 +1,162 @@
+//! How many calls a place takes at once, learned from how it answers.
+
+use std::time::{Duration, Instant};
+
+/// The bounds of learning.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AdaptivePolicy {
+    /// Whether anything is learned.
+    pub enabled: bool,
+    /// Below so many calls at once slowness is no sign of too many.
+    pub start: u32,
+    /// The most calls at once.
+    pub max: u32,
+}
+
+impl Default for AdaptivePolicy {
+    fn default() -> Self {
+        Self { enabled: true, start: 20, max: 10_000 }
+    }
+}
+
+/// How much slower than usual is still usual.
+const TOLERANCE: f64 = 1.5;
+/// How many may wait at the provider.
+const QUEUE: f64 = 4.0;
+/// How much of a new limit counts.
+const SMOOTHING: f64 = 0.2;
+/// How many samples make what is usual.
+const LONG: f64 = 600.0;
+/// Samples before slowness counts.
+const WARM: u32 = 50;
+/// What a refusal leaves of the limit.
+const BACKOFF: f64 = 0.9;
+/// How long without a sign until the limit is lifted.
+const CALM: Duration = Duration::from_mins(5);
+
+/// The limit of one place.
+///
+/// Gradient (Netflix concurrency-limits, "Gradient2") on the time to the first token, and AIMD on refusals and time
+/// limits. A place that has shown no sign of having too much has no limit: it begins with the first sign, at what was
+/// under way then, and is lifted when five minutes passed without one and without its being reached.
+#[derive(Debug, Default)]
+pub struct Adaptive {
+    limit: Option<f64>,
+    long_ms: f64,
+    samples: u32,
+    last_sign: Option<Instant>,
+    last_cut: Option<Instant>,
+}
+
+impl Adaptive {
+    /// The limit now; `None` where there is none.
+    pub fn limit(&self) -> Option<u32> {
+        self.limit.map(|limit| limit as u32)
+    }
+
+    /// A first token came after `ttft`, with `in_flight` under way. Returns the limit.
+    pub fn sample(
+        &mut self,
+        ttft: Duration,
+        in_flight: u32,
+        now: Instant,
+        policy: &AdaptivePolicy,
+    ) -> Option<u32> {
+        let short = (ttft.as_secs_f64() * 1e3).max(0.1);
+        self.samples = self.samples.saturating_add(1);
+        let weight = (2.0 / (LONG + 1.0)).max(1.0 / f64::from(self.samples));
+        // What is measured under a limit is the queue too: it teaches what is usual, but slowly.
+        let weight = if self.limit.is_some() && short > self.long_ms { weight / 20.0 } else { weight };
+        self.long_ms += (short - self.long_ms) * weight;
+        if self.long_ms / short > 2.0 {
+            // Much faster than usual: what is usual was learned in bad times.
+            self.long_ms *= 0.95;
+        }
+        let gradient = (TOLERANCE * self.long_ms / short).clamp(0.5, 1.0);
+        let is_warm = self.samples > WARM && in_flight >= policy.start;
+        if gradient < 0.9 && is_warm {
+            self.last_sign = Some(now);
+            if self.limit.is_none() {
+                self.limit = Some(f64::from(in_flight));
+            }
+        }
+        if let Some(limit) = self.limit
+            && f64::from(in_flight) >= limit / 2.0
+        {
+            if f64::from(in_flight) + 1.0 >= limit {
+                // Without the limit there would be more: its end would be felt.
+                self.last_sign = Some(now);
+            }
+            let next = limit * gradient + QUEUE.min(limit.sqrt());
+            let next = limit * (1.0 - SMOOTHING) + next * SMOOTHING;
+            self.limit = Some(next.clamp(1.0, f64::from(policy.max)));
+        }
+        if self.last_sign.is_none_or(|at| now.saturating_duration_since(at) >= CALM) {
+            self.limit = None;
+        }
+        self.limit()
+    }
+
+    /// The place refused (429, 503) or did not answer in time, with `in_flight` under way. Returns the limit.
+    pub fn refused(&mut self, in_flight: u32, now: Instant, policy: &AdaptivePolicy) -> Option<u32> {
+        self.last_sign = Some(now);
+        // One cut for all that was under way together, not one for each of it.
+        let together = Duration::from_secs_f64((self.long_ms / 1e3).clamp(0.2, 5.0));
+        if self.last_cut.is_none_or(|at| now.saturating_duration_since(at) >= together) {
+            self.last_cut = Some(now);
+            let had = self.limit.unwrap_or(f64::INFINITY).min(f64::from(in_flight.max(1)));
+            self.limit = Some((had * BACKOFF).clamp(1.0, f64::from(policy.max)));
+        }
+        self.limit()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Adaptive, AdaptivePolicy, CALM};
+    use std::time::{Duration, Instant};
+
+    #[test]
+    fn a_healthy_place_has_no_limit() {
+        let (mut adaptive, policy, began) = (Adaptive::default(), AdaptivePolicy::default(), Instant::now());
+        for n in 0..5000u64 {
+            let now = began + Duration::from_millis(n);
+            let ttft = Duration::from_millis(80 + n * 7919 % 60);
+            assert_eq!(adaptive.sample(ttft, 500, now, &policy), None);
+        }
+    }
+
+    /// A server of 32 places that queues silently: its first tokens come later the more are waiting.
+    #[test]
+    fn a_place_that_queues_gets_about_what_it_can_take() {
+        let (mut adaptive, policy, began) = (Adaptive::default(), AdaptivePolicy::default(), Instant::now());
+        let mut now = began;
+        for _ in 0..200 {
+            now += Duration::from_millis(20);
+            adaptive.sample(Duration::from_millis(300), 20, now, &policy);
+        }
+        let mut limit = None;
+        for _ in 0..20_000 {
+            now += Duration::from_millis(20);
+            let in_flight: u32 = limit.unwrap_or(100).min(100);
+            let waiting = f64::from(in_flight.saturating_sub(32));
+            let ttft = Duration::from_secs_f64(0.3 + waiting * 0.05);
+            limit = adaptive.sample(ttft, in_flight, now, &policy);
+        }
+        let limit = limit.unwrap();
+        assert!((28..60).contains(&limit), "{limit}");
+    }
+
+    #[test]
+    fn refusals_cut_once_for_all_and_calm_lifts() {
+        let (mut adaptive, policy, began) = (Adaptive::default(), AdaptivePolicy::default(), Instant::now());
+        for _ in 0..30 {
+            assert_eq!(adaptive.refused(50, began, &policy), Some(45));
+        }
+        let later = began + Duration::from_secs(1);
+        assert_eq!(adaptive.refused(45, later, &policy), Some(40));
+        let calm = later + CALM;
+        assert_eq!(adaptive.sample(Duration::from_millis(100), 5, calm, &policy), None);
+        assert_eq!(Adaptive::default().refused(0, began, &policy), Some(1));
+    }
+}
