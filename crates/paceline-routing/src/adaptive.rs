@@ -27,6 +27,8 @@ const QUEUE: f64 = 4.0;
 const SMOOTHING: f64 = 0.2;
 /// How many samples make what is usual.
 const LONG: f64 = 600.0;
+/// How long until waiting under a limit has become usual.
+const FORGET_SECONDS: f64 = 1800.0;
 /// Samples before slowness counts.
 const WARM: u32 = 50;
 /// What a refusal leaves of the limit.
@@ -44,6 +46,7 @@ pub struct Adaptive {
     limit: Option<f64>,
     long_ms: f64,
     samples: u32,
+    last_sample: Option<Instant>,
     last_sign: Option<Instant>,
     last_cut: Option<Instant>,
 }
@@ -65,8 +68,12 @@ impl Adaptive {
         let short = (ttft.as_secs_f64() * 1e3).max(0.1);
         self.samples = self.samples.saturating_add(1);
         let weight = (2.0 / (LONG + 1.0)).max(1.0 / f64::from(self.samples));
-        // What is measured under a limit is the queue too: it teaches what is usual, but slowly.
-        let weight = if self.limit.is_some() && short > self.long_ms { weight / 20.0 } else { weight };
+        // What is measured under a limit is the queue too: it teaches what is usual, but only in half an hour. Without
+        // this, waiting becomes usual and the limit rises with it for ever.
+        let since =
+            self.last_sample.replace(now).map_or(0.0, |at| now.saturating_duration_since(at).as_secs_f64());
+        let is_slower = self.limit.is_some() && short > self.long_ms;
+        let weight = if is_slower { (since / FORGET_SECONDS).min(weight) } else { weight };
         self.long_ms += (short - self.long_ms) * weight;
         if self.long_ms / short > 2.0 {
             // Much faster than usual: what is usual was learned in bad times.
