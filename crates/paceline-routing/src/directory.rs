@@ -1,6 +1,7 @@
 //! What the names that callers write mean.
 
 use crate::nearest::nearest;
+use crate::place::{Fleet, PlaceName};
 use crate::plan::{Patience, Plan, Target};
 use paceline_types::deployment::Deployment;
 use paceline_types::id::Name;
@@ -19,6 +20,8 @@ pub const MAX_NAME: usize = 256;
 pub struct ProviderEntry {
     /// Its name: `name/model` reaches any model of it.
     pub name: Name,
+    /// What tells its keys apart, one for each; at least one, also where it needs none.
+    pub keys: Vec<u64>,
     /// Where it computes.
     pub region: Option<Name>,
     /// How names of its own models begin.
@@ -49,6 +52,7 @@ pub struct UnknownModel {
 #[derive(Debug)]
 pub struct Directory {
     prices: Arc<dyn PriceBook>,
+    fleet: Arc<Fleet>,
     providers: Vec<ProviderEntry>,
     /// Configured names and aliases.
     known: HashMap<Name, Arc<Plan>>,
@@ -60,10 +64,15 @@ pub struct Directory {
 
 impl Directory {
     /// Builds the directory; `models` must refer to providers by their place in `providers`. Each target gets what its
-    /// tokens cost by `prices`.
-    pub fn new(providers: Vec<ProviderEntry>, models: &[ModelEntry], prices: Arc<dyn PriceBook>) -> Self {
+    /// tokens cost by `prices` and what is known of its places by `fleet`.
+    pub fn new(
+        providers: Vec<ProviderEntry>,
+        models: &[ModelEntry],
+        prices: Arc<dyn PriceBook>,
+        fleet: Arc<Fleet>,
+    ) -> Self {
         let (known, listed, learned) = (HashMap::new(), Vec::new(), RwLock::default());
-        let mut directory = Self { prices, providers, known, listed, learned };
+        let mut directory = Self { prices, fleet, providers, known, listed, learned };
         for model in models {
             let targets = model.targets.iter();
             let targets = targets
@@ -87,7 +96,15 @@ impl Directory {
             region: entry.region.clone(),
         };
         let price = self.prices.price(&deployment.provider, &deployment.upstream_model);
-        Target { provider, deployment: Arc::new(deployment), patience, price, group: 0, weight: 1 }
+        let place = |key: &u64| {
+            self.fleet.place(PlaceName {
+                provider: Arc::clone(&deployment.provider),
+                key: *key,
+                model: Arc::clone(&deployment.upstream_model),
+            })
+        };
+        let places = entry.keys.iter().map(place).collect();
+        Target { provider, deployment: Arc::new(deployment), patience, price, group: 0, places, weight: 1 }
     }
 
     /// The names of the configuration, in its order.
@@ -157,11 +174,12 @@ impl Directory {
 #[cfg(test)]
 mod tests {
     use super::{Directory, MAX_LEARNED, ModelEntry, ProviderEntry};
+    use crate::place::Fleet;
     use crate::plan::Patience;
     use paceline_types::ports::PriceBook;
     use paceline_types::price::Price;
     use std::sync::Arc;
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     #[derive(Debug)]
     struct Unpriced;
@@ -180,6 +198,7 @@ mod tests {
         let patience = Patience { first_token: second, idle: second, total: second, stream_total: second };
         let providers = providers.iter().map(|&(name, model_prefixes)| ProviderEntry {
             name: name.into(),
+            keys: vec![0],
             region: None,
             model_prefixes,
             patience,
@@ -192,7 +211,8 @@ mod tests {
                 targets: targets.iter().map(|(at, upstream)| (*at, (*upstream).into(), patience)).collect(),
             })
             .collect();
-        Directory::new(providers.collect(), &models, Arc::new(Unpriced))
+        let fleet = Arc::new(Fleet::new(Instant::now()));
+        Directory::new(providers.collect(), &models, Arc::new(Unpriced), fleet)
     }
 
     fn found(directory: &Directory, name: &str) -> Result<Vec<String>, Vec<String>> {

@@ -3,12 +3,15 @@
 //! Quiet: no socket, no clock, no randomness.
 
 pub mod adaptive;
+pub mod choose;
 pub mod directory;
 pub mod health;
 pub mod line;
 pub mod load;
 pub mod nearest;
+pub mod place;
 pub mod plan;
 pub mod retry;
 pub mod spend;
+pub mod turnstile;
 pub mod window;

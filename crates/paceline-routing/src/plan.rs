@@ -1,5 +1,6 @@
 //! A plan: the targets of a call in the order they are tried. Always a list, also when it is one.
 
+use crate::place::Place;
 use paceline_types::deployment::Deployment;
 use paceline_types::price::Price;
 use std::sync::Arc;
@@ -32,6 +33,8 @@ pub struct Target {
     /// Which model of the chain it serves: 0 the one that was asked for, then the next ones in order. All deployments of
     /// one model share a group, and groups stand together in a plan.
     pub group: u16,
+    /// The same place with each of the provider's keys; at least one.
+    pub places: Vec<Arc<Place>>,
     /// Its share among the targets of its group where the plan picks by [`Pick::Weighted`]; 0: only when the others fail.
     pub weight: u32,
 }
