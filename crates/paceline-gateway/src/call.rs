@@ -2,14 +2,16 @@
 
 use crate::config::OnCancel;
 use crate::gateway::{Gauges, Party, Snapshot};
-use crate::ledger::Account;
+use crate::held::Held;
+use crate::lease::{Leases, Told, Took};
 use crate::refuse::Fail;
 use crate::worker::Worker;
 use paceline_http::Marks;
 use paceline_types::error::ErrorKind;
 use paceline_types::money::Cost;
 use paceline_types::price::{Price, Tariff};
-use paceline_types::record::{CacheState, CallRecord, Dialect, Operation, Status};
+use paceline_types::record::{Attempt, CacheState, CallRecord, Dialect, Operation, Status};
+use paceline_types::rules::Priority;
 use paceline_types::time::{Offset, Timestamp};
 use paceline_types::tokens::Usage;
 use std::future::{Future, poll_fn};
@@ -87,11 +89,23 @@ pub(crate) struct Call {
     pub(crate) reached_provider: bool,
     /// Where calls may go on without their caller.
     pub(crate) outlive: Option<Arc<Outlive>>,
+    /// The place of the present attempt.
+    pub(crate) held: Option<Held>,
+    /// Who is let in first.
+    pub(crate) priority: Priority,
+    /// How long the caller itself allows.
+    pub(crate) allowed: Option<Duration>,
     /// What the tokens of the present target cost.
     pub(crate) price: Option<Arc<Price>>,
     /// The provider itself said what the call cost.
     pub(crate) cost_reported: bool,
-    account: Arc<Account>,
+    /// Who calls.
+    pub(crate) party: Arc<Party>,
+    /// What is held of scopes; of it the first so many are the caller's own, the others the target's.
+    pub(crate) leases: Option<Leases>,
+    pub(crate) callers_leases: usize,
+    /// How the caller's limits stand.
+    pub(crate) told: [Option<Told>; 2],
     record: Option<Box<CallRecord>>,
 }
 
@@ -100,7 +114,7 @@ impl Call {
         worker: Arc<Worker>,
         snapshot: Arc<Snapshot>,
         operation: Operation,
-        party: &Party,
+        party: &Arc<Party>,
     ) -> Self {
         let started = Instant::now();
         let (id, started_at) = worker.next_id();
@@ -144,9 +158,15 @@ impl Call {
             marks: Marks::default(),
             reached_provider: false,
             outlive: None,
+            held: None,
+            priority: Priority::default(),
+            allowed: None,
             price: None,
             cost_reported: false,
-            account: Arc::clone(&party.account),
+            party: Arc::clone(party),
+            leases: None,
+            callers_leases: 0,
+            told: [None, None],
             record,
         }
     }
@@ -198,6 +218,47 @@ impl Call {
         });
     }
 
+    /// Waiting since `began` was for room, not for an answer.
+    pub(crate) fn note_queue(&mut self, began: Instant) {
+        let waited = Instant::now().saturating_duration_since(began).as_nanos() as u64;
+        self.note(|record| record.queue.0 += waited);
+    }
+
+    /// The first content came at `first`: the place works, and need not wait for the end to hear of it.
+    pub(crate) fn first_content(&mut self, first: Instant) {
+        let Some(held) = &mut self.held else { return };
+        let began =
+            self.record.as_ref().and_then(|record| record.attempts.last()).map(|attempt| attempt.started);
+        let ttft = first.saturating_duration_since(self.started);
+        let ttft = began.map(|began| ttft.saturating_sub(Duration::from_nanos(began.0)));
+        held.answered(ttft, first);
+    }
+
+    /// What the call's end tells about the place it was at.
+    fn tell_place(&mut self, record: &CallRecord, now: Instant) {
+        let Some(mut held) = self.held.take() else { return };
+        let Some(attempt) = record.attempts.last() else { return };
+        match (record.status, record.error_kind) {
+            (Status::Ok, _) => {
+                let until = match record.first_token {
+                    Some(first) => Some(first),
+                    None => record.usage.map(|usage| spread(attempt, record, usage.output_tokens)),
+                };
+                let ttft = until.map(|until| Duration::from_nanos(until.0.saturating_sub(attempt.started.0)));
+                let ttft = ttft.filter(|_| record.operation == Operation::Chat);
+                if let Some(usage) = record.usage.filter(|_| ttft.is_some()) {
+                    held.place.load.output(usage.output_tokens);
+                }
+                held.answered(ttft, now);
+            }
+            (Status::Partial | Status::Error, Some(kind)) => {
+                held.failed(kind, attempt.http_status, None, now)
+            }
+            (Status::Canceled, _) if record.first_token.is_some() => held.answered(None, now),
+            _ => {}
+        }
+    }
+
     /// What `usage` costs by the present target's price; `None` where that is not known.
     pub(crate) fn priced(&self, usage: Option<&Usage>, at: Timestamp) -> Option<Cost> {
         let parts = self.price.as_ref()?.cost(usage?, at, Tariff::default())?;
@@ -232,11 +293,23 @@ impl Call {
             last.cost = record.cost;
             last.error_kind = last.error_kind.or(record.error_kind);
         }
+        self.tell_place(&record, now);
         let gateway = &self.worker.gateway;
-        self.account.settle(record.usage.as_ref(), record.cost);
+        self.party.account.settle(record.usage.as_ref(), record.cost);
+        if let Some(mut leases) = self.leases.take() {
+            let tokens = record.usage.map_or(0, |usage| usage.input_tokens + usage.output_tokens);
+            let took = Took { tokens: sent.then_some(tokens), money: record.cost.unwrap_or_default() };
+            leases.settle(took, now, crate::worker::wall());
+        }
         Gauges::remove(&gateway.gauges.calls_in_flight);
         gateway.sink.accept(record);
     }
+}
+
+/// When the first token of an answer in one piece would have come: a first token takes about as long as twelve others.
+fn spread(attempt: &Attempt, record: &CallRecord, output_tokens: u64) -> Offset {
+    let took = record.duration.0.saturating_sub(attempt.started.0);
+    Offset(attempt.started.0 + (took as f64 / (1.0 + output_tokens as f64 / 12.0)) as u64)
 }
 
 impl Drop for Call {

@@ -3,6 +3,7 @@
 use paceline_dialect::compatible::Compatible;
 use paceline_http::Origin;
 use paceline_routing::directory::{ModelEntry, ProviderEntry};
+use paceline_routing::place::Policy;
 use paceline_types::id::Name;
 use paceline_types::ports::PriceBook;
 use paceline_types::record::Caller;
@@ -14,12 +15,21 @@ use std::time::Duration;
 /// Which credential a provider gets.
 #[derive(Clone, Debug)]
 pub enum Credential {
-    /// Ours.
-    Key(Secret),
+    /// Ours; with several, calls take turns.
+    Keys(Vec<ProviderKey>),
     /// The caller's own.
     Passthrough,
     /// None.
     None,
+}
+
+/// One of our keys at a provider.
+#[derive(Clone, Debug)]
+pub struct ProviderKey {
+    /// Its value.
+    pub secret: Secret,
+    /// Where it comes from, for messages (`OPENAI_API_KEY`); never its value.
+    pub source: String,
 }
 
 /// What happens to the provider's answer when the caller goes away.
@@ -44,8 +54,6 @@ pub struct ProviderConfig {
     pub base_path: String,
     /// Which credential it gets.
     pub credential: Credential,
-    /// Where the credential comes from, for messages (`OPENAI_API_KEY`); never its value.
-    pub credential_source: String,
     /// Fixed headers it gets besides.
     pub headers: Vec<(String, String)>,
     /// What happens when the caller goes away.
@@ -94,4 +102,6 @@ pub struct GatewayConfig {
     pub answer_headers: bool,
     /// The tenant and workspace of calls without a key.
     pub anonymous: Name,
+    /// How calls survive what providers do.
+    pub policy: Policy,
 }

@@ -2,17 +2,20 @@
 
 use crate::config::{GatewayConfig, KeyConfig, OnCancel};
 use crate::control::Control;
+use crate::events::Events;
 use crate::ledger::{Account, Ledger};
 use crate::step::count::Counting;
 use crate::upstream::Upstream;
 use arc_swap::ArcSwap;
 use paceline_routing::directory::Directory;
+use paceline_routing::place::Fleet;
 use paceline_types::ports::{RecordSink, TokenCounter};
 use paceline_types::price::Price;
 use paceline_types::record::Caller;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Instant;
 
 /// What a call sees from its first step to its record.
 pub(crate) struct Snapshot {
@@ -25,6 +28,10 @@ pub(crate) struct Snapshot {
     /// Secret of this process: hashes of keys tell nothing outside it.
     hash_key: [u8; 32],
     pub(crate) anonymous: Arc<Party>,
+    /// Models that are limited.
+    pub(crate) model_scopes: HashMap<Name, Arc<Scope>>,
+    /// For each provider its limits, where it has any.
+    pub(crate) provider_scopes: Vec<Option<Arc<Scope>>>,
     administrator: Arc<Party>,
 }
 
@@ -33,6 +40,10 @@ pub(crate) struct Snapshot {
 pub(crate) struct Party {
     pub(crate) caller: Arc<Caller>,
     pub(crate) account: Arc<Account>,
+    /// Its key, workspace and tenant, as far as they have limits or budgets.
+    pub(crate) scopes: Vec<Arc<Scope>>,
+    /// Who waits longer.
+    pub(crate) priority: Priority,
 }
 
 /// Who a key belongs to.
@@ -57,9 +68,15 @@ pub(crate) enum Identity {
 }
 
 impl Snapshot {
-    pub(crate) fn new(config: GatewayConfig, hash_key: [u8; 32], ledger: &Ledger) -> Self {
+    pub(crate) fn new(
+        config: GatewayConfig,
+        hash_key: [u8; 32],
+        ledger: &Ledger,
+        fleet: &Arc<Fleet>,
+    ) -> Self {
         let entries = config.providers.iter().map(|provider| provider.entry.clone()).collect();
-        let directory = Directory::new(entries, &config.models, Arc::clone(&config.prices));
+        let directory =
+            Directory::new(entries, &config.models, Arc::clone(&config.prices), Arc::clone(fleet));
         let upstreams = config.providers.iter().map(|provider| Arc::new(Upstream::new(provider))).collect();
         let drains = config.providers.iter().any(|provider| provider.on_cancel != OnCancel::Abort);
         let default = Arc::clone(&config.anonymous);
@@ -126,6 +143,15 @@ impl Gauges {
     }
 }
 
+/// As long as it lives one call more waits.
+pub(crate) struct WaitingPlace(Arc<Gateway>);
+
+impl Drop for WaitingPlace {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// The gateway: shared by all workers.
 pub struct Gateway {
     snapshot: ArcSwap<Snapshot>,
@@ -134,6 +160,13 @@ pub struct Gateway {
     pub gauges: Gauges,
     /// Sums that are never dropped.
     pub ledger: Ledger,
+    /// All places that are or may be asked.
+    pub fleet: Arc<Fleet>,
+    /// What people should hear of.
+    pub events: Events,
+    /// What is used of limits and budgets.
+    pub scopes: Scopes,
+    waiting: AtomicUsize,
     pub(crate) sink: Arc<dyn RecordSink>,
     /// Whether answers wait until their records are kept.
     pub(crate) keeps: bool,
@@ -154,8 +187,14 @@ impl Gateway {
         control_runtime: tokio::runtime::Handle,
     ) -> Arc<Self> {
         let ledger = Ledger::default();
+        let fleet = Arc::new(Fleet::new(Instant::now()));
+        let scopes = Scopes::default();
         Arc::new(Self {
-            snapshot: ArcSwap::from_pointee(Snapshot::new(config, random, &ledger)),
+            snapshot: ArcSwap::from_pointee(Snapshot::new(config, random, &ledger, &fleet, &scopes)),
+            fleet,
+            events: Events::default(),
+            scopes,
+            waiting: AtomicUsize::new(0),
             hash_key: random,
             gauges: Gauges::default(),
             ledger,
@@ -170,7 +209,26 @@ impl Gateway {
 
     /// Calls from now on see `config`; those under way go on with what they saw.
     pub fn replace(&self, config: GatewayConfig) {
-        self.snapshot.store(Arc::new(Snapshot::new(config, self.hash_key, &self.ledger)));
+        self.snapshot.store(Arc::new(Snapshot::new(
+            config,
+            self.hash_key,
+            &self.ledger,
+            &self.fleet,
+            &self.scopes,
+        )));
+        self.fleet.forget_unused();
+        self.scopes.forget_unused();
+    }
+
+    /// Room for one more call that waits for a provider; `None` where so many wait already.
+    pub(crate) fn waiting_place(self: &Arc<Self>, most: usize) -> Option<WaitingPlace> {
+        let place = WaitingPlace(Arc::clone(self));
+        (self.waiting.fetch_add(1, Ordering::Relaxed) < most).then_some(place)
+    }
+
+    /// Calls that wait until a provider may be asked again.
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
     }
 
     /// A number for worker `at` that other processes are unlikely to have.

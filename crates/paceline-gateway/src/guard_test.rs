@@ -58,6 +58,7 @@ fn config() -> GatewayConfig {
         cors_origins: Vec::new(),
         allowed_hosts: Vec::new(),
         answer_headers: true,
+        policy: paceline_routing::place::Policy::default(),
         anonymous: "default".into(),
     }
 }

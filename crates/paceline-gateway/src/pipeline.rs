@@ -7,7 +7,7 @@ use crate::gateway::Snapshot;
 use crate::headers::put;
 use crate::refuse::Fail;
 use crate::routes::{Route, route};
-use crate::step::{admin, admit, attempt, passthrough, plan, read};
+use crate::step::{admin, admit, attempt, passthrough, plan, read, recover};
 use crate::worker::Worker;
 use http::header::HeaderName;
 use http::{HeaderValue, Request, Response, StatusCode};
@@ -138,7 +138,7 @@ async fn run(call: &mut Call, request: Request<Incoming>) -> Result<attempt::Out
     let ask = read::read(call, request).await?;
     let plan = plan::plan(call, &ask)?;
     admit::admit(call, &plan)?;
-    attempt::run(call, &plan, &ask).await
+    recover::run(call, &plan, &ask).await
 }
 
 fn name_call(answer: &mut Answer, id: CallId) {

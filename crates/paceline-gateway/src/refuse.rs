@@ -1,10 +1,24 @@
 //! Failures, rendered once, in the caller's dialect.
 
 use crate::body::AnswerBody;
-use http::header::{self, HeaderName, HeaderValue};
+use crate::lease::Told;
+use crate::step::quota;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 use paceline_dialect::openai::error;
 use paceline_types::error::ErrorKind;
+
+/// `retry-after` in whole seconds, rounded up, and the exact `retry-after-ms` that OpenAI's SDKs read first.
+pub(crate) fn tell_wait(headers: &mut HeaderMap, ms: u64) {
+    headers.insert(header::RETRY_AFTER, HeaderValue::from(ms.div_ceil(1000)));
+    headers.insert(HeaderName::from_static("retry-after-ms"), HeaderValue::from(ms));
+}
+
+/// `x-should-retry`, which the official SDKs obey before anything else.
+pub(crate) fn tell_retry(headers: &mut HeaderMap, should: bool) {
+    let value = HeaderValue::from_static(if should { "true" } else { "false" });
+    headers.insert(HeaderName::from_static("x-should-retry"), value);
+}
 
 /// Why a call has no answer.
 #[derive(Clone, Debug)]
@@ -21,6 +35,12 @@ pub(crate) struct Fail {
     pub(crate) refused: bool,
     /// What the caller should wait.
     pub(crate) retry_after_ms: Option<u64>,
+    /// The caller's own time limit was the reason: it says nothing about the provider.
+    pub(crate) callers_time: bool,
+    /// Whether the caller's SDK should try again; `None`: as it does by itself.
+    pub(crate) should_retry: Option<bool>,
+    /// How the caller's limits stand.
+    pub(crate) told: [Option<Told>; 2],
 }
 
 impl Fail {
@@ -31,7 +51,18 @@ impl Fail {
         code: &'static str,
         message: impl Into<String>,
     ) -> Self {
-        Self { status, kind, code, message: message.into(), param: None, refused: true, retry_after_ms: None }
+        Self {
+            status,
+            kind,
+            code,
+            message: message.into(),
+            param: None,
+            refused: true,
+            retry_after_ms: None,
+            callers_time: false,
+            should_retry: None,
+            told: [None, None],
+        }
     }
 
     /// A failure on the way to or at a provider.
@@ -68,11 +99,13 @@ impl Fail {
             headers.insert(header::ALLOW, HeaderValue::from_static("POST"));
         }
         if let Some(ms) = self.retry_after_ms {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(ms.div_ceil(1000)));
+            tell_wait(headers, ms);
         }
-        if self.kind == ErrorKind::ProviderAuth {
-            // SDKs would try again on 502; nothing changes until somebody changes the key.
-            headers.insert(HeaderName::from_static("x-should-retry"), HeaderValue::from_static("false"));
+        quota::tell(headers, &self.told);
+        // SDKs would try again on 502; nothing changes until somebody changes the key.
+        let should_retry = if self.kind == ErrorKind::ProviderAuth { Some(false) } else { self.should_retry };
+        if let Some(should) = should_retry {
+            tell_retry(headers, should);
         }
         response
     }

@@ -1,6 +1,6 @@
 //! A provider as the path sees it: the head of a request, prepared; the classification of its failures.
 
-use crate::config::{Credential, OnCancel, ProviderConfig};
+use crate::config::{Credential, OnCancel, ProviderConfig, ProviderKey};
 use crate::gateway::{Identity, Snapshot};
 use crate::headers::{self, Way, write_line};
 use crate::redact::redact;
@@ -12,8 +12,6 @@ use paceline_http::{HttpError, Origin, What};
 use paceline_types::error::ErrorKind;
 use paceline_types::id::Name;
 use paceline_types::record::Operation;
-use paceline_types::secret::Secret;
-use paceline_types::time::Timestamp;
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -29,28 +27,29 @@ pub(crate) struct Upstream {
     pub(crate) done_mark: bool,
     /// A stream ended well and reported no usage: the next ones are counted.
     pub(crate) keeps_usage_secret: AtomicBool,
-    credential: Option<Secret>,
-    credential_source: String,
+    /// One for each of our keys there; at least one.
+    keys: Vec<Keyed>,
     base_path: String,
     target_prefix: String,
+    /// Header lines that the operator set.
+    operator: Vec<(String, String)>,
+}
+
+/// What depends on the key.
+struct Keyed {
+    key: Option<ProviderKey>,
     /// Header lines that every request has.
     fixed: String,
-    /// Of them: what the operator set.
-    operator: Vec<(String, String)>,
     chat: Vec<u8>,
     embeddings: Vec<u8>,
 }
 
-impl Upstream {
-    pub(crate) fn new(config: &ProviderConfig) -> Self {
-        let credential = match &config.credential {
-            Credential::Key(secret) => Some(secret.clone()),
-            Credential::Passthrough | Credential::None => None,
-        };
+impl Keyed {
+    fn new(config: &ProviderConfig, key: Option<ProviderKey>) -> Self {
         let mut fixed = format!("host: {}\r\naccept-encoding: identity\r\n", config.origin.host_header());
-        if let Some(secret) = &credential {
+        if let Some(key) = &key {
             fixed.push_str("authorization: Bearer ");
-            fixed.push_str(secret.expose());
+            fixed.push_str(key.secret.expose());
             fixed.push_str("\r\n");
         }
         fixed.push_str(&config.origin.proxy_lines());
@@ -64,6 +63,16 @@ impl Upstream {
             let line = format!("POST {target_prefix}{}{path} HTTP/1.1\r\n{fixed}", config.base_path);
             line.into_bytes()
         };
+        Self { chat: post("/chat/completions"), embeddings: post("/embeddings"), key, fixed }
+    }
+}
+
+impl Upstream {
+    pub(crate) fn new(config: &ProviderConfig) -> Self {
+        let keys = match &config.credential {
+            Credential::Keys(keys) => keys.iter().cloned().map(Some).collect(),
+            Credential::Passthrough | Credential::None => vec![None],
+        };
         Self {
             name: Arc::clone(&config.entry.name),
             header_name: HeaderValue::from_str(&config.entry.name).ok(),
@@ -73,26 +82,33 @@ impl Upstream {
             asks_for_usage: config.kind.stream_usage == StreamUsage::OnRequest,
             done_mark: config.kind.done_mark,
             keeps_usage_secret: AtomicBool::new(config.kind.stream_usage == StreamUsage::Never),
-            chat: post("/chat/completions"),
-            embeddings: post("/embeddings"),
-            credential,
-            credential_source: config.credential_source.clone(),
+            keys: keys.into_iter().map(|key| Keyed::new(config, key)).collect(),
             base_path: config.base_path.clone(),
-            target_prefix,
-            fixed,
+            target_prefix: config.origin.target_prefix(),
             operator: config.headers.clone(),
         }
     }
 
-    /// The head of a request in OpenAI's dialect.
+    fn keyed(&self, key: usize) -> &Keyed {
+        &self.keys[key.min(self.keys.len() - 1)]
+    }
+
+    /// Where one of our keys comes from; empty where there is none.
+    pub(crate) fn key_source(&self, key: usize) -> &str {
+        self.keyed(key).key.as_ref().map_or("", |key| key.source.as_str())
+    }
+
+    /// The head of a request in OpenAI's dialect, with one of our keys.
     pub(crate) fn head(
         &self,
+        key: usize,
         operation: Operation,
         headers: &HeaderMap,
         body_len: usize,
         snapshot: &Snapshot,
     ) -> Vec<u8> {
-        let start = if operation == Operation::Embeddings { &self.embeddings } else { &self.chat };
+        let keyed = self.keyed(key);
+        let start = if operation == Operation::Embeddings { &keyed.embeddings } else { &keyed.chat };
         let mut head = Vec::with_capacity(start.len() + 768);
         head.extend_from_slice(start);
         self.write_up(headers, false, snapshot, &mut head);
@@ -103,14 +119,15 @@ impl Upstream {
     /// The head of a raw request; `body`: its length, or `None` for a body in chunks.
     pub(crate) fn raw_head(
         &self,
+        key: usize,
         method: &str,
         path: &str,
         headers: &HeaderMap,
         body: Option<u64>,
         snapshot: &Snapshot,
     ) -> Vec<u8> {
-        let mut head =
-            format!("{method} {}{path} HTTP/1.1\r\n{}", self.target_prefix, self.fixed).into_bytes();
+        let mut head = format!("{method} {}{path} HTTP/1.1\r\n{}", self.target_prefix, self.keyed(key).fixed)
+            .into_bytes();
         self.write_up(headers, true, snapshot, &mut head);
         match body {
             Some(0) if matches!(method, "GET" | "HEAD" | "DELETE" | "OPTIONS") => {
@@ -140,12 +157,15 @@ impl Upstream {
         crate::routes::raw_path(&self.base_path, rest)
     }
 
-    /// `text` without our key.
+    /// `text` without our keys.
     pub(crate) fn redact<'a>(&self, text: &'a [u8]) -> Cow<'a, [u8]> {
-        match &self.credential {
-            Some(secret) => redact(text, secret.expose()),
-            None => Cow::Borrowed(text),
+        let mut clean = Cow::Borrowed(text);
+        for key in self.keys.iter().filter_map(|keyed| keyed.key.as_ref()) {
+            if let Cow::Owned(cleaner) = redact(&clean, key.secret.expose()) {
+                clean = Cow::Owned(cleaner);
+            }
         }
+        clean
     }
 
     /// `text` without our key, where it stands in it.
@@ -208,9 +228,9 @@ impl Upstream {
     }
 
     /// What the caller hears when the provider refuses our key.
-    pub(crate) fn refused_us(&self, status: StatusCode, said: Option<&str>) -> Fail {
+    pub(crate) fn refused_us(&self, key: usize, status: StatusCode, said: Option<&str>) -> Fail {
         let said = said.map_or_else(String::new, |text| format!(" (it said: {text})"));
-        let source = if self.credential_source.is_empty() { "its key" } else { &self.credential_source };
+        let source = self.keyed(key).key.as_ref().map_or("its key", |key| key.source.as_str());
         let message = format!(
             "provider {} refused Paceline's own credential with status {}{said}; check {source}",
             self.name,
@@ -251,18 +271,6 @@ pub(crate) fn classify(status: StatusCode, code: Option<&str>) -> ErrorKind {
         (500..=599, _) => ErrorKind::ProviderFailed,
         _ => ErrorKind::Garbage,
     }
-}
-
-/// How long the provider asks to wait: `retry-after-ms`, else `retry-after` in seconds or as a date.
-pub(crate) fn retry_after_ms(headers: &HeaderMap, now: Timestamp) -> Option<u64> {
-    if let Some(date) =
-        headers.get("retry-after").and_then(|value| Timestamp::parse_http_date(value.to_str().ok()?))
-    {
-        return Some((date.millis() - now.millis()).max(0) as u64);
-    }
-    let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok();
-    let ms = number("retry-after-ms").or_else(|| number("retry-after").map(|seconds| seconds * 1000.0))?;
-    (ms.is_finite() && ms >= 0.0).then_some(ms as u64)
 }
 
 /// The pieces of a body with `edits` made in place, none of it copied.

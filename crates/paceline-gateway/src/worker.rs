@@ -18,6 +18,7 @@ pub(crate) struct Worker {
     pub(crate) draining: AtomicU64,
     counter: AtomicU64,
     random: u32,
+    dice: AtomicU64,
 }
 
 /// How many answers of one worker are read without their callers at once.
@@ -41,13 +42,25 @@ pub(crate) fn wall() -> Timestamp {
 impl Worker {
     pub(crate) fn new(gateway: Arc<Gateway>, random: u32) -> Arc<Self> {
         let [connections, draining, counter] = [(); 3].map(|()| AtomicU64::new(0));
-        Arc::new(Self { gateway, client: Client::new(), connections, draining, counter, random })
+        // Never zero: from zero nothing else would come.
+        let dice = AtomicU64::new(u64::from(random) << 1 | 1);
+        Arc::new(Self { gateway, client: Client::new(), connections, draining, counter, random, dice })
     }
 
     /// A place for one more answer that is read without its caller; `None` when all are taken.
     pub(crate) fn drain_place(self: &Arc<Self>) -> Option<DrainPlace> {
         let place = DrainPlace(Arc::clone(self));
         (self.draining.fetch_add(1, Ordering::Relaxed) < MAX_DRAINS).then_some(place)
+    }
+
+    /// A number that is even in 0 to 1: xorshift (Marsaglia, 2003), good enough to spread waits and loads.
+    pub(crate) fn chance(&self) -> f64 {
+        let mut state = self.dice.load(Ordering::Relaxed);
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        self.dice.store(state, Ordering::Relaxed);
+        (state >> 11) as f64 / (1u64 << 53) as f64
     }
 
     /// The id of a call that begins now, and the wall clock it was read from.

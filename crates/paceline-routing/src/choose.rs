@@ -168,6 +168,13 @@ fn weighted(targets: &[Target], chance: f64) -> usize {
     0
 }
 
+/// Whether a place is left that was not tried and may be asked.
+pub fn others(plan: &Plan, tried: &[Spot], now: Instant, policy: &Policy) -> bool {
+    let open =
+        |spot: Spot| !matches!(spot.place(plan).health.look(now, &policy.health), Verdict::Closed { .. });
+    spots(plan, 0..plan.targets.len()).any(|spot| !tried.contains(&spot) && open(spot))
+}
+
 fn last_resort(plan: &Plan, tried: &[Spot], now: Instant, policy: &Policy) -> Choice {
     let mut wait: Option<(Instant, Spot)> = None;
     let mut bad: Option<(Why, Instant, Spot)> = None;
@@ -209,7 +216,14 @@ mod tests {
     fn plan(targets: &[(u16, usize, u32)], pick: Pick, began: Instant) -> Plan {
         let fleet = Fleet::new(began);
         let second = Duration::from_secs(1);
-        let patience = Patience { first_token: second, idle: second, total: second, stream_total: second };
+        let patience = Patience {
+            first_token: second,
+            first_token_auto: false,
+            idle: second,
+            total: second,
+            stream_total: second,
+            least_tokens_per_s: 0.0,
+        };
         let target = |(at, &(group, keys, weight)): (usize, &(u16, usize, u32))| {
             let provider: Arc<str> = format!("p{at}").into();
             let deployment = Deployment {

@@ -195,7 +195,14 @@ mod tests {
         models: &[(&str, &[(usize, &str)])],
     ) -> Directory {
         let second = Duration::from_secs(1);
-        let patience = Patience { first_token: second, idle: second, total: second, stream_total: second };
+        let patience = Patience {
+            first_token: second,
+            first_token_auto: false,
+            idle: second,
+            total: second,
+            stream_total: second,
+            least_tokens_per_s: 0.0,
+        };
         let providers = providers.iter().map(|&(name, model_prefixes)| ProviderEntry {
             name: name.into(),
             keys: vec![0],

@@ -5,6 +5,7 @@
 pub mod adaptive;
 pub mod choose;
 pub mod directory;
+pub mod distribution;
 pub mod health;
 pub mod line;
 pub mod load;

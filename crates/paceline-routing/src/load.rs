@@ -1,16 +1,11 @@
 //! How busy and how slow a place is: what a choice between two of them compares.
 
+use crate::distribution::Distribution;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// How fast a slow moment is forgotten.
 const DECAY: Duration = Duration::from_secs(10);
-/// Buckets of the distribution: four for each doubling, from 1 ms.
-const BUCKETS: usize = 72;
-/// From so many samples on, older ones count half.
-const FULL: u32 = 2048;
-/// Samples before a percentile means anything.
-const ENOUGH: u32 = 100;
 
 /// Time to the first token at one place, and calls under way there.
 #[derive(Debug)]
@@ -19,8 +14,10 @@ pub struct Load {
     in_flight: AtomicU32,
     /// Milliseconds as `f32`, and when that was (ms since `began`).
     peak: AtomicU64,
-    counts: [AtomicU32; BUCKETS],
-    total: AtomicU32,
+    /// Milliseconds to the first token.
+    ttft: Distribution,
+    /// Generated tokens.
+    output: Distribution,
 }
 
 impl Load {
@@ -30,8 +27,8 @@ impl Load {
             began: now,
             in_flight: AtomicU32::new(0),
             peak: AtomicU64::new(0),
-            counts: std::array::from_fn(|_| AtomicU32::new(0)),
-            total: AtomicU32::new(0),
+            ttft: Distribution::default(),
+            output: Distribution::default(),
         }
     }
 
@@ -65,20 +62,17 @@ impl Load {
             let next = if took > known { took } else { known * weight + took * (1.0 - weight) };
             Some(u64::from((next as f32).to_bits()) << 32 | u64::from(at))
         });
-        self.counts[bucket(took)].fetch_add(1, Ordering::Relaxed);
-        if self.total.fetch_add(1, Ordering::Relaxed) + 1 >= FULL {
-            self.halve();
-        }
+        self.ttft.add(took);
     }
 
-    fn halve(&self) {
-        let mut total = 0;
-        for count in &self.counts {
-            let half = count.load(Ordering::Relaxed) / 2;
-            count.store(half, Ordering::Relaxed);
-            total += half;
-        }
-        self.total.store(total, Ordering::Relaxed);
+    /// An answer had so many tokens.
+    pub fn output(&self, tokens: u64) {
+        self.output.add(tokens as f64);
+    }
+
+    /// How many tokens 95 % of the recent answers had at most; `None` while too few are known.
+    pub fn usual_output(&self) -> Option<u64> {
+        self.output.percentile(0.95).map(|tokens| tokens as u64)
     }
 
     /// What an own call would have to bear: the slow side of the time to the first token, in milliseconds, times those
@@ -94,23 +88,8 @@ impl Load {
     /// The recent time to the first token that `share` of answers stay below, to within a fifth; `None` while too few
     /// are known.
     pub fn percentile(&self, share: f64) -> Option<Duration> {
-        let total = self.total.load(Ordering::Relaxed);
-        if total < ENOUGH {
-            return None;
-        }
-        let mut left = (f64::from(total) * share).ceil();
-        for (at, count) in self.counts.iter().enumerate() {
-            left -= f64::from(count.load(Ordering::Relaxed));
-            if left <= 0.0 {
-                return Some(Duration::from_secs_f64(2f64.powf((at as f64 + 1.0) / 4.0) / 1e3));
-            }
-        }
-        None
+        self.ttft.percentile(share).map(|ms| Duration::from_secs_f64(ms / 1e3))
     }
-}
-
-fn bucket(ms: f64) -> usize {
-    ((ms.max(1.0).log2() * 4.0) as usize).min(BUCKETS - 1)
 }
 
 #[cfg(test)]
@@ -134,23 +113,5 @@ mod tests {
         load.enter();
         load.enter();
         assert!(load.cost(began + Duration::from_mins(1)) > 2.0 * cost);
-    }
-
-    #[test]
-    fn percentiles_are_near_and_recent() {
-        let began = Instant::now();
-        let load = Load::new(began);
-        for ms in 1..=99 {
-            load.sample(Duration::from_millis(ms * 10), began);
-        }
-        assert_eq!(load.percentile(0.5), None);
-        load.sample(Duration::from_secs(1), began);
-        let half = load.percentile(0.5).unwrap().as_millis();
-        assert!((450..650).contains(&half), "{half}");
-        for _ in 0..20_000 {
-            load.sample(Duration::from_millis(20), began);
-        }
-        let p99 = load.percentile(0.99).unwrap().as_millis();
-        assert!((19..30).contains(&p99), "{p99}");
     }
 }

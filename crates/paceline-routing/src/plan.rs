@@ -7,17 +7,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// How long each phase of an attempt may take (G10).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Patience {
     /// From the request to the first token of a stream.
     pub first_token: Duration,
+    /// Where another place is left, less than that: by how long first tokens took there lately.
+    pub first_token_auto: bool,
     /// Between two pieces of an answer.
     pub idle: Duration,
     /// For an answer in one piece.
     pub total: Duration,
     /// For a streamed answer.
     pub stream_total: Duration,
+    /// The fewest tokens a second of a stream, after its first [`SLOW_AFTER`]; 0: any.
+    pub least_tokens_per_s: f64,
 }
+
+/// How long a stream may be slow before it counts as too slow.
+pub const SLOW_AFTER: Duration = Duration::from_secs(10);
 
 /// One place to try.
 #[derive(Clone, Debug)]

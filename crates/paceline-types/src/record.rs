@@ -136,6 +136,8 @@ pub enum AttemptReason {
     First,
     /// The plan's next target after a failure.
     Fallback,
+    /// A model whose places have all failed, again after a wait.
+    Retry,
 }
 
 /// One try at one deployment.

@@ -1,15 +1,17 @@
 //! From the configuration as it is meant to what each room receives.
 
 use crate::admin::models::Source;
-use crate::config::{Auth, Config, Model, OnClientCancel, Provider};
+use crate::config::{Auth, Config, KeySource, Model, OnClientCancel, Provider};
 use crate::prices::Prices;
-use paceline_gateway::config::{Credential, GatewayConfig, KeyConfig, OnCancel, ProviderConfig};
+use paceline_gateway::config::{Credential, GatewayConfig, KeyConfig, OnCancel, ProviderConfig, ProviderKey};
 use paceline_http::proxy::Proxy;
 use paceline_http::{Origin, OriginConfig, Tls};
 use paceline_routing::directory::{ModelEntry, ProviderEntry};
 use paceline_routing::plan::Patience;
 use paceline_types::record::Caller;
+use paceline_types::secret::Secret;
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -49,6 +51,7 @@ pub fn gateway(config: &Config) -> GatewayConfig {
         allowed_hosts: server.allowed_hosts.clone(),
         answer_headers: server.answer_headers,
         anonymous: DEFAULT_TENANT.into(),
+        policy: config.policy,
     }
 }
 
@@ -65,9 +68,36 @@ fn patience(config: &Config, provider: &Provider, model: Option<&Model>) -> Pati
     let timeouts = config.effective_timeouts(provider, model);
     Patience {
         first_token: timeouts.first_token,
+        first_token_auto: timeouts.first_token_auto,
         idle: timeouts.idle,
         total: timeouts.total,
         stream_total: timeouts.stream_total,
+        least_tokens_per_s: timeouts.min_tokens_per_s,
+    }
+}
+
+fn provider_keys(provider: &Provider) -> Vec<ProviderKey> {
+    let first = provider.key.iter().map(|secret| (secret, provider.key_source.as_ref()));
+    let more = provider.more_keys.iter().map(|(secret, source)| (secret, Some(source)));
+    let key = |(secret, source): (&Secret, Option<&KeySource>)| ProviderKey {
+        secret: secret.clone(),
+        source: source.map_or_else(|| "its key".to_owned(), ToString::to_string),
+    };
+    first.chain(more).map(key).collect()
+}
+
+/// What tells keys apart, also from one that takes another's place: a hash that stays in the process.
+fn key_ids(credential: &Credential) -> Vec<u64> {
+    match credential {
+        Credential::Keys(keys) => keys
+            .iter()
+            .map(|key| {
+                let mut hasher = DefaultHasher::new();
+                key.secret.hash(&mut hasher);
+                hasher.finish()
+            })
+            .collect(),
+        Credential::Passthrough | Credential::None => vec![0],
     }
 }
 
@@ -86,12 +116,13 @@ fn provider_config(config: &Config, provider: &Provider, tls: Arc<Tls>) -> Provi
     };
     let credential = match (&provider.auth, &provider.key) {
         (Auth::Passthrough, _) => Credential::Passthrough,
-        (Auth::Key, Some(secret)) => Credential::Key(secret.clone()),
+        (Auth::Key, Some(_)) => Credential::Keys(provider_keys(provider)),
         (Auth::Key | Auth::None, _) => Credential::None,
     };
     ProviderConfig {
         entry: ProviderEntry {
             name: provider.name.as_str().into(),
+            keys: key_ids(&credential),
             region: provider.region.as_deref().map(Into::into),
             model_prefixes: provider.kind.model_prefixes,
             patience: patience(config, provider, None),
@@ -100,7 +131,6 @@ fn provider_config(config: &Config, provider: &Provider, tls: Arc<Tls>) -> Provi
         origin: Origin::new(origin),
         base_path: provider.url.path.clone(),
         credential,
-        credential_source: provider.key_source.as_ref().map(ToString::to_string).unwrap_or_default(),
         headers: provider.headers.clone(),
         on_cancel: match provider.on_client_cancel {
             OnClientCancel::Abort => OnCancel::Abort,
@@ -133,9 +163,11 @@ pub fn sources(gateway: &GatewayConfig) -> Vec<Source> {
             provider.base_path,
             provider.origin.host_header()
         );
-        if let Credential::Key(secret) = &provider.credential {
+        if let Credential::Keys(keys) = &provider.credential
+            && let Some(key) = keys.first()
+        {
             head.push_str("authorization: Bearer ");
-            head.push_str(secret.expose());
+            head.push_str(key.secret.expose());
             head.push_str("\r\n");
         }
         head.push_str(&provider.origin.proxy_lines());

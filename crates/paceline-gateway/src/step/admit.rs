@@ -1,14 +1,12 @@
 //! Letting a call in: who it is, where it comes from, and (its place in the path) limits.
 
 use crate::body::AnswerBody;
-use crate::call::Call;
 use crate::gateway::{Identity, Party, Snapshot};
 use crate::headers::put;
 use crate::refuse::Fail;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
-use paceline_routing::plan::Plan;
 use paceline_types::error::ErrorKind;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -41,14 +39,6 @@ pub(crate) fn caller(
 
 pub(crate) fn unauthorized(message: &str) -> Fail {
     Fail::refuse(StatusCode::UNAUTHORIZED, ErrorKind::Unauthorized, "invalid_api_key", message)
-}
-
-/// The place of limits, budgets and queues in the path.
-///
-/// Nothing is limited here yet beyond what the door bounds (connections, sizes, times): every call is let in.
-#[expect(clippy::unnecessary_wraps, reason = "the step's contract: limits refuse here")]
-pub(crate) fn admit(_call: &mut Call, _plan: &Plan) -> Result<(), Fail> {
-    Ok(())
 }
 
 /// Answers what browsers ask beforehand, and refuses pages that nobody allowed.

@@ -1,4 +1,4 @@
-//! Trying the plan's targets in order, until one answers.
+//! One try at one place.
 //!
 //! This is the one place of the commit: what is returned as an [`Outcome`] goes to the caller, and from then on nothing
 //! is tried again.
@@ -6,20 +6,23 @@
 use crate::body::AnswerBody;
 use crate::call::Call;
 use crate::headers::{self, put};
+use crate::held::Held;
+use crate::patience;
 use crate::pipeline::Answer;
-use crate::refuse::Fail;
+use crate::refuse::{Fail, tell_retry, tell_wait};
 use crate::step::inflate::{self, Packing, packing};
 use crate::step::limits::Limits;
 use crate::step::observe::{DocumentWatch, EventWatch};
+use crate::step::quota;
 use crate::step::read::Ask;
 use crate::step::relay::{Relay, Watch};
-use crate::upstream::{Upstream, classify, retry_after_ms, splice};
+use crate::upstream::{Upstream, classify, splice};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use paceline_dialect::openai::answer::Learned;
 use paceline_http::{Exchange, Marks};
-use paceline_routing::plan::{Plan, Target};
+use paceline_routing::plan::{Patience, Target};
 use paceline_types::error::{ErrorKind, Retry};
 use paceline_types::record::{Attempt, AttemptReason, Operation, Status};
 use std::future::poll_fn;
@@ -65,41 +68,44 @@ pub(crate) struct Trouble {
     pub(crate) fail: Fail,
     /// The provider's own answer, to be passed on when nothing better is left.
     pub(crate) answer: Option<Response<Bytes>>,
+    /// What the provider says of another try (`x-should-retry`).
+    pub(crate) should_retry: Option<bool>,
 }
 
 impl From<Fail> for Trouble {
     fn from(fail: Fail) -> Self {
-        Self { fail, answer: None }
+        Self { fail, answer: None, should_retry: None }
     }
 }
 
-/// Tries the targets in order.
-pub(crate) async fn run(call: &mut Call, plan: &Plan, ask: &Ask) -> Result<Outcome, Fail> {
-    let mut targets = plan.targets.iter().peekable();
-    let mut reason = AttemptReason::First;
-    while let Some(target) = targets.next() {
-        let more = targets.peek().is_some();
-        begin(call, target, reason);
-        let trouble = match one(call, target, ask, more).await {
-            Ok(outcome) => return Ok(outcome),
-            Err(trouble) => trouble,
-        };
-        end_badly(call, &trouble.fail);
-        if more && !call.is_alone() && trouble.fail.kind.retry() != Retry::Never {
-            reason = AttemptReason::Fallback;
-            continue;
+impl Trouble {
+    /// The caller should wait so long at least.
+    pub(crate) fn wait_at_least(&mut self, left: Duration) {
+        let ms = (left.as_millis() as u64).max(self.fail.retry_after_ms.unwrap_or(0));
+        self.fail.retry_after_ms = Some(ms);
+        if let Some(answer) = &mut self.answer {
+            tell_wait(answer.headers_mut(), ms);
         }
-        return give_up(call, trouble);
     }
-    Err(Fail::refuse(
-        StatusCode::NOT_FOUND,
-        ErrorKind::NotFound,
-        "model_not_found",
-        "this model has no target",
-    ))
+
+    /// What could be tried was tried here: SDKs that try again would only multiply it. Where a time is known after which
+    /// it may work, they are told that.
+    pub(crate) fn tell_whether_to_retry(&mut self) {
+        let should = match self.fail.kind {
+            ErrorKind::RateLimited | ErrorKind::Overloaded if self.fail.retry_after_ms.is_some() => true,
+            kind if kind.retry() != Retry::Never => false,
+            _ => return,
+        };
+        self.fail.should_retry = Some(should);
+        if let Some(answer) = &mut self.answer {
+            tell_retry(answer.headers_mut(), should);
+        }
+    }
 }
 
-fn begin(call: &mut Call, target: &Target, reason: AttemptReason) {
+/// An attempt begins, at a place that is held for it.
+pub(crate) fn begin(call: &mut Call, target: &Target, reason: AttemptReason, held: Held) {
+    call.held = Some(held);
     let now = call.offset(Instant::now());
     call.reached_provider |= call.marks.sent.is_some();
     call.marks = Marks::default();
@@ -115,8 +121,16 @@ fn begin(call: &mut Call, target: &Target, reason: AttemptReason) {
     });
 }
 
-fn end_badly(call: &mut Call, fail: &Fail) {
-    let now = call.offset(Instant::now());
+/// It failed: the record and the place know.
+pub(crate) fn end_badly(call: &mut Call, fail: &Fail) {
+    let at = Instant::now();
+    let now = call.offset(at);
+    if let Some(mut held) = call.held.take()
+        && !fail.callers_time
+    {
+        let wait = fail.retry_after_ms.map(Duration::from_millis);
+        held.failed(fail.kind, fail.status.as_u16(), wait, at);
+    }
     call.note(|record| {
         let code = record.error_code.clone().or_else(|| Some(fail.code.into()));
         if let Some(attempt) = record.attempts.last_mut() {
@@ -142,7 +156,7 @@ pub(crate) fn give_up(call: &mut Call, trouble: Trouble) -> Result<Outcome, Fail
 }
 
 /// One try at one target. `more`: another target is left, so the head is held until the answer shows itself good.
-async fn one(call: &mut Call, target: &Target, ask: &Ask, more: bool) -> Result<Outcome, Trouble> {
+pub(crate) async fn one(call: &mut Call, target: &Target, ask: &Ask, more: bool) -> Result<Outcome, Trouble> {
     let upstream = Arc::clone(&call.snapshot.upstreams[target.provider]);
     let operation = call.record().map_or(Operation::Chat, |record| record.operation);
     let stream = ask.asked.stream && operation == Operation::Chat;
@@ -150,8 +164,10 @@ async fn one(call: &mut Call, target: &Target, ask: &Ask, more: bool) -> Result<
     let strip_usage = stream && upstream.asks_for_usage && !ask.asked.include_usage;
     let pieces = splice(&ask.body, edits);
     let length = pieces.iter().map(Bytes::len).sum();
-    let head = upstream.head(operation, &ask.headers, length, &call.snapshot);
-    let limits = Limits::new(call.started, Instant::now(), target.patience, stream, &ask.headers);
+    let key = call.held.as_ref().map_or(0, |held| held.key);
+    let head = upstream.head(key, operation, &ask.headers, length, &call.snapshot);
+    let patience = if more { impatient(call, target.patience) } else { target.patience };
+    let limits = Limits::new(call.started, Instant::now(), patience, stream, call.allowed);
     let mut exchange = send(call, &upstream, &limits, &head, &pieces).await?;
     let status = exchange.head.status;
     let packing = packing(&upstream.name, &mut exchange.head.headers)?;
@@ -175,6 +191,19 @@ async fn one(call: &mut Call, target: &Target, ask: &Ask, more: bool) -> Result<
         return Ok(commit(call, relay));
     }
     document(call, upstream, exchange, limits, packing).await
+}
+
+/// The least time a first token gets before another place is asked.
+const LEAST_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Where another place is left, a first token that takes three times as long as 99 % of them is not waited for.
+fn impatient(call: &Call, patience: Patience) -> Patience {
+    let usual = call.held.as_ref().and_then(|held| held.place.load.percentile(0.99));
+    let first_token = match usual.filter(|_| patience.first_token_auto) {
+        Some(usual) => patience.first_token.min((usual * 3).max(LEAST_PATIENCE)),
+        None => patience.first_token,
+    };
+    Patience { first_token, ..patience }
 }
 
 /// Sends a request and waits for the head of its answer.
@@ -237,6 +266,7 @@ pub(crate) fn commit(call: &mut Call, mut relay: Relay) -> Outcome {
 
 /// The headers that say what happened.
 pub(crate) fn name_answer(call: &mut Call, headers: &mut HeaderMap) {
+    quota::tell(headers, &call.told);
     if !call.snapshot.config.answer_headers {
         return;
     }
@@ -309,7 +339,7 @@ async fn document(
         call.note(|record| record.error_code.clone_from(&learned.error_code));
         let message = "the provider answered 200 with an error inside";
         let fail = Fail::upstream(StatusCode::BAD_GATEWAY, kind, "provider_failed", message);
-        return Err(Trouble { fail, answer: Some(answer) });
+        return Err(Trouble { fail, answer: Some(answer), should_retry: None });
     }
     *answer.status_mut() = exchange.head.status;
     name_answer(call, &mut headers);
@@ -376,9 +406,11 @@ pub(crate) async fn error_answer(
     }
     if kind == ErrorKind::ProviderAuth && !upstream.passthrough && matches!(status.as_u16(), 401 | 403) {
         let said = message_of(&upstream.redact(&body));
-        return upstream.refused_us(status, said.as_deref()).into();
+        let key = call.held.as_ref().map_or(0, |held| held.key);
+        return upstream.refused_us(key, status, said.as_deref()).into();
     }
-    let retry_after_ms = retry_after_ms(&exchange.head.headers, crate::worker::wall());
+    let asked = patience::asked(&exchange.head.headers, &body, crate::worker::wall());
+    let should_retry = patience::should_retry(&exchange.head.headers);
     let mut headers = std::mem::take(&mut exchange.head.headers);
     headers::strip_down(&mut headers);
     let mut answer = Response::new(upstream.redact_if(true, body));
@@ -386,8 +418,8 @@ pub(crate) async fn error_answer(
     *answer.headers_mut() = headers;
     let message = format!("provider {} answered {status}", upstream.name);
     let mut fail = Fail::upstream(status, kind, "provider_error", message);
-    fail.retry_after_ms = retry_after_ms;
-    Trouble { fail, answer: Some(answer) }
+    fail.retry_after_ms = asked.map(|wait| wait.as_millis() as u64);
+    Trouble { fail, answer: Some(answer), should_retry }
 }
 
 /// The message of an error envelope, cut to what a person reads.

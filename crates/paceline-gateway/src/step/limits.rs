@@ -1,5 +1,6 @@
 //! How long a call may take: which patience ends next, and how its end is told (G10).
 
+use crate::call::Call;
 use crate::refuse::Fail;
 use http::{HeaderMap, StatusCode};
 use paceline_routing::plan::Patience;
@@ -17,17 +18,27 @@ pub(crate) struct Limits {
     allowed: Option<Duration>,
 }
 
+/// What the caller itself allows.
+pub(crate) fn allowed(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get("x-paceline-timeout-ms")?;
+    value.to_str().ok()?.trim().parse().ok().map(Duration::from_millis)
+}
+
+/// Until when a call may be tried.
+pub(crate) fn deadline_of(call: &Call, patience: &Patience) -> Instant {
+    let total = patience.total.max(patience.stream_total);
+    call.started + call.allowed.map_or(total, |allowed| allowed.min(total))
+}
+
 impl Limits {
     pub(crate) fn new(
         call_began: Instant,
         began: Instant,
         patience: Patience,
         stream: bool,
-        headers: &HeaderMap,
+        allowed: Option<Duration>,
     ) -> Self {
-        let allowed =
-            headers.get("x-paceline-timeout-ms").and_then(|value| value.to_str().ok()?.trim().parse().ok());
-        Self { began, call_began, patience, stream, allowed: allowed.map(Duration::from_millis) }
+        Self { began, call_began, patience, stream, allowed }
     }
 
     fn total(&self) -> Duration {
@@ -77,7 +88,17 @@ impl Limits {
             }
             _ => format!("try a shorter answer (max_tokens) or a faster model, or raise {setting}"),
         };
-        late("total_timeout", provider, what, self.total(), &advice)
+        let mut fail = late("total_timeout", provider, what, self.total(), &advice);
+        fail.callers_time = self.allowed.is_some_and(|allowed| allowed <= self.total());
+        fail
+    }
+
+    pub(crate) fn late_slow(&self, provider: &str) -> Fail {
+        let least = self.patience.least_tokens_per_s;
+        let message = format!(
+            "provider {provider}: the stream came slower than {least} tokens a second; try a faster model, or lower timeouts.min_tokens_per_s"
+        );
+        Fail::upstream(StatusCode::GATEWAY_TIMEOUT, ErrorKind::Timeout, "stream_too_slow", message)
     }
 
     pub(crate) fn late_idle(&self, provider: &str) -> Fail {

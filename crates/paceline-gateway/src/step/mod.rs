@@ -10,5 +10,7 @@ pub(crate) mod limits;
 pub(crate) mod observe;
 pub(crate) mod passthrough;
 pub(crate) mod plan;
+pub(crate) mod quota;
 pub(crate) mod read;
+pub(crate) mod recover;
 pub(crate) mod relay;

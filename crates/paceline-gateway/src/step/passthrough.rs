@@ -3,10 +3,13 @@
 use crate::call::Call;
 use crate::gateway::Snapshot;
 use crate::headers;
+use crate::held::Held;
 use crate::refuse::Fail;
-use crate::step::attempt::{Outcome, commit, error_answer, give_up, is_events, name_answer, note_marks};
+use crate::step::attempt::{
+    Outcome, commit, end_badly, error_answer, give_up, is_events, name_answer, note_marks,
+};
 use crate::step::inflate::Packing;
-use crate::step::limits::Limits;
+use crate::step::limits::{Limits, allowed};
 use crate::step::observe::{DocumentWatch, EventWatch};
 use crate::step::read::{body_cut, collect};
 use crate::step::relay::{Relay, Watch};
@@ -18,6 +21,8 @@ use http_body::Body;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use paceline_http::{Exchange, HttpError, Marks};
+use paceline_routing::health::{Verdict, Why};
+use paceline_routing::place::PlaceName;
 use paceline_types::deployment::Deployment;
 use paceline_types::error::ErrorKind;
 use paceline_types::record::{Attempt, AttemptReason};
@@ -72,10 +77,13 @@ pub(crate) async fn run(
         record.route = started;
         record.attempts.push(Attempt::begin(AttemptReason::First, deployment, started));
     });
+    call.allowed = allowed(&parts.headers);
+    let key = hold_key(call, provider, &upstream);
     // Uploads, speech and batches take as long as streams do.
-    let limits = Limits::new(call.started, now, patience, true, &parts.headers);
+    let limits = Limits::new(call.started, now, patience, true, call.allowed);
     let snapshot = Arc::clone(&call.snapshot);
     let ask = Raw {
+        key,
         method: parts.method.as_str(),
         path: &path,
         headers: &parts.headers,
@@ -92,6 +100,30 @@ pub(crate) async fn run(
     answer(call, upstream, exchange, limits).await
 }
 
+/// One of our keys there: any that is not refused. What raw calls come to is noted for all of them together, and closes
+/// nothing: one path of a provider tells little about another.
+fn hold_key(call: &mut Call, provider: usize, upstream: &Arc<Upstream>) -> usize {
+    let snapshot = Arc::clone(&call.snapshot);
+    let entry = &snapshot.directory.providers()[provider];
+    let policy = snapshot.config.policy;
+    let now = Instant::now();
+    let start = (call.worker.chance() * entry.keys.len() as f64) as usize;
+    let order = (0..entry.keys.len()).map(|at| (start + at) % entry.keys.len());
+    let place = |key: usize| {
+        let name = PlaceName { provider: Arc::clone(&entry.name), key: entry.keys[key], model: "".into() };
+        call.worker.gateway.fleet.place(name)
+    };
+    let is_out = |key: &usize| {
+        let verdict = place(*key).health.look(now, &policy.health);
+        matches!(verdict, Verdict::Closed { why: Why::KeyRefused, .. })
+    };
+    let key = order.clone().find(|key| !is_out(key)).unwrap_or(start);
+    let place = place(key);
+    place.turnstile.force();
+    call.held = Some(Held::new(place, Arc::clone(upstream), key, Arc::clone(&call.worker), policy));
+    key
+}
+
 async fn answer(
     call: &mut Call,
     upstream: Arc<Upstream>,
@@ -106,6 +138,7 @@ async fn answer(
     });
     if status.is_client_error() || status.is_server_error() {
         let trouble = error_answer(call, &upstream, exchange, &limits, Packing::Plain).await;
+        end_badly(call, &trouble.fail);
         return give_up(call, trouble);
     }
     let mut exchange = exchange;
@@ -139,6 +172,7 @@ fn watch(headers: &HeaderMap) -> Watch {
 }
 
 struct Raw<'a> {
+    key: usize,
     method: &'a str,
     path: &'a str,
     headers: &'a HeaderMap,
@@ -159,6 +193,7 @@ impl Raw<'_> {
         if length.is_some_and(|len| len <= SMALL) {
             let body = collect(incoming, max_body).await?;
             let head = upstream.raw_head(
+                self.key,
                 self.method,
                 self.path,
                 self.headers,
@@ -171,7 +206,7 @@ impl Raw<'_> {
         if length.is_some_and(|len| len > max_body as u64) {
             return Err(too_large(max_body));
         }
-        let head = upstream.raw_head(self.method, self.path, self.headers, length, self.snapshot);
+        let head = upstream.raw_head(self.key, self.method, self.path, self.headers, length, self.snapshot);
         let failed = |error: HttpError| upstream.no_answer(&error);
         let mut exchange = client.connect(&upstream.origin, marks).await.map_err(failed)?;
         let streamed = stream_up(&mut exchange, &head, incoming, length.is_none(), max_body, self.idle).await;

@@ -3,6 +3,7 @@
 use crate::call::Call;
 use crate::headers;
 use crate::refuse::Fail;
+use crate::step::limits;
 use bytes::{Bytes, BytesMut};
 use flate2::read::MultiGzDecoder;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
@@ -32,6 +33,7 @@ pub(crate) struct Ask {
 /// Reads a request of OpenAI's dialect.
 pub(crate) async fn read(call: &mut Call, request: Request<Incoming>) -> Result<Ask, Fail> {
     let (parts, incoming) = request.into_parts();
+    call.allowed = limits::allowed(&parts.headers);
     #[cfg(test)]
     assert!(!parts.headers.contains_key("x-test-panic"), "asked for by a test");
     let mut labels = headers::labels(&parts.headers);

@@ -14,6 +14,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use http_body::Frame;
 use paceline_http::Exchange;
+use paceline_routing::plan::SLOW_AFTER;
 use paceline_types::error::ErrorKind;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -188,6 +189,11 @@ impl Relay {
             cx.waker().wake_by_ref();
         }
         if let Some(call) = &mut parts.call {
+            if let (Watch::Events(watch), true) = (&parts.watch, parts.must_end)
+                && let Some(first) = watch.stamps.first
+            {
+                call.first_content(first);
+            }
             call.watch.pause(Instant::now());
         }
         step
@@ -331,10 +337,25 @@ impl Parts {
                 next = (limits.first_token_deadline(), Limits::late_first_token);
             }
         }
+        if let Some(slow) = self.slow_deadline()
+            && slow < next.0
+        {
+            next = (slow, Limits::late_slow);
+        }
         if limits.total_deadline() < next.0 {
             next = (limits.total_deadline(), Limits::late_total);
         }
         next
+    }
+
+    /// When the stream will have been too slow, if nothing more comes.
+    fn slow_deadline(&self) -> Option<Instant> {
+        let least = self.limits.patience.least_tokens_per_s;
+        let Watch::Events(watch) = &self.watch else { return None };
+        let first = watch.stamps.first.filter(|_| least > 0.0 && self.must_end)?;
+        let tokens = watch.stream.learned().estimate(0).output_tokens;
+        let earned = Duration::from_secs_f64((tokens as f64 / least).min(1e6));
+        Some(first + earned.max(SLOW_AFTER))
     }
 
     /// Whether the provider has told an error in the stream.

@@ -111,7 +111,7 @@ impl Coded for CacheState {
 }
 
 impl Coded for AttemptReason {
-    const ALL: &'static [Self] = &[Self::First, Self::Fallback];
+    const ALL: &'static [Self] = &[Self::First, Self::Fallback, Self::Retry];
 }
 
 impl Coded for UsageSource {

@@ -19,6 +19,7 @@ mod secrets;
 mod server;
 pub mod show;
 mod suggest;
+mod survive;
 mod tree;
 mod typed;
 mod url;

@@ -12,7 +12,7 @@ use paceline_dialect::compatible::{COMPATIBLE, Compatible, compatible};
 use paceline_types::secret::Secret;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// First segments of paths that are not a provider's.
@@ -100,6 +100,7 @@ fn one(
     let kind = kind(name, path, &entry, desk)?;
     let url = address(name, path, kind, &entry, desk);
     let key = key(name, path, kind, &entry, url.as_ref(), desk);
+    let more_keys = more_keys(path, &entry.more_api_keys_env, key.as_ref().map(|(key, _)| key), desk);
     let headers = headers(path, &entry.headers, desk);
     let ca_file = ca_file(path, entry.ca_file.as_deref(), desk);
     let proxy = proxy(path, entry.proxy.as_deref(), url.as_ref(), desk);
@@ -116,6 +117,7 @@ fn one(
         check_clear_text(&provider, path, key.is_some(), desk);
     }
     (provider.key, provider.key_source) = key.unzip();
+    provider.more_keys = more_keys;
     provider.headers = headers;
     provider.ca_file = ca_file;
     provider.proxy = proxy;
@@ -137,6 +139,7 @@ fn assemble(
         url,
         key: None,
         key_source: None,
+        more_keys: Vec::new(),
         auth: Auth::None,
         on_client_cancel: entry.on_client_cancel,
         drain_max: Duration::from_millis(entry.drain_max_ms),
@@ -207,6 +210,36 @@ fn address(
         desk.report.error(path, fault);
     }
     None
+}
+
+/// The keys beside the first one.
+fn more_keys(
+    path: &str,
+    names: &[String],
+    first: Option<&Secret>,
+    desk: &mut Desk<'_>,
+) -> Vec<(Secret, KeySource)> {
+    let mut keys: Vec<(Secret, KeySource)> = Vec::new();
+    let at = format!("{path}.more_api_keys_env");
+    if first.is_none() && !names.is_empty() {
+        let fault = Fault::new("there are further keys, but no first one");
+        desk.report.error(&at, fault.help("name the first one by `api_key_env`"));
+    }
+    for (index, name) in names.iter().enumerate() {
+        let own = format!("{at}[{index}]");
+        let own = if desk.report.given(&own) { own } else { at.clone() };
+        let place = secrets::Place { env: Some(name), file: None };
+        match secrets::fetch(&place, &desk.env, Path::new("")) {
+            Some(Ok((key, _))) if first == Some(&key) || keys.iter().any(|(other, _)| *other == key) => {
+                let fault = Fault::new("this key is there already");
+                desk.report.error(&own, fault.help("each key once: the same key twice has the same limits"));
+            }
+            Some(Ok(key)) => keys.push(key),
+            Some(Err(fault)) => desk.report.error(&own, fault),
+            None => {}
+        }
+    }
+    keys
 }
 
 /// The key that is configured, else the one in the service's own variable.

@@ -7,7 +7,8 @@ use super::problem::{ConfigError, Fault};
 use super::report::Report;
 use super::values::{CallerKey, Config, Log, Provider, Records, Storage, TimeoutOverrides, Timeouts};
 use super::{
-    Loaded, Sources, excerpt, files, indicators, models, prices, providers, secrets, server, tree, typed,
+    Loaded, Sources, excerpt, files, indicators, models, prices, providers, secrets, server, survive, tree,
+    typed,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -74,6 +75,7 @@ impl Desk<'_> {
         let timeouts = TimeoutOverrides::from(written.timeouts).over(Timeouts::default());
         self.check_timeouts("timeouts", &timeouts);
         let server = server::resolve(&written.server, self);
+        let policy = survive::resolve(&written.retry, &written.health, &written.queue, self);
         let mut all = providers::resolve(written.providers, timeouts, self);
         // A simulated provider without an address, or nothing at all, means the one inside.
         let inside = all.iter().position(providers::is_inside).map(|index| all.remove(index));
@@ -89,6 +91,7 @@ impl Desk<'_> {
             data: self.data(&written.data),
             server,
             timeouts,
+            policy,
             records: Records { keep: written.records.keep as usize },
             storage: Storage {
                 kind: written.storage.kind,

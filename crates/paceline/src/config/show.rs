@@ -259,7 +259,7 @@ fn origin(origin: &Origin) -> String {
 const NAMES: [&str; 6] = ["connect", "first token", "idle", "answer", "stream", "reasoning"];
 
 fn values(timeouts: &Timeouts) -> [Duration; 6] {
-    let Timeouts { connect, first_token, idle, total, stream_total, reasoning_total } = *timeouts;
+    let Timeouts { connect, first_token, idle, total, stream_total, reasoning_total, .. } = *timeouts;
     [connect, first_token, idle, total, stream_total, reasoning_total]
 }
 
@@ -275,7 +275,7 @@ fn differences(own: &Timeouts, general: &Timeouts) -> Vec<String> {
 }
 
 fn own_timeouts(own: &TimeoutOverrides) -> Vec<String> {
-    let TimeoutOverrides { connect, first_token, idle, total, stream_total, reasoning_total } = *own;
+    let TimeoutOverrides { connect, first_token, idle, total, stream_total, reasoning_total, .. } = *own;
     let values = [connect, first_token, idle, total, stream_total, reasoning_total];
     let given = NAMES.iter().zip(values).filter_map(|(name, value)| Some((name, value?)));
     given.map(|(name, value)| format!("{name} {}", duration(value))).collect()
@@ -341,6 +341,9 @@ pub fn render_json(loaded: &Loaded) -> Value {
         })).collect::<Vec<_>>(),
         "log": { "level": config.log.level, "calls_per_second": config.log.calls_per_second },
         "timeouts": timeouts_json(&config.timeouts),
+        "retry": super::survive::retry_json(&config.policy),
+        "health": super::survive::health_json(&config.policy),
+        "queue": super::survive::queue_json(&config.policy),
         "simulated": config.simulated,
         "providers": config.providers.iter().map(provider_json).collect::<Vec<_>>(),
         "models": config.models.iter().map(model_json).collect::<Vec<_>>(),
@@ -438,5 +441,7 @@ fn timeouts_json(timeouts: &Timeouts) -> Value {
         "total_ms": total,
         "stream_total_ms": stream,
         "reasoning_total_ms": reasoning,
+        "first_token_auto": timeouts.first_token_auto,
+        "min_tokens_per_s": timeouts.min_tokens_per_s,
     })
 }

@@ -8,9 +8,11 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 mod kept;
+mod survive;
 
 pub use kept::StorageKind;
 pub(super) use kept::{Catalog, Files, OwnPrice, Storage};
+pub(super) use survive::{Health, Queue, Retry};
 
 /// Settings of Paceline. Everything is optional; an empty file is valid.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
@@ -24,6 +26,12 @@ pub(super) struct File {
     /// How long a call may take, in milliseconds. A provider or a model may have its own
     /// `timeouts` with the same keys.
     pub timeouts: Timeouts,
+    /// Trying again when a provider fails.
+    pub retry: Retry,
+    /// When a deployment (provider, key and model) is left alone.
+    pub health: Health,
+    /// Waiting for room.
+    pub queue: Queue,
     /// Call records kept in memory.
     pub records: Records,
     /// Call records and statistics kept on disk, in the folder `data`.
@@ -56,6 +64,9 @@ impl Default for File {
             data: "paceline-data".into(),
             server: Server::default(),
             timeouts: Timeouts::default(),
+            retry: Retry::default(),
+            health: Health::default(),
+            queue: Queue::default(),
             records: Records::default(),
             storage: Storage::default(),
             files: Files::default(),
@@ -135,7 +146,6 @@ pub(super) const ADMIN_KEY_ENV: &str = "PACELINE_ADMIN_KEY";
 /// How long a call may take, in milliseconds.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-#[expect(clippy::struct_field_names, reason = "the names of the settings carry their unit")]
 pub(super) struct Timeouts {
     /// To open a connection, TLS included.
     #[schemars(range(min = 1, max = 86_400_000), extend("x-default" = 5000))]
@@ -155,6 +165,13 @@ pub(super) struct Timeouts {
     /// A whole answer, streamed or not, and its first content, of a model marked as reasoning.
     #[schemars(range(min = 1, max = 86_400_000), extend("x-default" = 600_000))]
     pub reasoning_total_ms: Option<u64>,
+    /// Whether a first token that takes three times as long as 99 % of the last ones did is given up earlier than
+    /// `first_token_ms`, where another deployment is left to be asked.
+    #[schemars(extend("x-default" = true))]
+    pub first_token_auto: Option<bool>,
+    /// The fewest tokens a second of a stream, over all of it from 10 seconds on; 0 is no such limit.
+    #[schemars(range(min = 0, max = 10_000), extend("x-default" = 0))]
+    pub min_tokens_per_s: Option<f64>,
 }
 
 /// Call records kept in memory.
@@ -220,6 +237,10 @@ pub(super) struct Provider {
     pub api_key_env: Option<String>,
     /// File that holds the key; instead of `api_key_env`.
     pub api_key_file: Option<String>,
+    /// Environment variables that hold further keys of the same provider: calls take turns among all of them, and a key
+    /// that is limited or refused is left out.
+    #[schemars(length(max = 64))]
+    pub more_api_keys_env: Vec<String>,
     /// Whose credential is sent: `key` the configured one, `passthrough` the caller's own, `none`
     /// no credential.
     #[schemars(extend("x-default" = "key if there is one, else none"))]
@@ -261,6 +282,7 @@ impl Default for Provider {
             base_url: None,
             api_key_env: None,
             api_key_file: None,
+            more_api_keys_env: Vec::new(),
             auth: None,
             on_client_cancel: OnClientCancel::Abort,
             drain_max_ms: 30_000,

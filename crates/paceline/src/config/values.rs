@@ -5,6 +5,7 @@ use super::url::{BaseUrl, Proxy};
 use crate::files::zone::Zone;
 use paceline_catalog::Document;
 use paceline_dialect::compatible::Compatible;
+use paceline_routing::place::Policy;
 use paceline_stats::indicator::{Core, Rule};
 use paceline_types::price::Rates;
 use paceline_types::secret::Secret;
@@ -24,6 +25,8 @@ pub struct Config {
     pub server: Server,
     /// Timeouts where neither provider nor model has its own.
     pub timeouts: Timeouts,
+    /// How calls survive failures and crowds.
+    pub policy: Policy,
     /// Call records kept in memory.
     pub records: Records,
     /// Call records and statistics kept on disk.
@@ -179,7 +182,7 @@ pub struct OwnPrice {
 }
 
 /// How long a call may take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Timeouts {
     /// To open a connection, TLS included.
     pub connect: Duration,
@@ -193,6 +196,10 @@ pub struct Timeouts {
     pub stream_total: Duration,
     /// A whole answer of a model that thinks.
     pub reasoning_total: Duration,
+    /// Whether a first token that is unusually late is given up earlier, where another place is left.
+    pub first_token_auto: bool,
+    /// The fewest tokens a second of a stream; 0: any.
+    pub min_tokens_per_s: f64,
 }
 
 impl Default for Timeouts {
@@ -204,12 +211,14 @@ impl Default for Timeouts {
             total: Duration::from_mins(1),
             stream_total: Duration::from_mins(3),
             reasoning_total: Duration::from_mins(10),
+            first_token_auto: true,
+            min_tokens_per_s: 0.0,
         }
     }
 }
 
 /// Timeouts of one provider or model; what is `None` is taken from the next wider place.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct TimeoutOverrides {
     /// To open a connection, TLS included.
     pub connect: Option<Duration>,
@@ -223,6 +232,10 @@ pub struct TimeoutOverrides {
     pub stream_total: Option<Duration>,
     /// A whole answer of a model that thinks.
     pub reasoning_total: Option<Duration>,
+    /// Whether a first token that is unusually late is given up earlier, where another place is left.
+    pub first_token_auto: Option<bool>,
+    /// The fewest tokens a second of a stream; 0: any.
+    pub min_tokens_per_s: Option<f64>,
 }
 
 impl TimeoutOverrides {
@@ -235,6 +248,8 @@ impl TimeoutOverrides {
             total: self.total.unwrap_or(wider.total),
             stream_total: self.stream_total.unwrap_or(wider.stream_total),
             reasoning_total: self.reasoning_total.unwrap_or(wider.reasoning_total),
+            first_token_auto: self.first_token_auto.unwrap_or(wider.first_token_auto),
+            min_tokens_per_s: self.min_tokens_per_s.unwrap_or(wider.min_tokens_per_s),
         }
     }
 }
@@ -249,6 +264,8 @@ impl From<typed::Timeouts> for TimeoutOverrides {
             total: ms(written.total_ms),
             stream_total: ms(written.stream_total_ms),
             reasoning_total: ms(written.reasoning_total_ms),
+            first_token_auto: written.first_token_auto,
+            min_tokens_per_s: written.min_tokens_per_s,
         }
     }
 }
@@ -284,6 +301,8 @@ pub struct Provider {
     pub key: Option<Secret>,
     /// Where the key comes from.
     pub key_source: Option<KeySource>,
+    /// Further keys, and where they come from.
+    pub more_keys: Vec<(Secret, KeySource)>,
     /// Whose credential is sent.
     pub auth: Auth,
     /// What happens when the client goes away.

@@ -1,0 +1,239 @@
+//! What a call holds of scopes: given back or settled when it ends, whatever happens.
+
+use crate::events::Event;
+use crate::gateway::Snapshot;
+use crate::scope::{Days, Demand, Kind, Refusal, Rule, Scope, locked};
+use crate::worker::Worker;
+use paceline_routing::line::LinePolicy;
+use paceline_types::money::Cost;
+use paceline_types::rules::Priority;
+use paceline_types::time::Timestamp;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// What is held of one scope.
+struct Lease {
+    scope: Arc<Scope>,
+    at: Instant,
+    tokens: u64,
+    money: Cost,
+    /// One of its calls at once.
+    inside: bool,
+    /// In its windows and budget.
+    counted: bool,
+}
+
+/// What a call holds.
+pub(crate) struct Leases {
+    held: Vec<Lease>,
+    snapshot: Arc<Snapshot>,
+    worker: Arc<Worker>,
+    line: LinePolicy,
+}
+
+/// What a call really took.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Took {
+    /// Tokens; `None`: no provider was asked.
+    pub(crate) tokens: Option<u64>,
+    pub(crate) money: Cost,
+}
+
+impl Leases {
+    pub(crate) fn new(snapshot: Arc<Snapshot>, worker: Arc<Worker>) -> Self {
+        let line = snapshot.config.policy.line;
+        Self { held: Vec::new(), snapshot, worker, line }
+    }
+
+    /// Goes in where a scope limits calls at once; where there is no room, waits for it.
+    pub(crate) async fn enter(&mut self, scope: &Arc<Scope>, priority: Priority) -> Result<(), Refusal> {
+        let now = Instant::now();
+        let limit = scope.limits.concurrent.map(|limit| limit.min(u64::from(u32::MAX)) as u32);
+        let mut lease = Lease {
+            scope: Arc::clone(scope),
+            at: now,
+            tokens: 0,
+            money: Cost(0),
+            inside: false,
+            counted: false,
+        };
+        if let Some(limit) = limit {
+            let room = &scope.used.room;
+            if scope.limits.shadow {
+                let (_, inside, _) = room.counts();
+                if inside >= limit {
+                    scope.count(true);
+                }
+                room.force();
+            } else {
+                room.set_limit(Some(limit), now, &self.line);
+                if !room.enter() {
+                    self.wait(scope, limit, priority, now).await?;
+                }
+            }
+            lease.inside = true;
+        }
+        self.held.push(lease);
+        Ok(())
+    }
+
+    /// As [`Leases::enter`], without waiting: `false` where there is no room.
+    pub(crate) fn try_enter(&mut self, scope: &Arc<Scope>) -> bool {
+        let now = Instant::now();
+        let room = &scope.used.room;
+        let limited = scope.limits.concurrent.filter(|_| !scope.limits.shadow);
+        if let Some(limit) = limited {
+            room.set_limit(Some(limit.min(u64::from(u32::MAX)) as u32), now, &self.line);
+            if !room.enter() {
+                return false;
+            }
+        }
+        self.held.push(Lease {
+            scope: Arc::clone(scope),
+            at: now,
+            tokens: 0,
+            money: Cost(0),
+            inside: limited.is_some(),
+            counted: false,
+        });
+        true
+    }
+
+    async fn wait(
+        &self,
+        scope: &Arc<Scope>,
+        limit: u32,
+        priority: Priority,
+        now: Instant,
+    ) -> Result<(), Refusal> {
+        let room = &scope.used.room;
+        let refusal = |retry_after| {
+            let words = format!(
+                "{scope}: {limit} of {limit} calls at once are under way, and others wait; try again in a moment"
+            );
+            scope.refusal(Rule::Concurrent, words, Some(retry_after))
+        };
+        let in_line = room.wait(priority, now, &self.line).map_err(|long| refusal(long.retry_after))?;
+        let waited = tokio::time::timeout(self.line.max_wait, in_line).await;
+        match waited {
+            Ok(Some(_)) => Ok(()),
+            _ => Err(refusal(room.retry_after(&self.line))),
+        }
+    }
+
+    /// Counts the call in the windows and budgets of the scopes that were entered since.
+    pub(crate) fn count(&mut self, demand: &Demand) -> Result<(), Refusal> {
+        let days = Days(&*self.snapshot.config.calendar);
+        for lease in self.held.iter_mut().filter(|lease| !lease.counted) {
+            lease.scope.take_windows(demand)?;
+            let has_budget = !lease.scope.budget.is_none();
+            if has_budget {
+                match lease.scope.reserve(demand, days) {
+                    Ok(None) => {}
+                    Ok(Some(detail)) => {
+                        let scope = lease.scope.to_string();
+                        self.worker.gateway.events.tell(Event::BudgetSoft { scope, detail });
+                    }
+                    Err(refusal) => {
+                        lease.scope.settle_windows(demand.now, demand.tokens, None, demand.now);
+                        return Err(refusal);
+                    }
+                }
+                lease.money = demand.money.unwrap_or_default();
+            }
+            (lease.at, lease.tokens, lease.counted) = (demand.now, demand.tokens, true);
+        }
+        Ok(())
+    }
+
+    /// The target costs more than what was reserved: reserves the rest, where all budgets have room.
+    pub(crate) fn raise(&mut self, demand: &Demand) -> Result<(), Refusal> {
+        let days = Days(&*self.snapshot.config.calendar);
+        for lease in self.held.iter_mut().filter(|lease| lease.counted && !lease.scope.budget.is_none()) {
+            let more = demand.money.map(|money| Cost((money.0 - lease.money.0).max(0)));
+            if more == Some(Cost(0)) {
+                continue;
+            }
+            lease.scope.reserve(&Demand { money: more, ..*demand }, days)?;
+            lease.money = Cost(lease.money.0 + more.unwrap_or_default().0);
+        }
+        Ok(())
+    }
+
+    /// How many scopes are held.
+    pub(crate) fn len(&self) -> usize {
+        self.held.len()
+    }
+
+    /// Gives back what was taken beyond the first `len` scopes.
+    pub(crate) fn give_back_to(&mut self, len: usize) {
+        let (now, wall) = (Instant::now(), crate::worker::wall());
+        while self.held.len() > len {
+            self.settle_last(Took { tokens: None, money: Cost(0) }, now, wall);
+        }
+    }
+
+    /// The call is over: what was reserved becomes what it took.
+    pub(crate) fn settle(&mut self, took: Took, now: Instant, wall: Timestamp) {
+        while !self.held.is_empty() {
+            self.settle_last(took, now, wall);
+        }
+    }
+
+    fn settle_last(&mut self, took: Took, now: Instant, wall: Timestamp) {
+        let Some(lease) = self.held.pop() else { return };
+        if lease.counted {
+            lease.scope.settle_windows(lease.at, lease.tokens, took.tokens, now);
+            if !lease.scope.budget.is_none() {
+                let days = Days(&*self.snapshot.config.calendar);
+                locked(&lease.scope.used.spend).settle(lease.money, took.money, wall, &days);
+            }
+        }
+        if lease.inside {
+            lease.scope.used.room.leave(now, &self.line);
+        }
+    }
+
+    /// The tightest of the caller's own limits a minute, as `x-ratelimit-*` tells them: calls, then tokens.
+    pub(crate) fn told(&self, now: Instant) -> [Option<Told>; 2] {
+        let own = self.held.iter().map(|lease| &lease.scope).filter(|scope| {
+            matches!(scope.kind, Kind::Key | Kind::Workspace | Kind::Tenant) && !scope.limits.shadow
+        });
+        let mut told = [None, None];
+        for scope in own {
+            let both = [
+                (scope.limits.calls_per_minute, &scope.used.calls),
+                (scope.limits.tokens_per_minute, &scope.used.tokens),
+            ];
+            for (tightest, (limit, window)) in told.iter_mut().zip(both) {
+                let Some(limit) = limit else { continue };
+                let mut window = locked(window);
+                let left = limit.saturating_sub(window.used(now));
+                let reset =
+                    window.empty_at().map_or(0, |at| at.saturating_duration_since(now).as_millis() as u64);
+                let one = Told { limit, left, reset_ms: reset };
+                let is_tighter = tightest.as_ref().is_none_or(|other: &Told| {
+                    (one.left as f64 / one.limit as f64) < other.left as f64 / other.limit as f64
+                });
+                if is_tighter {
+                    *tightest = Some(one);
+                }
+            }
+        }
+        told
+    }
+}
+
+impl Drop for Leases {
+    fn drop(&mut self) {
+        self.give_back_to(0);
+    }
+}
+
+/// One limit a minute as callers are told it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) limit: u64,
+    pub(crate) left: u64,
+    pub(crate) reset_ms: u64,
+}

@@ -1,0 +1,280 @@
+//! Who may use how much, and what is used of it: a key, workspace, tenant, model or provider.
+
+use paceline_routing::spend::{Over, Period, Spans, Spend};
+use paceline_routing::turnstile::Turnstile;
+use paceline_routing::window::Window;
+use paceline_types::id::Name;
+use paceline_types::money::Cost;
+use paceline_types::ports::Calendar;
+use paceline_types::rules::{Budget, Limits};
+use paceline_types::time::Timestamp;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// What a scope is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// A caller's key.
+    Key,
+    /// All keys of a workspace.
+    Workspace,
+    /// All keys of a tenant.
+    Tenant,
+    /// A model, whoever calls it.
+    Model,
+    /// A provider, whatever is called there.
+    Provider,
+}
+
+impl Kind {
+    /// The stable name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Key => "key",
+            Self::Workspace => "workspace",
+            Self::Tenant => "tenant",
+            Self::Model => "model",
+            Self::Provider => "provider",
+        }
+    }
+}
+
+/// Which rule of a scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// Calls a minute.
+    Calls,
+    /// Tokens a minute.
+    Tokens,
+    /// Calls at once.
+    Concurrent,
+    /// A day's or month's money.
+    Budget(Period),
+    /// Money, for a call whose price is not known.
+    UnknownPrice,
+}
+
+/// A scope has no room.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Refusal {
+    /// Whose rule.
+    pub kind: Kind,
+    /// Its name.
+    pub name: Name,
+    /// Which.
+    pub rule: Rule,
+    /// In words: what is used of what, and when there is more.
+    pub words: String,
+    /// When it is worth trying again; `None`: never, as it is.
+    pub retry_after: Option<Duration>,
+}
+
+/// What is used of a scope; lives on when the configuration is replaced.
+#[derive(Debug, Default)]
+pub struct Used {
+    pub(crate) calls: Mutex<Window>,
+    pub(crate) tokens: Mutex<Window>,
+    pub(crate) room: Arc<Turnstile>,
+    pub(crate) spend: Mutex<Spend>,
+    pub(crate) refused: AtomicU64,
+    pub(crate) shadowed: AtomicU64,
+    /// The end of the period for which it was told that its budget is nearly used.
+    soft_told: AtomicI64,
+}
+
+pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A scope with its rules.
+#[derive(Debug)]
+pub(crate) struct Scope {
+    pub(crate) kind: Kind,
+    pub(crate) name: Name,
+    pub(crate) limits: Limits,
+    pub(crate) budget: Budget,
+    pub(crate) used: Arc<Used>,
+}
+
+/// The calendar of budgets as the rooms that count see it.
+#[derive(Clone, Copy)]
+pub(crate) struct Days<'a>(pub(crate) &'a dyn Calendar);
+
+impl Spans for Days<'_> {
+    fn span(&self, period: Period, at: Timestamp) -> (Timestamp, Timestamp) {
+        match period {
+            Period::Day => self.0.day(at),
+            Period::Month => self.0.month(at),
+        }
+    }
+}
+
+/// What a call needs of a scope.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Demand {
+    pub(crate) tokens: u64,
+    /// `None` where the price is not known.
+    pub(crate) money: Option<Cost>,
+    /// Whether a call of unknown price is refused where a budget would have to count it.
+    pub(crate) refuse_unknown: bool,
+    pub(crate) now: Instant,
+    pub(crate) wall: Timestamp,
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind.as_str(), self.name)
+    }
+}
+
+impl Scope {
+    pub(crate) fn refusal(&self, rule: Rule, words: String, retry_after: Option<Duration>) -> Refusal {
+        Refusal { kind: self.kind, name: Arc::clone(&self.name), rule, words, retry_after }
+    }
+
+    /// Counts a refusal, or what would have been one.
+    pub(crate) fn count(&self, is_shadow: bool) {
+        let counter = if is_shadow { &self.used.shadowed } else { &self.used.refused };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Takes a call and its tokens out of the windows.
+    pub(crate) fn take_windows(&self, demand: &Demand) -> Result<(), Refusal> {
+        let now = demand.now;
+        let windows = [
+            (Rule::Calls, "calls", &self.used.calls, self.limits.calls_per_minute, 1),
+            (Rule::Tokens, "tokens", &self.used.tokens, self.limits.tokens_per_minute, demand.tokens),
+        ];
+        for (at, (rule, what, window, limit, amount)) in windows.iter().enumerate() {
+            let Some(limit) = *limit else { continue };
+            let mut counted = locked(window);
+            let Err(full) = counted.take(*amount, limit, now) else { continue };
+            let used = counted.used(now);
+            if self.limits.shadow {
+                counted.put(*amount, now);
+                self.count(true);
+                continue;
+            }
+            drop(counted);
+            if at == 1 && self.limits.calls_per_minute.is_some() {
+                locked(&self.used.calls).settle(now, 1, 0, now);
+            }
+            let wait = full.until.map(|until| until.saturating_duration_since(now));
+            let words = match wait {
+                Some(wait) if *rule == Rule::Tokens => format!(
+                    "{self}: {used} of {limit} tokens a minute are used and this call reserves {amount}; there is room in {:.1} s",
+                    wait.as_secs_f64()
+                ),
+                Some(wait) => format!(
+                    "{self}: {used} of {limit} {what} a minute are used; there is room in {:.1} s",
+                    wait.as_secs_f64()
+                ),
+                None => format!(
+                    "{self}: this call reserves {amount} tokens, and {limit} a minute are all there is; lower max_tokens or shorten the prompt"
+                ),
+            };
+            return Err(self.refusal(*rule, words, wait));
+        }
+        Ok(())
+    }
+
+    /// Gives a call and its tokens back to the windows, or notes what the call really took.
+    pub(crate) fn settle_windows(&self, at: Instant, reserved: u64, actual: Option<u64>, now: Instant) {
+        if self.limits.calls_per_minute.is_some() && actual.is_none() {
+            locked(&self.used.calls).settle(at, 1, 0, now);
+        }
+        if self.limits.tokens_per_minute.is_some() {
+            locked(&self.used.tokens).settle(at, reserved, actual.unwrap_or(0), now);
+        }
+    }
+
+    /// Reserves money; with words where a budget is nearly used and that was not told yet.
+    pub(crate) fn reserve(&self, demand: &Demand, days: Days<'_>) -> Result<Option<String>, Refusal> {
+        let budget = &self.budget;
+        if demand.money.is_none() && demand.refuse_unknown && !budget.shadow {
+            let words = format!(
+                "{self} has a budget, and the price of this model is not known here: add it under [prices], or set budgets.unknown_price = \"allow\""
+            );
+            return Err(self.refusal(Rule::UnknownPrice, words, None));
+        }
+        let need = demand.money.unwrap_or_default();
+        let mut spend = locked(&self.used.spend);
+        match spend.reserve(need, budget, demand.wall, &days) {
+            Ok(soft) => {
+                let until = spend.day.end;
+                drop(spend);
+                let is_new = soft && self.used.soft_told.swap(until.0, Ordering::Relaxed) != until.0;
+                Ok(is_new.then(|| self.spent_words(days, demand.wall)))
+            }
+            Err(_) if budget.shadow => {
+                spend.reserved_pico = spend.reserved_pico.saturating_add(need.0);
+                self.count(true);
+                Ok(None)
+            }
+            Err(over) => {
+                let wait = (over.resets_at.0 - demand.wall.0).max(0) as u64;
+                Err(self.refusal(
+                    Rule::Budget(over.period),
+                    over_words(self, &over, need),
+                    Some(Duration::from_micros(wait)),
+                ))
+            }
+        }
+    }
+
+    fn spent_words(&self, days: Days<'_>, wall: Timestamp) -> String {
+        let mut spend = locked(&self.used.spend);
+        spend.turn(wall, &days);
+        let part = |limit: Option<Cost>, spent: i64, what: &str| {
+            limit.map(|limit| format!("${} of ${limit} a {what}", Cost(spent + spend.reserved_pico)))
+        };
+        let parts = [
+            part(self.budget.day, spend.day.spent_pico, "day"),
+            part(self.budget.month, spend.month.spent_pico, "month"),
+        ];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
+}
+
+fn over_words(scope: &Scope, over: &Over, need: Cost) -> String {
+    format!(
+        "{scope}: ${} of ${} a {} are spent and ${} are reserved by calls under way, and this call reserves ${need}; the budget begins anew at {}",
+        over.spent,
+        over.limit,
+        over.period.as_str(),
+        over.reserved,
+        over.resets_at
+    )
+}
+
+/// What is used of all scopes.
+#[derive(Debug, Default)]
+pub struct Scopes {
+    all: Mutex<HashMap<(Kind, Name), Arc<Used>>>,
+}
+
+/// Scopes that are known at most: keys, workspaces, tenants, models and providers together.
+const MAX_SCOPES: usize = 65_536;
+
+impl Scopes {
+    /// What is used of a scope, and whether nothing was known of it.
+    pub(crate) fn used(&self, kind: Kind, name: &Name) -> (Arc<Used>, bool) {
+        let mut all = locked(&self.all);
+        if let Some(used) = all.get(&(kind, Arc::clone(name))) {
+            return (Arc::clone(used), false);
+        }
+        let used = Arc::new(Used::default());
+        if all.len() < MAX_SCOPES {
+            all.insert((kind, Arc::clone(name)), Arc::clone(&used));
+        }
+        (used, true)
+    }
+
+    /// Forgets scopes that nobody holds any more.
+    pub(crate) fn forget_unused(&self) {
+        locked(&self.all).retain(|_, used| Arc::strong_count(used) > 1);
+    }
+}

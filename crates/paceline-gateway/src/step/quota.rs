@@ -1,0 +1,182 @@
+//! What the caller may use: reserved before anything is sent, for its key, workspace and tenant, and for each model and
+//! provider that is asked.
+
+use crate::call::Call;
+use crate::headers::put;
+use crate::lease::{Leases, Told};
+use crate::refuse::Fail;
+use crate::scope::{Demand, Refusal, Rule};
+use http::header::HeaderName;
+use http::{HeaderMap, StatusCode};
+use paceline_routing::plan::Target;
+use paceline_types::error::ErrorKind;
+use paceline_types::price::{Price, Tariff};
+use paceline_types::rules::Priority;
+use paceline_types::tokens::Usage;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Generated tokens that are reserved where neither the call nor experience says how many.
+const USUAL_OUTPUT: u64 = 1000;
+/// A wait up to which an SDK's own further try is better than an error.
+const SHORT_WAIT: Duration = Duration::from_mins(1);
+
+/// What a request asks for, as far as limits count it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Need {
+    /// Bytes of the request.
+    pub(crate) bytes: u64,
+    /// The output limit, where the call has one.
+    pub(crate) max_tokens: Option<u64>,
+    /// Whether it generates anything.
+    pub(crate) generates: bool,
+}
+
+impl Need {
+    /// Tokens that are reserved: about four bytes each in, and what may come out.
+    fn tokens(&self, usual: Option<u64>) -> (u64, u64) {
+        let output = if self.generates { self.max_tokens.or(usual).unwrap_or(USUAL_OUTPUT) } else { 0 };
+        (self.bytes.div_ceil(4), output)
+    }
+
+    pub(crate) fn demand(&self, call: &Call, price: Option<&Arc<Price>>, usual: Option<u64>) -> Demand {
+        let wall = crate::worker::wall();
+        let (input_tokens, output_tokens) = self.tokens(usual);
+        let usage = Usage { input_tokens, output_tokens, ..Usage::default() };
+        let money = price.and_then(|price| Some(price.cost(&usage, wall, Tariff::default())?.total()));
+        Demand {
+            tokens: input_tokens.saturating_add(output_tokens),
+            money,
+            refuse_unknown: call.snapshot.config.refuse_unknown_price,
+            now: Instant::now(),
+            wall,
+        }
+    }
+}
+
+/// Lets the call in where the caller's scopes have room.
+pub(crate) async fn caller(
+    call: &mut Call,
+    need: &Need,
+    price: Option<Arc<Price>>,
+    usual: Option<u64>,
+) -> Result<(), Fail> {
+    let party = Arc::clone(&call.party);
+    if party.scopes.is_empty() {
+        return Ok(());
+    }
+    let began = Instant::now();
+    let mut leases = Leases::new(Arc::clone(&call.snapshot), Arc::clone(&call.worker));
+    for scope in &party.scopes {
+        let entering = leases.enter(scope, call.priority);
+        if let Err(refusal) = call.watch.wait(entering).await {
+            scope.count(false);
+            return Err(refused(&refusal, leases.told(Instant::now())));
+        }
+    }
+    if began.elapsed() > Duration::from_millis(1) {
+        call.note_queue(began);
+    }
+    let demand = need.demand(call, price.as_ref(), usual);
+    let counted = leases.count(&demand);
+    call.told = leases.told(demand.now);
+    if let Err(refusal) = counted {
+        if let Some(scope) = party.scopes.iter().find(|scope| scope.name == refusal.name) {
+            scope.count(false);
+        }
+        return Err(refused(&refusal, call.told));
+    }
+    call.leases = Some(leases);
+    Ok(())
+}
+
+/// Lets the call go to a target where its model and provider have room, and the caller's budgets have room for its price.
+/// What was taken for the target before is given back.
+pub(crate) fn target(call: &mut Call, target: &Target, need: &Need) -> Result<(), Fail> {
+    let snapshot = Arc::clone(&call.snapshot);
+    leave_target(call);
+    let scopes = [
+        snapshot.model_scopes.get(&target.deployment.model),
+        snapshot.provider_scopes.get(target.provider).and_then(Option::as_ref),
+    ];
+    let has_leases = call.leases.is_some();
+    if !has_leases && scopes.iter().all(Option::is_none) {
+        return Ok(());
+    }
+    let usual = target.places.first().and_then(|place| place.load.usual_output());
+    let demand = need.demand(call, target.price.as_ref(), usual);
+    let worker = Arc::clone(&call.worker);
+    let leases = call.leases.get_or_insert_with(|| Leases::new(Arc::clone(&snapshot), worker));
+    let own = leases.len();
+    call.callers_leases = own;
+    leases.raise(&demand).map_err(|refusal| refused(&refusal, [None, None]))?;
+    for scope in scopes.into_iter().flatten() {
+        if !leases.try_enter(scope) {
+            scope.count(false);
+            leases.give_back_to(own);
+            let limit = scope.limits.concurrent.unwrap_or_default();
+            let words =
+                format!("{scope}: {limit} of {limit} calls at once are under way; try again in a moment");
+            let wait = Some(Duration::from_secs(1));
+            return Err(refused(&scope.refusal(Rule::Concurrent, words, wait), [None, None]));
+        }
+    }
+    leases.count(&demand).map_err(|refusal| {
+        for scope in scopes.into_iter().flatten().filter(|scope| scope.name == refusal.name) {
+            scope.count(false);
+        }
+        leases.give_back_to(own);
+        refused(&refusal, [None, None])
+    })
+}
+
+/// Gives back what was taken for the target before.
+pub(crate) fn leave_target(call: &mut Call) {
+    let own = call.callers_leases;
+    if let Some(leases) = &mut call.leases {
+        leases.give_back_to(own.min(leases.len()));
+    }
+}
+
+/// Batch work where the caller says so: a call may only wait longer than its key, never less.
+pub(crate) fn priority(call: &mut Call, headers: &HeaderMap) {
+    let asked = headers.get("x-paceline-priority").and_then(|value| value.to_str().ok());
+    let asked = asked.and_then(Priority::parse).unwrap_or_default();
+    call.priority = call.party.priority.min(asked);
+}
+
+fn refused(refusal: &Refusal, told: [Option<Told>; 2]) -> Fail {
+    let code = match refusal.rule {
+        Rule::Calls | Rule::Tokens => "rate_limit_exceeded",
+        Rule::Concurrent => "concurrency_limit_exceeded",
+        Rule::Budget(_) => "budget_exceeded",
+        Rule::UnknownPrice => "price_unknown",
+    };
+    let status = match refusal.rule {
+        Rule::UnknownPrice => StatusCode::FORBIDDEN,
+        _ => StatusCode::TOO_MANY_REQUESTS,
+    };
+    let kind = if status == StatusCode::FORBIDDEN { ErrorKind::Forbidden } else { ErrorKind::RateLimited };
+    let mut fail = Fail::refuse(status, kind, code, refusal.words.clone());
+    fail.retry_after_ms = refusal.retry_after.map(|wait| wait.as_millis() as u64);
+    fail.should_retry = Some(refusal.retry_after.is_some_and(|wait| wait <= SHORT_WAIT));
+    fail.told = told;
+    fail
+}
+
+/// `x-ratelimit-*`, as OpenAI's clients read them.
+pub(crate) fn tell(headers: &mut HeaderMap, told: &[Option<Told>; 2]) {
+    for (what, told) in ["requests", "tokens"].into_iter().zip(told) {
+        let Some(told) = told else { continue };
+        let parts = [
+            ("limit", told.limit.to_string()),
+            ("remaining", told.left.to_string()),
+            ("reset", format!("{}ms", told.reset_ms)),
+        ];
+        for (part, value) in parts {
+            if let Ok(name) = HeaderName::try_from(format!("x-ratelimit-{part}-{what}")) {
+                put(headers, name, &value);
+            }
+        }
+    }
+}

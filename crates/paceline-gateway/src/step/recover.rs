@@ -1,0 +1,335 @@
+//! From the plan to an answer: which place is asked next, how long is waited before it, and when it is enough.
+//!
+//! Other places of the same model come first and at once; a further try at a model whose places have all failed comes
+//! after a wait that chance decides; then the next model of the plan. What a provider asks to wait is waited, where the
+//! caller's time allows, or told.
+
+use crate::call::Call;
+use crate::held::Held;
+use crate::refuse::Fail;
+use crate::step::attempt::{self, Outcome, Trouble};
+use crate::step::limits::deadline_of;
+use crate::step::read::Ask;
+use http::StatusCode;
+use paceline_routing::choose::{Choice, Spot, choose, others};
+use paceline_routing::health::Sign;
+use paceline_routing::place::Policy;
+use paceline_routing::plan::Plan;
+use paceline_types::error::{ErrorKind, Retry};
+use paceline_types::record::AttemptReason;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How often one call waits for a provider that asks to be left alone.
+const MAX_WAITS: u32 = 4;
+/// After a provider's time is over those who waited come back within this share of a second, not all at once.
+const SPREAD: Duration = Duration::from_millis(100);
+
+/// What has been tried.
+struct Story<'a> {
+    plan: &'a Plan,
+    policy: Policy,
+    tried: Vec<Spot>,
+    /// Places without room, in the order they were found.
+    busy: Vec<Spot>,
+    /// Further tries at the present group.
+    here: u32,
+    waits: u32,
+    reason: AttemptReason,
+    last: Option<(Spot, Trouble)>,
+}
+
+/// Tries until one answers.
+pub(crate) async fn run(call: &mut Call, plan: &Plan, ask: &Ask) -> Result<Outcome, Fail> {
+    let policy = call.snapshot.config.policy;
+    let mut story = Story {
+        plan,
+        policy,
+        tried: Vec::new(),
+        busy: Vec::new(),
+        here: 0,
+        waits: 0,
+        reason: AttemptReason::First,
+        last: None,
+    };
+    if let Some(place) = plan.targets.first().and_then(|target| target.places.first()) {
+        place.retries.call(Instant::now());
+    }
+    loop {
+        let now = Instant::now();
+        let sticky = sticky(call);
+        let worker = Arc::clone(&call.worker);
+        let choice = choose(plan, &story.tried, sticky, now, &policy, &mut || worker.chance());
+        let held = match choice {
+            Choice::Go(spot) => match story.go(call, spot, now).await {
+                Next::Hold(spot, held) => (spot, held),
+                Next::Again => continue,
+                Next::Stop => return story.give_up(call),
+            },
+            Choice::Wait(spot, until) => match story.wait(call, ask, spot, until).await {
+                true => continue,
+                false => return story.told_to_wait(call, spot, until),
+            },
+            Choice::Nothing => match story.line_up(call).await {
+                Some(held) => held,
+                None => return story.give_up(call),
+            },
+        };
+        let (spot, held) = held;
+        if let Some(outcome) = story.try_at(call, ask, spot, held).await {
+            return Ok(outcome);
+        }
+        if !story.goes_on(call) {
+            return story.give_up(call);
+        }
+    }
+}
+
+/// What came of choosing a place.
+enum Next {
+    /// The call holds it.
+    Hold(Spot, Held),
+    /// It is another's turn.
+    Again,
+    /// It is enough.
+    Stop,
+}
+
+/// The same number in 0 to 1 for all calls of a session.
+fn sticky(call: &mut Call) -> Option<f64> {
+    let labels = call.record()?.labels.as_ref()?;
+    let session = labels.session.as_ref()?;
+    let hash = blake3::hash(session.as_bytes());
+    let bytes = hash.as_bytes().first_chunk::<8>()?;
+    Some((u64::from_le_bytes(*bytes) >> 11) as f64 / (1u64 << 53) as f64)
+}
+
+impl Story<'_> {
+    fn group(&self, spot: Spot) -> u16 {
+        self.plan.targets[spot.target].group
+    }
+
+    fn hold(&self, call: &Call, spot: Spot) -> Held {
+        let target = &self.plan.targets[spot.target];
+        let upstream = Arc::clone(&call.snapshot.upstreams[target.provider]);
+        Held::new(
+            Arc::clone(spot.place(self.plan)),
+            upstream,
+            spot.key,
+            Arc::clone(&call.worker),
+            self.policy,
+        )
+    }
+
+    /// Gives a place back that was chosen and not asked.
+    fn leave(&self, spot: Spot, now: Instant) {
+        spot.place(self.plan).report(Sign::Nothing, false, now, 0.0, &self.policy);
+    }
+
+    /// Goes to a place that may be asked.
+    async fn go(&mut self, call: &mut Call, spot: Spot, now: Instant) -> Next {
+        if let Some((before, trouble)) = &self.last {
+            let before = *before;
+            let leaves_model = self.group(spot) != self.group(before);
+            let again_here = leaves_model
+                && self.here < self.policy.retry.attempts
+                && trouble.fail.kind.retry() == Retry::Here
+                && trouble.should_retry != Some(false);
+            if again_here && self.back_off(call, before).await {
+                self.leave(spot, now);
+                return Next::Again;
+            }
+            if leaves_model {
+                self.here = 0;
+                self.reason = AttemptReason::Fallback;
+            }
+        }
+        if !spot.place(self.plan).turnstile.enter() {
+            self.leave(spot, now);
+            self.busy.push(spot);
+            self.tried.push(spot);
+            return Next::Again;
+        }
+        let held = self.hold(call, spot);
+        if self.last.is_some() && !self.may_try_more(now) {
+            return Next::Stop;
+        }
+        Next::Hold(spot, held)
+    }
+
+    /// Whether the budget allows a further try. What the request itself is the reason of harms nobody elsewhere.
+    fn may_try_more(&self, now: Instant) -> bool {
+        let own_fault = |trouble: &Trouble| {
+            matches!(trouble.fail.kind, ErrorKind::ContextTooLong | ErrorKind::ContentFilter)
+        };
+        let first = &self.plan.targets[0].places[0];
+        self.last.as_ref().is_none_or(|(_, trouble)| own_fault(trouble))
+            || first.retries.take(now, &self.policy.retry)
+    }
+
+    /// Waits before a further try at the group of `spot`; `false` where there is no time for it.
+    async fn back_off(&mut self, call: &mut Call, spot: Spot) -> bool {
+        let wait = self.policy.retry.delay(self.here, call.worker.chance());
+        let ends = Instant::now() + wait;
+        if ends >= self.deadline(call, spot) || call.is_alone() {
+            return false;
+        }
+        self.here += 1;
+        call.watch.wait(tokio::time::sleep_until(ends.into())).await;
+        let group = self.group(spot);
+        let plan = self.plan;
+        self.tried.retain(|tried| plan.targets[tried.target].group != group);
+        self.reason = AttemptReason::Retry;
+        true
+    }
+
+    fn deadline(&self, call: &Call, spot: Spot) -> Instant {
+        deadline_of(call, &self.plan.targets[spot.target].patience)
+    }
+
+    /// Waits until a place may be asked again; `false` where the caller's time does not allow it.
+    async fn wait(&mut self, call: &mut Call, ask: &Ask, spot: Spot, until: Instant) -> bool {
+        let began = Instant::now();
+        let ends = until + SPREAD.mul_f64(call.worker.chance());
+        let longest = self.policy.max_wait.map_or(ends, |longest| began + longest);
+        let _ = ask;
+        if ends > longest || ends >= self.deadline(call, spot) || self.waits >= MAX_WAITS || call.is_alone() {
+            return false;
+        }
+        let Some(_place) = call.worker.gateway.waiting_place(self.policy.line.max_waiting) else {
+            return false;
+        };
+        self.waits += 1;
+        call.watch.wait(tokio::time::sleep_until(ends.into())).await;
+        call.note_queue(began);
+        self.tried.retain(|tried| *tried != spot);
+        if self.last.is_some() {
+            self.reason = AttemptReason::Retry;
+        }
+        true
+    }
+
+    /// All places that are left are full: waits in line at the first of them.
+    async fn line_up(&mut self, call: &mut Call) -> Option<(Spot, Held)> {
+        let spot = *self.busy.first()?;
+        let began = Instant::now();
+        let turnstile = &spot.place(self.plan).turnstile;
+        let priority = call.priority;
+        let in_line = match turnstile.wait(priority, began, &self.policy.line) {
+            Ok(in_line) => in_line,
+            Err(too_long) => {
+                self.last.get_or_insert_with(|| (spot, overloaded(self.plan, spot, too_long.retry_after)));
+                return None;
+            }
+        };
+        let ends = (began + self.policy.line.max_wait)
+            .min(deadline_of(call, &self.plan.targets[spot.target].patience));
+        let inside = call.watch.wait_until(ends, in_line).await.flatten();
+        call.note_queue(began);
+        if inside.is_none() {
+            let retry_after = turnstile.retry_after(&self.policy.line);
+            self.last.get_or_insert_with(|| (spot, overloaded(self.plan, spot, retry_after)));
+            return None;
+        }
+        self.busy.retain(|busy| *busy != spot);
+        Some((spot, self.hold(call, spot)))
+    }
+
+    /// One try. `None`: it failed, and the story knows how.
+    async fn try_at(&mut self, call: &mut Call, ask: &Ask, spot: Spot, held: Held) -> Option<Outcome> {
+        let target = &self.plan.targets[spot.target];
+        if !self.tried.contains(&spot) {
+            self.tried.push(spot);
+        }
+        let more = others(self.plan, &self.tried, Instant::now(), &self.policy);
+        attempt::begin(call, target, self.reason, held);
+        let trouble = match attempt::one(call, target, ask, more).await {
+            Ok(outcome) => return Some(outcome),
+            Err(trouble) => trouble,
+        };
+        attempt::end_badly(call, &trouble.fail);
+        self.last = Some((spot, trouble));
+        // Other places of the same model come next, whatever they are called in the plan.
+        self.reason = AttemptReason::Fallback;
+        None
+    }
+
+    /// Whether what failed leaves anything to try.
+    fn goes_on(&mut self, call: &Call) -> bool {
+        let Some((spot, trouble)) = &self.last else { return true };
+        if call.is_alone() || Instant::now() >= self.deadline(call, *spot) {
+            return false;
+        }
+        match trouble.fail.kind {
+            // Another place of the same model has the same window and the same filter.
+            ErrorKind::ContextTooLong => self.leave_group(*spot),
+            ErrorKind::ContentFilter if self.plan.fallback_on_content_filter => self.leave_group(*spot),
+            kind if kind.retry() == Retry::Never => return trouble.should_retry == Some(true),
+            _ => {}
+        }
+        true
+    }
+
+    fn leave_group(&mut self, spot: Spot) {
+        let group = self.group(spot);
+        for (number, target) in
+            self.plan.targets.iter().enumerate().filter(|(_, target)| target.group == group)
+        {
+            self.tried.extend((0..target.places.len()).map(|key| Spot { target: number, key }));
+        }
+        self.here = self.policy.retry.attempts;
+    }
+
+    /// Nothing is left that could help.
+    fn give_up(self, call: &mut Call) -> Result<Outcome, Fail> {
+        match self.last {
+            Some((_, mut trouble)) => {
+                trouble.tell_whether_to_retry();
+                attempt::give_up(call, trouble)
+            }
+            None => {
+                let message = "this model has no target";
+                Err(Fail::refuse(StatusCode::NOT_FOUND, ErrorKind::NotFound, "model_not_found", message))
+            }
+        }
+    }
+
+    /// All that is left asks to be left alone for longer than the caller waits: the caller is told how long.
+    fn told_to_wait(mut self, call: &mut Call, spot: Spot, until: Instant) -> Result<Outcome, Fail> {
+        let left = until.saturating_duration_since(Instant::now());
+        match &mut self.last {
+            // Another failure, or the provider's own 429: its words, our time.
+            Some((_, trouble)) if trouble.fail.kind == ErrorKind::RateLimited => {
+                trouble.wait_at_least(left);
+                self.give_up(call)
+            }
+            Some(_) => self.give_up(call),
+            None => {
+                let target = &self.plan.targets[spot.target];
+                call.note(|record| record.target = Some(Arc::clone(&target.deployment)));
+                let message = format!(
+                    "provider {} asks for no more calls of {} for {:.1} s; wait so long, or give the model another target",
+                    target.deployment.provider,
+                    target.deployment.upstream_model,
+                    left.as_secs_f64()
+                );
+                let status = StatusCode::TOO_MANY_REQUESTS;
+                let mut fail = Fail::refuse(status, ErrorKind::RateLimited, "provider_rate_limited", message);
+                fail.retry_after_ms = Some(left.as_millis() as u64);
+                Err(fail)
+            }
+        }
+    }
+}
+
+fn overloaded(plan: &Plan, spot: Spot, retry_after: Duration) -> Trouble {
+    let target = &plan.targets[spot.target];
+    let message = format!(
+        "provider {} takes no more calls of {} at once, and the line before it is too long; try again in a moment, or give the model another target",
+        target.deployment.provider, target.deployment.upstream_model
+    );
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    let mut fail = Fail::refuse(status, ErrorKind::Overloaded, "overloaded", message);
+    fail.retry_after_ms = Some(retry_after.as_millis() as u64);
+    fail.into()
+}
