@@ -2,6 +2,7 @@
 //!
 //! Quiet: no socket, no clock, no randomness.
 
+pub mod chain;
 pub mod directory;
 pub mod nearest;
 pub mod plan;
