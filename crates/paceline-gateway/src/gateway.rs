@@ -59,7 +59,9 @@ pub(crate) enum Identity {
 impl Snapshot {
     pub(crate) fn new(config: GatewayConfig, hash_key: [u8; 32], ledger: &Ledger) -> Self {
         let entries = config.providers.iter().map(|provider| provider.entry.clone()).collect();
-        let directory = Directory::new(entries, &config.models, Arc::clone(&config.prices));
+        let directory = Directory::new(entries, &config.models, Arc::clone(&config.prices))
+            .with_tiers(&config.tiers)
+            .with_roles(&config.roles);
         let upstreams = config.providers.iter().map(|provider| Arc::new(Upstream::new(provider))).collect();
         let drains = config.providers.iter().any(|provider| provider.on_cancel != OnCancel::Abort);
         let default = Arc::clone(&config.anonymous);
