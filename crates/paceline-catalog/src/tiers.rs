@@ -7,18 +7,20 @@ use crate::words::Modality;
 /// The most models that stand for a tier at one service.
 const MAX: usize = 2;
 /// Months after which a model is too old to stand for its tier, counted to the newest of its service.
-const OLD: i32 = 24;
+const OLD: i32 = 12;
 /// Families that do not answer chat completions.
 const ELSEWHERE: [&str; 2] = ["gpt-pro", "gpt-codex"];
+/// How names begin at OpenRouter that mean another model from time to time.
+const MOVING: char = '~';
 /// What tiers 1 to 4 are named after.
 const CLASSES: [&str; 4] = ["opus", "sonnet", "haiku", "instant"];
 
 impl Catalog {
     /// The models that stand for a tier at a service, the best known first; at most two.
     ///
-    /// They are offered (neither on trial nor deprecated), take and give text, and are not two years older than the
-    /// service's newest. Where the service's file explains families, only those count: the model it names for a family,
-    /// or, where that one is of another tier, the newest of the family; else the newest of every family. The class the
+    /// They are offered (neither on trial nor deprecated), take and give text, and are not more than
+    /// a year older than the service's newest. Where the service's file explains families, only those count: the model it
+    /// names for a family, or, where that one is of another tier, the newest of the family; else the newest of every family. The class the
     /// tier is named after (opus, sonnet, haiku) comes first, then the newest.
     pub fn of_tier(&self, service: &str, tier: ModelTier) -> Vec<&Entry> {
         let newest = self.served(service).filter_map(|entry| month(entry.released.as_deref()?)).max();
@@ -28,27 +30,29 @@ impl Catalog {
                 && entry.status == Status::Current
                 && entry.takes.contains(Modality::Text)
                 && entry.gives.contains(Modality::Text)
+                && !entry.id.starts_with(MOVING)
                 && age().is_none_or(|months| months <= OLD)
                 && entry.family.as_deref().is_none_or(|family| !ELSEWHERE.contains(&family))
         };
-        let named: Vec<&Entry> =
-            self.families(service).filter_map(|(_, id)| Some(self.find(service, id)?.entry)).collect();
-        let explained = |family: &str| self.families(service).any(|(name, _)| name == family);
+        let explained = |entry: &Entry| {
+            let mut families = self.families(service);
+            let own = self.families(service).find(|(name, _)| entry.family.as_deref() == Some(name));
+            // A model whose own family is not explained still counts where another name stands for it.
+            own.map(|(_, id)| id == entry.id)
+                .or_else(|| families.any(|(_, id)| id == entry.id).then_some(true))
+        };
+        let all = self.families(service).next().is_none();
         let mut best: Vec<&Entry> = Vec::new();
         for entry in self.served(service).filter(fits) {
-            let is_named = |entry: &Entry| named.iter().any(|named| named.id == entry.id);
-            let counts =
-                named.is_empty() || is_named(entry) || entry.family.as_deref().is_some_and(explained);
+            if explained(entry).is_none() && !all {
+                continue;
+            }
             // The shorter id: longer ones name a region or a day.
             let rank = |entry: &Entry| {
-                (
-                    is_named(entry),
-                    entry.released.clone(),
-                    std::cmp::Reverse((entry.id.len(), entry.id.clone())),
-                )
+                let shorter = std::cmp::Reverse((entry.id.len(), entry.id.clone()));
+                (explained(entry) == Some(true), entry.released.clone(), shorter)
             };
             match best.iter_mut().find(|other| other.family == entry.family) {
-                _ if !counts => {}
                 Some(other) if rank(other) < rank(entry) => *other = entry,
                 Some(_) => {}
                 None => best.push(entry),

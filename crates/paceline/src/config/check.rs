@@ -183,6 +183,7 @@ fn out_of_range(schema: &Value, range: &str, path: &str, report: &mut Report) ->
     let unit = unit(path);
     let mut fault = Fault::new(format!("the value is out of range: {range}{unit}"));
     match schema.get("x-default").or(schema.get("default")) {
+        Some(Value::String(words)) if words == "required" => {}
         Some(Value::String(words)) => fault = fault.help(&format!("the default is {words}")),
         Some(number) => fault = fault.help(&format!("the default is {number}")),
         None => {}

@@ -81,7 +81,8 @@ impl<'a> Known<'a> {
     pub(super) fn target(&self, text: &str, desk: &Desk<'_>) -> Result<Option<Target>, Fault> {
         let usual = |fault: Fault| fault.help("a target is `provider/upstream-name`, e.g. `openai/gpt-4o`");
         let providers = self.providers();
-        let Some((provider, model)) = text.split_once('/') else {
+        let Some((provider, model)) = text.split_once('/').filter(|(provider, _)| !provider.is_empty())
+        else {
             let fault = Fault::new(format!("`{}` names no provider", shown(text)));
             return Err(match providers.as_slice() {
                 [only] => fault.help(&format!("write `{only}/{}`", shown(text))),

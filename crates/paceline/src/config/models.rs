@@ -232,6 +232,11 @@ fn targets(
     for (index, entry) in written.iter().enumerate() {
         let (text, weight) = entry.parts();
         let at = desk.item(path, index);
+        if text.is_empty() {
+            let fault = Fault::new("the target has no name");
+            desk.report.error(&at, fault.help("`{ target = \"provider/upstream-name\", weight = 3 }`"));
+            continue;
+        }
         match known.target(text, desk) {
             Ok(Some(target)) if targets.contains(&target) => {
                 desk.report.error(&at, Fault::new(format!("`{}` is there twice", shown(text))));

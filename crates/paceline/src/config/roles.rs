@@ -59,7 +59,9 @@ fn of_file(name: String, role: &typed::Role, known: &Known<'_>, desk: &mut Desk<
         let message = format!("a name of a role has 1 to {NAME_BYTES_AT_MOST} bytes");
         desk.report.error(&path, Fault::new(message));
     }
-    let mut broken = desk.report.has_errors_about(&path);
+    // What was given and is not there has been taken out, and told.
+    let gone = |name: &str, there: bool| !there && desk.report.given(&format!("{path}.{name}"));
+    let mut broken = gone("model", role.model.is_some()) || gone("tier", role.tier.is_some());
     let mut model = None;
     if let Some(text) = &role.model {
         match one(text, known, desk) {
