@@ -12,10 +12,7 @@ pub struct Asked {
     pub model_not_text: bool,
     /// Where the model's value stands, quotes included: each of them, so that no reader sees another name.
     model_at: Vec<Range<usize>>,
-    /// Just behind the opening brace of the request.
-    begin: usize,
-    /// Whether nothing is in the request.
-    empty: bool,
+    whole: Whole,
     /// Where the object or array began that stands for a scalar.
     opened: usize,
     /// Whether a stream is asked for.
@@ -30,6 +27,14 @@ pub struct Asked {
     pub user: Option<String>,
     /// Of `metadata`: what labels a call (role, task, …), as (name, value).
     pub labels: Vec<(&'static str, String)>,
+}
+
+/// The request itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Whole {
+    /// Just behind the opening brace.
+    begin: usize,
+    empty: bool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -119,7 +124,7 @@ impl Visitor for Asked {
 
     fn open(&mut self, node: Node, start: usize) {
         match node {
-            ROOT => self.begin = start + 1,
+            ROOT => self.whole.begin = start + 1,
             MODEL => {
                 (self.model, self.model_not_text) = (None, true);
                 self.opened = start;
@@ -136,7 +141,7 @@ impl Visitor for Asked {
 
     fn close(&mut self, node: Node, end: usize, is_empty: bool) {
         match (node, &mut self.options) {
-            (ROOT, _) => self.empty = is_empty,
+            (ROOT, _) => self.whole.empty = is_empty,
             (MODEL, _) => self.model_at.push(self.opened..end),
             (INCLUDE_USAGE, _) => self.usage_at(self.opened..end, false),
             (OPTIONS, Options::Object { empty, .. }) => *empty = is_empty,
@@ -180,10 +185,10 @@ impl Asked {
     fn model_edit(&self, upstream_model: &str) -> Edit {
         let mut text = b"\"model\":".to_vec();
         text.extend(serde_json::to_vec(upstream_model).unwrap_or_default());
-        if !self.empty {
+        if !self.whole.empty {
             text.push(b',');
         }
-        Edit { at: self.begin..self.begin, text }
+        Edit { at: self.whole.begin..self.whole.begin, text }
     }
 
     fn usage_at(&mut self, at: Range<usize>, wanted: bool) {

@@ -92,90 +92,113 @@ fn one(text: &str, known: &Known<'_>, desk: &Desk<'_>) -> Result<Option<Link>, F
     }
 }
 
+/// A plain variable that may be meant for a role.
+struct Plain {
+    name: String,
+    value: String,
+    /// The role, as names of roles are compared.
+    key: String,
+    /// Whether it is `MODEL_…`.
+    is_model: bool,
+}
+
+/// What a plain variable says.
+enum Said {
+    Model(Link),
+    Tier(ModelTier),
+    /// A model of a provider that has problems of its own.
+    Broken,
+}
+
 /// Lays `MODEL_<ROLE>` and `TIER_<ROLE>` over what the file says; names of ours stay.
 ///
 /// Other software has variables of these names too. One is surely meant for a role when the role is configured otherwise,
 /// or when its value is a tier's name or nearly so; then a bad value is an error. Else it is a warning.
 fn plain(drafts: &mut Vec<Draft>, known: &Known<'_>, desk: &mut Desk<'_>) {
-    let of = |prefix: &'static str| desk.env.starting(prefix);
-    let found: Vec<(String, String, bool)> = of(PLAIN[0])
-        .into_iter()
-        .map(|(name, value)| (name, value, true))
-        .chain(of(PLAIN[1]).into_iter().map(|(name, value)| (name, value, false)))
-        .collect();
-    // A role that has a variable of each kind is meant, if one of them is good.
-    let key_of = |name: &str, model: bool| role_key(&name[PLAIN[usize::from(!model)].len()..]);
-    let tiers: Vec<String> = found
-        .iter()
-        .filter(|(_, value, model)| !model && tier_index(value).is_some())
-        .map(|(name, ..)| key_of(name, false))
-        .collect();
-    for (name, value, is_model) in found {
-        let key = key_of(&name, is_model);
-        let at = drafts.iter().position(|draft| role_key(&draft.name) == key);
-        let meant = at.is_some() || tiers.contains(&key);
-        if let Some(draft) = at.and_then(|at| drafts.get(at))
-            && let setting = format!("{}.{}", draft.path, if is_model { "model" } else { "tier" })
-            && matches!(desk.report.origin(&setting), Origin::Env(ours) if ours.starts_with("PACELINE_"))
-        {
+    let found: Vec<Plain> = PLAIN.into_iter().flat_map(|prefix| variables(prefix, desk)).collect();
+    let has_tier =
+        |key: &str| found.iter().any(|one| !one.is_model && one.key == key && tier(&one.value).is_ok());
+    for one in &found {
+        let at = drafts.iter().position(|draft| role_key(&draft.name) == one.key);
+        let setting = at.and_then(|at| drafts.get(at)).map(|draft| {
+            let setting = if one.is_model { "model" } else { "tier" };
+            format!("{}.{setting}", draft.path)
+        });
+        let ours = |setting: &String| matches!(desk.report.origin(setting), Origin::Env(name) if name.starts_with("PACELINE_"));
+        if setting.as_ref().is_some_and(ours) {
             continue;
         }
-        let value = value.trim();
-        let read = if is_model { one(value, known, desk).map(Ok) } else { tier(value).map(Err) };
-        let read = match read {
-            Ok(Ok(None)) => continue,
-            Ok(read) => read,
+        match said(one, known, desk) {
+            Ok(said) => lay(one, said, at, drafts, desk),
             Err(fault) => {
-                refuse(&name, value, meant, fault, desk);
+                refuse(one, at.is_some() || has_tier(&one.key), fault, desk);
                 if let Some(draft) = at.and_then(|at| drafts.get_mut(at)) {
                     draft.broken = true;
                 }
-                continue;
             }
-        };
-        let place = at.unwrap_or(drafts.len());
-        if at.is_none() {
-            let path = join("roles", &key);
-            desk.report.origins.insert(path.clone(), Origin::Env(name.clone()));
-            drafts.push(Draft { name: key, path, model: None, tier: None, broken: false });
-        }
-        let Some(draft) = drafts.get_mut(place) else { continue };
-        let (setting, origin) = match read {
-            Ok(model) => {
-                draft.model = model;
-                ("model", Origin::Env(name))
-            }
-            Err(tier) => {
-                draft.tier = tier;
-                ("tier", Origin::Env(name))
-            }
-        };
-        desk.report.origins.insert(format!("{}.{setting}", draft.path), origin);
-    }
-}
-
-fn tier(value: &str) -> Result<Option<ModelTier>, Fault> {
-    let index = tier_index(value).and_then(|index| u8::try_from(index).ok());
-    match index {
-        Some(index) => Ok(ModelTier::new(index + 1)),
-        None => {
-            let names: Vec<String> = (0..TIERS).map(|index| format!("`{}`", tier_name(index))).collect();
-            Err(Fault::new(format!("there is no tier `{}`", shown(value)))
-                .help(&format!("one of {}", names.join(", "))))
         }
     }
 }
 
-fn refuse(name: &str, value: &str, meant: bool, fault: Fault, desk: &mut Desk<'_>) {
-    if meant || value.to_ascii_lowercase().starts_with("tier") {
-        desk.report.error_env(name, fault);
+fn variables(prefix: &'static str, desk: &Desk<'_>) -> Vec<Plain> {
+    let read = |(name, value): (String, String)| {
+        let key = role_key(name.strip_prefix(prefix)?);
+        let is_model = prefix == PLAIN[0];
+        (!key.is_empty()).then(|| Plain { name, value: value.trim().to_owned(), key, is_model })
+    };
+    desk.env.starting(prefix).into_iter().filter_map(read).collect()
+}
+
+fn said(plain: &Plain, known: &Known<'_>, desk: &Desk<'_>) -> Result<Said, Fault> {
+    if !plain.is_model {
+        return tier(&plain.value).map(Said::Tier);
+    }
+    Ok(one(&plain.value, known, desk)?.map_or(Said::Broken, Said::Model))
+}
+
+/// Lays a variable over the role at that place, or makes a role of it.
+fn lay(plain: &Plain, said: Said, at: Option<usize>, drafts: &mut Vec<Draft>, desk: &mut Desk<'_>) {
+    let place = at.unwrap_or(drafts.len());
+    let origin = Origin::Env(plain.name.clone());
+    if at.is_none() {
+        let path = join("roles", &plain.key);
+        desk.report.origins.insert(path.clone(), origin.clone());
+        drafts.push(Draft { name: plain.key.clone(), path, model: None, tier: None, broken: false });
+    }
+    let Some(draft) = drafts.get_mut(place) else { return };
+    let setting = match said {
+        Said::Model(link) => {
+            draft.model = Some(link);
+            "model"
+        }
+        Said::Tier(tier) => {
+            draft.tier = Some(tier);
+            "tier"
+        }
+        Said::Broken => {
+            draft.broken = true;
+            return;
+        }
+    };
+    desk.report.origins.insert(format!("{}.{setting}", draft.path), origin);
+}
+
+fn tier(value: &str) -> Result<ModelTier, Fault> {
+    let number = tier_index(value).and_then(|index| u8::try_from(index + 1).ok());
+    number.and_then(ModelTier::new).ok_or_else(|| {
+        let names: Vec<String> = (0..TIERS).map(|index| format!("`{}`", tier_name(index))).collect();
+        let fault = Fault::new(format!("there is no tier `{}`", shown(value)));
+        fault.help(&format!("one of {}", names.join(", ")))
+    })
+}
+
+fn refuse(plain: &Plain, meant: bool, fault: Fault, desk: &mut Desk<'_>) {
+    if meant || plain.value.to_ascii_lowercase().starts_with("tier") {
+        desk.report.error_env(&plain.name, fault);
         return;
     }
-    let role = role_key(name.split_once('_').map_or("", |(_, role)| role));
-    desk.report.warn_env(
-        name,
-        Fault { message: format!("{}, so no role `{}` is made of it", fault.message, shown(&role)), ..fault },
-    );
+    let message = format!("{}, so no role `{}` is made of it", fault.message, shown(&plain.key));
+    desk.report.warn_env(&plain.name, Fault { message, ..fault });
 }
 
 fn finish(draft: Draft, models: &[Model], known: &Known<'_>, desk: &mut Desk<'_>) -> Option<Role> {
