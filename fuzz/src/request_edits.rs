@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 /// Names to write, from plain to what needs escapes.
 const NAMES: [&str; 3] = ["gpt-4o-mini", "meta-llama/Llama-3.3-70B", "\u{e9}\"\\\u{2028}\n"];
 
-/// The edited request is the one that came, but for the model's name and the wish for usage; where a strict parser reads
+/// The edited request is the one that came, but for the model's name (first, where there was none) and the wish for usage; where a strict parser reads
 /// what came, it reads that.
 pub(crate) fn check(body: &[u8]) {
     let asked = match request::read(body) {
@@ -69,11 +69,16 @@ fn check_places(body: &[u8], edits: &[Edit], after: &[u8]) {
     assert_eq!(rest, &body[from..], "bytes after the last edit changed");
 }
 
-/// Member by member: the same, but for `model` and the last `stream_options`.
+/// Member by member: the same, but for `model`, which comes first where it was not, and the last `stream_options`.
 fn check_values(before: &Members<'_>, after: &Members<'_>, name: &str, want_usage: bool) {
     let asks = want_usage && streams(before) && !asks_usage(before);
     let options_at = before.0.iter().rposition(|(key, _)| key == "stream_options");
     let mut left = after.0.iter();
+    let unnamed = before.last("model").is_none();
+    if unnamed {
+        let (key, value) = left.next().expect("no model was added");
+        assert_eq!((key.as_str(), string(value).as_deref()), ("model", Some(name)));
+    }
     for (at, (key, value)) in before.0.iter().enumerate() {
         let mut next = left.next().expect("a member is missing");
         // Where the caller had no `stream_options`, they came right after a `stream`.
@@ -100,7 +105,7 @@ fn check_values(before: &Members<'_>, after: &Members<'_>, name: &str, want_usag
     }
     if want_usage && streams(before) {
         assert!(asks_usage(after), "usage was not asked for");
-        assert_eq!(after.0.len(), before.0.len() + usize::from(options_at.is_none()));
+        assert_eq!(after.0.len(), before.0.len() + usize::from(options_at.is_none()) + usize::from(unnamed));
     }
 }
 
@@ -117,7 +122,7 @@ fn check_options(before: &RawValue, after: &RawValue) {
 /// A body that can go as it came goes as it came.
 fn check_needless(edits: &[Edit], before: &Members<'_>, name: &str, want_usage: bool) {
     let named: Vec<_> = before.all("model").map(string).collect();
-    let named_well = named.is_empty() || named == [Some(name.to_owned())];
+    let named_well = named == [Some(name.to_owned())];
     let asks = want_usage && streams(before) && !asks_usage(before);
     if named_well && !asks {
         assert_eq!(edits, []);

@@ -81,6 +81,12 @@ impl Catalog {
         self.services.values().flat_map(|service| &service.loaded().entries)
     }
 
+    /// The entries of a service, in the order of its file.
+    pub fn served(&self, service: &str) -> impl Iterator<Item = &Entry> {
+        let loaded = self.services.get(canonical(service)).map(Service::loaded);
+        loaded.into_iter().flat_map(|loaded| &loaded.entries)
+    }
+
     /// What `model` means at a service, by exact name first and then by the rules of [`FoundBy`]. `None` when unsure.
     pub fn find(&self, service: &str, model: &str) -> Option<Found<'_>> {
         let service = canonical(service);

@@ -12,6 +12,7 @@ pub mod import;
 mod names;
 mod overlay;
 mod service;
+mod tiers;
 mod words;
 mod write;
 

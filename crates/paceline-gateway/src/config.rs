@@ -2,6 +2,7 @@
 
 use paceline_dialect::compatible::Compatible;
 use paceline_http::Origin;
+use paceline_routing::chain::RoleEntry;
 use paceline_routing::directory::{ModelEntry, ProviderEntry};
 use paceline_routing::place::Policy;
 use paceline_types::id::Name;
@@ -78,6 +79,10 @@ pub struct GatewayConfig {
     pub providers: Vec<ProviderConfig>,
     /// Configured models.
     pub models: Vec<ModelEntry>,
+    /// `tier1` to `tier4`: names that callers may write where no model has them.
+    pub tiers: Vec<ModelEntry>,
+    /// Roles, for calls that leave their model to them.
+    pub roles: Vec<RoleEntry>,
     /// What tokens cost.
     pub prices: Arc<dyn PriceBook>,
     /// Callers' keys; when there are any, calls need one.

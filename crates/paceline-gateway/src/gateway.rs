@@ -76,7 +76,9 @@ impl Snapshot {
     ) -> Self {
         let entries = config.providers.iter().map(|provider| provider.entry.clone()).collect();
         let directory =
-            Directory::new(entries, &config.models, Arc::clone(&config.prices), Arc::clone(fleet));
+            Directory::new(entries, &config.models, Arc::clone(&config.prices), Arc::clone(fleet))
+                .with_tiers(&config.tiers)
+                .with_roles(&config.roles);
         let upstreams = config.providers.iter().map(|provider| Arc::new(Upstream::new(provider))).collect();
         let drains = config.providers.iter().any(|provider| provider.on_cancel != OnCancel::Abort);
         let default = Arc::clone(&config.anonymous);

@@ -47,6 +47,8 @@ fn config() -> GatewayConfig {
     GatewayConfig {
         providers: Vec::new(),
         models: Vec::new(),
+        tiers: Vec::new(),
+        roles: Vec::new(),
         prices: Arc::new(Nobody),
         keys: Vec::new(),
         admin_key: None,

@@ -1,8 +1,9 @@
 //! What the names that callers write mean.
 
+use crate::chain::{Chain, Link, Place, RoleEntry, role_key};
 use crate::nearest::nearest;
 use crate::place::{Fleet, PlaceName};
-use crate::plan::{Patience, Plan, Target};
+use crate::plan::{Patience, Plan, Shadow, Target};
 use paceline_types::deployment::Deployment;
 use paceline_types::id::Name;
 use paceline_types::ports::PriceBook;
@@ -14,6 +15,9 @@ const MAX_LEARNED: usize = 1024;
 
 /// The longest model name taken, in bytes.
 pub const MAX_NAME: usize = 256;
+
+/// Names by which a call leaves the choice of its model to its role, where no model is called so.
+pub const LEFT_TO_ROLE: [&str; 2] = ["auto", "role"];
 
 /// What is known of a provider here.
 #[derive(Clone, Debug)]
@@ -37,8 +41,8 @@ pub struct ModelEntry {
     pub name: Name,
     /// Other names for it.
     pub aliases: Vec<Name>,
-    /// Provider's place, model's name there, how long to wait; in the order they are tried.
-    pub targets: Vec<(usize, Name, Patience)>,
+    /// What a call of it gets.
+    pub chain: Chain,
 }
 
 /// A name nobody knows.
@@ -48,16 +52,32 @@ pub struct UnknownModel {
     pub closest: Vec<String>,
 }
 
+/// Why a call has no plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unfound {
+    /// It names no model, and carries no role.
+    Nothing,
+    /// It leaves the model to its role by a name of [`LEFT_TO_ROLE`], and carries none.
+    NoRole,
+    /// Its role has no model; the roles that have one, the likeliest first.
+    Role(Vec<String>),
+    /// Nobody knows its model.
+    Model(UnknownModel),
+}
+
 /// All names.
 #[derive(Debug)]
 pub struct Directory {
     prices: Arc<dyn PriceBook>,
     fleet: Arc<Fleet>,
     providers: Vec<ProviderEntry>,
-    /// Configured names and aliases.
+    /// Configured names and aliases, and tiers.
     known: HashMap<Name, Arc<Plan>>,
-    /// Names of the configuration in its order, without aliases.
+    /// Names of the configuration in its order, without aliases and tiers.
     listed: Vec<Name>,
+    /// Plans of roles, by [`role_key`].
+    roles: HashMap<String, Arc<Plan>>,
+    role_names: Vec<Name>,
     /// Plans made for names that lead to a provider without being configured.
     learned: RwLock<HashMap<Name, Arc<Plan>>>,
 }
@@ -71,13 +91,18 @@ impl Directory {
         prices: Arc<dyn PriceBook>,
         fleet: Arc<Fleet>,
     ) -> Self {
-        let (known, listed, learned) = (HashMap::new(), Vec::new(), RwLock::default());
-        let mut directory = Self { prices, fleet, providers, known, listed, learned };
+        let mut directory = Self {
+            prices,
+            fleet,
+            providers,
+            known: HashMap::new(),
+            listed: Vec::new(),
+            roles: HashMap::new(),
+            role_names: Vec::new(),
+            learned: RwLock::default(),
+        };
         for model in models {
-            let targets = model.targets.iter();
-            let targets = targets
-                .map(|(at, upstream, patience)| directory.target(&model.name, *at, upstream, *patience));
-            let plan = Arc::new(Plan { targets: targets.collect(), ..Plan::default() });
+            let plan = Arc::new(directory.plan(&model.chain));
             for name in std::iter::once(&model.name).chain(&model.aliases) {
                 directory.known.insert(Arc::clone(name), Arc::clone(&plan));
             }
@@ -86,25 +111,70 @@ impl Directory {
         directory
     }
 
-    fn target(&self, model: &Name, provider: usize, upstream: &Name, patience: Patience) -> Target {
-        let entry = &self.providers[provider];
+    /// The same with tiers, which are models except where a model is called so; one without models is left out.
+    #[must_use]
+    pub fn with_tiers(mut self, tiers: &[ModelEntry]) -> Self {
+        for tier in tiers.iter().filter(|tier| !tier.chain.links.is_empty()) {
+            let plan = Arc::new(self.plan(&tier.chain));
+            self.known.entry(Arc::clone(&tier.name)).or_insert(plan);
+        }
+        self
+    }
+
+    /// The same with roles.
+    #[must_use]
+    pub fn with_roles(mut self, roles: &[RoleEntry]) -> Self {
+        for role in roles.iter().filter(|role| !role.chain.links.is_empty()) {
+            let plan = Arc::new(self.plan(&role.chain));
+            self.roles.insert(role_key(&role.name), plan);
+            self.role_names.push(Arc::clone(&role.name));
+        }
+        self
+    }
+
+    fn plan(&self, chain: &Chain) -> Plan {
+        let targets = chain.links.iter().zip(0..).flat_map(|(link, group)| self.targets(link, group));
+        let shadow = chain.shadow.as_ref().map(|(link, share)| {
+            let targets = self.targets(link, 0).collect();
+            Shadow { targets: Arc::new(Plan { targets, ..Plan::default() }), share: *share }
+        });
+        Plan {
+            targets: targets.collect(),
+            fallback_on_content_filter: chain.fallback_on_content_filter,
+            pick: chain.pick,
+            shadow,
+        }
+    }
+
+    fn targets(&self, link: &Link, group: u16) -> impl Iterator<Item = Target> {
+        link.places.iter().map(move |place| self.target(&link.model, place, group))
+    }
+
+    fn target(&self, model: &Name, place: &Place, group: u16) -> Target {
+        let entry = &self.providers[place.provider];
         let deployment = Deployment {
-            name: format!("{}/{upstream}", entry.name).into(),
+            name: format!("{}/{}", entry.name, place.upstream).into(),
             provider: Arc::clone(&entry.name),
             model: Arc::clone(model),
-            upstream_model: Arc::clone(upstream),
+            upstream_model: Arc::clone(&place.upstream),
             region: entry.region.clone(),
         };
-        let price = self.prices.price(&deployment.provider, &deployment.upstream_model);
-        let place = |key: &u64| {
+        let held = |key: &u64| {
             self.fleet.place(PlaceName {
                 provider: Arc::clone(&deployment.provider),
                 key: *key,
                 model: Arc::clone(&deployment.upstream_model),
             })
         };
-        let places = entry.keys.iter().map(place).collect();
-        Target { provider, deployment: Arc::new(deployment), patience, price, group: 0, places, weight: 1 }
+        Target {
+            provider: place.provider,
+            price: self.prices.price(&deployment.provider, &deployment.upstream_model),
+            places: entry.keys.iter().map(held).collect(),
+            deployment: Arc::new(deployment),
+            patience: place.patience,
+            group,
+            weight: place.weight,
+        }
     }
 
     /// The names of the configuration, in its order.
@@ -117,7 +187,43 @@ impl Directory {
         &self.providers
     }
 
-    /// What `name` means: a configured model or alias; `provider/model`; a model whose name tells its provider; with
+    /// What a call gets that names `name` and carries `role`.
+    ///
+    /// A model that is named wins. What names none, or a name of [`LEFT_TO_ROLE`], gets what its role gets; where no
+    /// role is configured, these names are names like all others.
+    ///
+    /// # Errors
+    /// When there is no plan for it.
+    pub fn choose(&self, name: Option<&str>, role: Option<&str>) -> Result<Arc<Plan>, Unfound> {
+        let leaves = |name: &str| LEFT_TO_ROLE.contains(&name) && !self.known.contains_key(name);
+        let named = name.filter(|name| !leaves(name) || self.roles.is_empty());
+        match (named, role) {
+            (Some(name), _) => self.find(name).map_err(|unknown| match leaves(name) {
+                true if role.is_none() => Unfound::NoRole,
+                true => Unfound::Role(Vec::new()),
+                false => Unfound::Model(unknown),
+            }),
+            (None, Some(role)) => self.role(role).ok_or_else(|| Unfound::Role(self.roles_near(role))),
+            (None, None) if name.is_some() => Err(Unfound::NoRole),
+            (None, None) => Err(Unfound::Nothing),
+        }
+    }
+
+    /// The plan of a role.
+    pub fn role(&self, role: &str) -> Option<Arc<Plan>> {
+        if self.roles.is_empty() { None } else { self.roles.get(&role_key(role)).cloned() }
+    }
+
+    /// All roles, those first that are written like this one.
+    fn roles_near(&self, role: &str) -> Vec<String> {
+        let all = || self.role_names.iter().map(|name| &**name);
+        let mut names = nearest(role, all());
+        let rest: Vec<&str> = all().filter(|name| !names.contains(name)).collect();
+        names.extend(rest);
+        names.into_iter().map(str::to_owned).collect()
+    }
+
+    /// What `name` means: a configured model, alias or tier; `provider/model`; a model whose name tells its provider; with
     /// one provider and no configured models, anything.
     ///
     /// # Errors
@@ -130,9 +236,9 @@ impl Directory {
             return Ok(Arc::clone(plan));
         }
         let Some((provider, upstream)) = self.lead(name) else { return Err(self.unknown(name)) };
-        let entry = &self.providers[provider];
-        let target = self.target(&name.into(), provider, &upstream.into(), entry.patience);
-        let plan = Arc::new(Plan { targets: vec![target], ..Plan::default() });
+        let patience = self.providers[provider].patience;
+        let place = Place { provider, upstream: upstream.into(), patience, weight: 1 };
+        let plan = Arc::new(Plan { targets: vec![self.target(&name.into(), &place, 0)], ..Plan::default() });
         let mut learned = self.learned.write().unwrap_or_else(PoisonError::into_inner);
         if learned.len() < MAX_LEARNED {
             learned.insert(name.into(), Arc::clone(&plan));
@@ -172,86 +278,5 @@ impl Directory {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{Directory, MAX_LEARNED, ModelEntry, ProviderEntry};
-    use crate::place::Fleet;
-    use crate::plan::Patience;
-    use paceline_types::ports::PriceBook;
-    use paceline_types::price::Price;
-    use std::sync::Arc;
-    use std::time::{Duration, Instant};
-
-    #[derive(Debug)]
-    struct Unpriced;
-
-    impl PriceBook for Unpriced {
-        fn price(&self, _: &str, _: &str) -> Option<Arc<Price>> {
-            None
-        }
-    }
-
-    fn directory(
-        providers: &[(&str, &'static [&'static str])],
-        models: &[(&str, &[(usize, &str)])],
-    ) -> Directory {
-        let second = Duration::from_secs(1);
-        let patience = Patience {
-            first_token: second,
-            first_token_auto: false,
-            idle: second,
-            total: second,
-            stream_total: second,
-            least_tokens_per_s: 0.0,
-        };
-        let providers = providers.iter().map(|&(name, model_prefixes)| ProviderEntry {
-            name: name.into(),
-            keys: vec![0],
-            region: None,
-            model_prefixes,
-            patience,
-        });
-        let models: Vec<_> = models
-            .iter()
-            .map(|(name, targets)| ModelEntry {
-                name: (*name).into(),
-                aliases: vec![format!("{name}-alias").into()],
-                targets: targets.iter().map(|(at, upstream)| (*at, (*upstream).into(), patience)).collect(),
-            })
-            .collect();
-        let fleet = Arc::new(Fleet::new(Instant::now()));
-        Directory::new(providers.collect(), &models, Arc::new(Unpriced), fleet)
-    }
-
-    fn found(directory: &Directory, name: &str) -> Result<Vec<String>, Vec<String>> {
-        let names = |plan: Arc<crate::plan::Plan>| {
-            plan.targets.iter().map(|t| t.deployment.name.to_string()).collect()
-        };
-        directory.find(name).map(names).map_err(|unknown| unknown.closest)
-    }
-
-    #[test]
-    fn names_mean_what_the_documentation_says() {
-        let directory = directory(
-            &[("openai", &["gpt-"]), ("groq", &[])],
-            &[("smart", &[(0, "gpt-5"), (1, "openai/gpt-oss-120b")])],
-        );
-        let smart = Ok(vec!["openai/gpt-5".to_owned(), "groq/openai/gpt-oss-120b".to_owned()]);
-        assert_eq!(found(&directory, "smart"), smart);
-        assert_eq!(found(&directory, "smart-alias"), smart);
-        assert_eq!(found(&directory, "groq/llama-3"), Ok(vec!["groq/llama-3".into()]));
-        assert_eq!(found(&directory, "gpt-9"), Ok(vec!["openai/gpt-9".into()]));
-        assert_eq!(found(&directory, "smrt"), Err(vec!["smart".into(), "smart-alias".into()]));
-        assert_eq!(found(&directory, "groq/"), Err(vec!["smart".into()]));
-        assert!(found(&directory, &"x".repeat(300)).is_err());
-    }
-
-    #[test]
-    fn one_provider_takes_any_name() {
-        let directory = directory(&[("vllm", &[])], &[]);
-        assert_eq!(found(&directory, "meta-llama/Llama-3"), Ok(vec!["vllm/meta-llama/Llama-3".into()]));
-        for at in 0..MAX_LEARNED + 10 {
-            assert!(directory.find(&format!("m{at}")).is_ok());
-        }
-        assert_eq!(directory.learned.read().unwrap().len(), MAX_LEARNED);
-    }
-}
+#[path = "directory_test.rs"]
+mod tests;

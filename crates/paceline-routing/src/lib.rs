@@ -3,6 +3,7 @@
 //! Quiet: no socket, no clock, no randomness.
 
 pub mod adaptive;
+pub mod chain;
 pub mod choose;
 pub mod directory;
 pub mod distribution;

@@ -78,7 +78,7 @@ impl App {
         let gateway_config = assemble::gateway(&config);
         let log = Arc::new(Log::new(config.log.level, config.log.calls_per_second));
         let names = Arc::new(Bounded::default());
-        names.configured(config.models.iter().map(|model| model.name.as_str()));
+        names.configured(config.model_names().iter().map(String::as_str));
         let store = store(&config, &names, &log)?;
         let settles = config.storage.kind == StorageKind::Disk && config.storage.window.is_zero();
         let queue = Arc::new(if settles { RecordQueue::settling() } else { RecordQueue::default() });

@@ -6,7 +6,7 @@ use crate::prices::Prices;
 use paceline_gateway::config::{Credential, GatewayConfig, KeyConfig, OnCancel, ProviderConfig, ProviderKey};
 use paceline_http::proxy::Proxy;
 use paceline_http::{Origin, OriginConfig, Tls};
-use paceline_routing::directory::{ModelEntry, ProviderEntry};
+use paceline_routing::directory::ProviderEntry;
 use paceline_routing::plan::Patience;
 use paceline_types::record::Caller;
 use paceline_types::secret::Secret;
@@ -15,6 +15,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+
+mod chains;
 
 /// The tenant and workspace of calls that carry no key.
 pub const DEFAULT_TENANT: &str = "default";
@@ -38,7 +40,9 @@ pub fn gateway(config: &Config) -> GatewayConfig {
     let server = &config.server;
     GatewayConfig {
         providers: providers.collect(),
-        models: config.models.iter().filter_map(|model| model_entry(config, model)).collect(),
+        models: chains::models(config),
+        tiers: chains::tiers(config),
+        roles: chains::roles(config),
         prices: Arc::new(Prices::new(config)),
         keys: config.keys.iter().map(key).collect(),
         admin_key: server.admin_key.clone(),
@@ -137,21 +141,6 @@ fn provider_config(config: &Config, provider: &Provider, tls: Arc<Tls>) -> Provi
             OnClientCancel::Drain => OnCancel::Drain(provider.drain_max),
         },
     }
-}
-
-/// `None` for a model none of whose providers exist, which the configuration has refused before.
-fn model_entry(config: &Config, model: &Model) -> Option<ModelEntry> {
-    let place = |name: &str| config.providers.iter().position(|provider| provider.name == name);
-    let targets: Vec<_> = model
-        .targets
-        .iter()
-        .filter_map(|target| {
-            let at = place(&target.provider)?;
-            Some((at, target.model.as_str().into(), patience(config, &config.providers[at], Some(model))))
-        })
-        .collect();
-    let aliases = model.aliases.iter().map(|alias| alias.as_str().into()).collect();
-    (!targets.is_empty()).then(|| ModelEntry { name: model.name.as_str().into(), aliases, targets })
 }
 
 /// How each provider is asked for its models.

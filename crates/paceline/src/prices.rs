@@ -47,14 +47,18 @@ pub fn catalog(own: Option<&Document>) -> (Catalog, Vec<Problem>) {
     (catalog, problems.unwrap_or_default())
 }
 
-/// Which service a provider is: by its kind, or, where it only speaks the dialect, by its name.
 fn service(provider: &Provider) -> Service {
+    service_of(provider).map_or(Service::Free, Service::Listed)
+}
+
+/// Which service of the catalogue a provider is: by its kind, or, where it only speaks the dialect, by its name. `None`
+/// for the simulated one.
+pub fn service_of(provider: &Provider) -> Option<String> {
     if provider.kind.name == "sim" {
-        return Service::Free;
+        return None;
     }
     let name = if provider.kind.name == "compatible" { provider.name.as_str() } else { provider.kind.name };
-    let name = canonical(name);
-    Service::Listed(name.to_owned())
+    Some(canonical(name).to_owned())
 }
 
 impl PriceBook for Prices {

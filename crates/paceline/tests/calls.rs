@@ -8,6 +8,8 @@ mod fallback;
 mod faults;
 #[path = "calls/raw.rs"]
 mod raw;
+#[path = "calls/roles.rs"]
+mod roles;
 mod support;
 #[path = "calls/timeouts.rs"]
 mod timeouts;

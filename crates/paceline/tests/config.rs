@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a helper of a test may fail like the test")]
 
+#[path = "config/chains.rs"]
+mod chains;
 #[path = "config/detection.rs"]
 mod detection;
 #[path = "config/documents.rs"]

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use paceline_routing::chain::{Chain, Link, Place};
 use paceline_routing::directory::{Directory, ModelEntry, ProviderEntry};
 use paceline_routing::plan::Patience;
 use paceline_types::deployment::Deployment;
@@ -100,10 +101,16 @@ pub(super) fn directory(models: usize) -> Directory {
         model_prefixes: &["gpt-", "o1", "o3"],
         patience,
     };
+    let chain = |at: usize| {
+        let upstream = format!("upstream-{at}").as_str().into();
+        let place = Place { provider: at % 2, upstream, patience, weight: 1 };
+        let model = format!("model-{at}").as_str().into();
+        Chain { links: vec![Link { model, places: vec![place] }], ..Chain::default() }
+    };
     let entry = |at: usize| ModelEntry {
         name: format!("model-{at}").as_str().into(),
         aliases: Vec::new(),
-        targets: vec![(at % 2, format!("upstream-{at}").as_str().into(), patience)],
+        chain: chain(at),
     };
     let models: Vec<ModelEntry> = (0..models).map(entry).collect();
     Directory::new(vec![provider("one"), provider("two")], &models, Arc::new(Listed))

@@ -12,6 +12,7 @@ pub struct Asked {
     pub model_not_text: bool,
     /// Where the model's value stands, quotes included: each of them, so that no reader sees another name.
     model_at: Vec<Range<usize>>,
+    whole: Whole,
     /// Where the object or array began that stands for a scalar.
     opened: usize,
     /// Whether a stream is asked for.
@@ -26,6 +27,14 @@ pub struct Asked {
     pub user: Option<String>,
     /// Of `metadata`: what labels a call (role, task, …), as (name, value).
     pub labels: Vec<(&'static str, String)>,
+}
+
+/// The request itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Whole {
+    /// Just behind the opening brace.
+    begin: usize,
+    empty: bool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -115,6 +124,7 @@ impl Visitor for Asked {
 
     fn open(&mut self, node: Node, start: usize) {
         match node {
+            ROOT => self.whole.begin = start + 1,
             MODEL => {
                 (self.model, self.model_not_text) = (None, true);
                 self.opened = start;
@@ -131,6 +141,7 @@ impl Visitor for Asked {
 
     fn close(&mut self, node: Node, end: usize, is_empty: bool) {
         match (node, &mut self.options) {
+            (ROOT, _) => self.whole.empty = is_empty,
             (MODEL, _) => self.model_at.push(self.opened..end),
             (INCLUDE_USAGE, _) => self.usage_at(self.opened..end, false),
             (OPTIONS, Options::Object { empty, .. }) => *empty = is_empty,
@@ -154,11 +165,13 @@ pub fn read(body: &[u8]) -> Result<Asked, JsonError> {
 }
 
 impl Asked {
-    /// The changes that make the request the provider's: its name for the model, and (`want_usage`) the wish for the
-    /// usage of a stream. In the order of their places; none when the body can go as it came.
+    /// The changes that make the request the provider's: its name for the model, as the first member where the request
+    /// has none, and (`want_usage`) the wish for the usage of a stream. In the order of their places; none when the body can go as it came.
     pub fn edits(&self, upstream_model: &str, want_usage: bool) -> Vec<Edit> {
         let mut edits = Vec::new();
-        if self.model.as_deref() != Some(upstream_model) || self.model_at.len() > 1 {
+        if self.model_at.is_empty() {
+            edits.push(self.model_edit(upstream_model));
+        } else if self.model.as_deref() != Some(upstream_model) || self.model_at.len() > 1 {
             let text = serde_json::to_vec(upstream_model).unwrap_or_default();
             edits.extend(self.model_at.iter().map(|at| Edit { at: at.clone(), text: text.clone() }));
         }
@@ -167,6 +180,15 @@ impl Asked {
             edits.sort_by_key(|edit| edit.at.start);
         }
         edits
+    }
+
+    fn model_edit(&self, upstream_model: &str) -> Edit {
+        let mut text = b"\"model\":".to_vec();
+        text.extend(serde_json::to_vec(upstream_model).unwrap_or_default());
+        if !self.whole.empty {
+            text.push(b',');
+        }
+        Edit { at: self.whole.begin..self.whole.begin, text }
     }
 
     fn usage_at(&mut self, at: Range<usize>, wanted: bool) {

@@ -3,7 +3,7 @@
 use crate::documents::{Doc, document, number, spaces, text, write};
 use crate::request_edits::check;
 use paceline_dialect::json::Kind;
-use paceline_dialect::openai::request::{self, Asked};
+use paceline_dialect::openai::request;
 use proptest::prelude::*;
 
 /// A key, plain or with one character as an escape.
@@ -118,11 +118,11 @@ fn the_last_of_repeated_members_counts_and_every_model_is_replaced() {
         (r#"{"model":"up","model":"b"}"#, r#"{"model":"up","model":"up"}"#),
         (r#"{"model":{"a":1},"model":"b"}"#, r#"{"model":"up","model":"up"}"#),
         (r#"{"model":[],"model":"up"}"#, r#"{"model":"up","model":"up"}"#),
-        (r#"{"stream":true,"stream":{}}"#, r#"{"stream":true,"stream":{}}"#),
-        (r#"{"stream":true,"stream":false}"#, r#"{"stream":true,"stream":false}"#),
+        (r#"{"model":"up","stream":true,"stream":{}}"#, r#"{"model":"up","stream":true,"stream":{}}"#),
+        (r#"{"model":"up","stream":true,"stream":false}"#, r#"{"model":"up","stream":true,"stream":false}"#),
         (
-            r#"{"stream":true,"stream_options":{"include_usage":true},"stream_options":null}"#,
-            r#"{"stream":true,"stream_options":{"include_usage":true},"stream_options":{"include_usage":true}}"#,
+            r#"{"model":"up","stream":true,"stream_options":{"include_usage":true},"stream_options":null}"#,
+            r#"{"model":"up","stream":true,"stream_options":{"include_usage":true},"stream_options":{"include_usage":true}}"#,
         ),
     ] {
         assert_eq!(out(body), expected, "{body}");
@@ -133,8 +133,27 @@ fn the_last_of_repeated_members_counts_and_every_model_is_replaced() {
 fn deeper_members_of_the_same_name_are_the_callers_own() {
     let body = r#"{"a":{"model":"x","stream":true},"metadata":{"model":"y"},"messages":[{"model":"z"}]}"#;
     let asked = request::read(body.as_bytes()).unwrap();
-    assert_eq!(asked, Asked::default());
-    assert_eq!(out(body), body);
+    assert_eq!((asked.model, asked.model_not_text, asked.stream), (None, false, false));
+    assert_eq!(out(body), format!(r#"{{"model":"up",{}"#, &body[1..]));
+}
+
+#[test]
+fn a_request_without_a_model_gets_one() {
+    for (body, expected) in [
+        ("{}", r#"{"model":"up"}"#),
+        (" { } ", r#" {"model":"up" } "#),
+        (r#"{ "a":1}"#, r#"{"model":"up", "a":1}"#),
+        (
+            r#"{"stream":true,"messages":[]}"#,
+            r#"{"model":"up","stream":true,"stream_options":{"include_usage":true},"messages":[]}"#,
+        ),
+        (
+            r#"{"stream_options":{},"stream":true}"#,
+            r#"{"model":"up","stream_options":{"include_usage":true},"stream":true}"#,
+        ),
+    ] {
+        assert_eq!(out(body), expected, "{body}");
+    }
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! `GET /v1/models`: what callers can ask for: the configuration's models, and what providers say they have.
+//! `GET /v1/models`: what callers can ask for: the configuration's models, tiers, and what
+//! providers say they have.
 
 use crate::admin::{Admin, reply};
 use axum::extract::{Path, State};
@@ -115,11 +116,18 @@ fn entry(id: &str, owner: &str) -> Value {
 async fn entries(admin: &Admin) -> Vec<Value> {
     let mut all: Vec<Value> = Vec::new();
     let mut known: HashSet<String> = HashSet::new();
-    for model in &admin.loaded.load().config.models {
+    let loaded = admin.loaded.load();
+    for model in &loaded.config.models {
         let owner = model.targets.first().map_or("", |target| target.provider.as_str());
         for name in std::iter::once(&model.name).chain(&model.aliases) {
             known.insert(name.clone());
             all.push(entry(name, owner));
+        }
+    }
+    for (index, tier) in loaded.config.tiers.iter().enumerate() {
+        let name = format!("tier{}", index + 1);
+        if !tier.links.is_empty() && known.insert(name.clone()) {
+            all.push(entry(&name, "paceline"));
         }
     }
     for (provider, name) in admin.listing.all().await {

@@ -122,9 +122,21 @@ fn home_of(name: &str) -> Option<&'static str> {
     if schema.pointer(&format!("{provider}/{name}")).is_some() {
         return Some("a provider, e.g. `[providers.openai]`");
     }
-    ["data", "server", "timeouts", "records", "log", "providers", "models", "keys", "indicators"]
-        .contains(&name)
-        .then_some("the top level of the file, before the first `[table]`, or as a table of its own")
+    [
+        "data",
+        "server",
+        "timeouts",
+        "records",
+        "log",
+        "providers",
+        "models",
+        "tiers",
+        "roles",
+        "keys",
+        "indicators",
+    ]
+    .contains(&name)
+    .then_some("the top level of the file, before the first `[table]`, or as a table of its own")
 }
 
 fn check_choice(schema: &Value, text: &str, path: &str, report: &mut Report) -> bool {
@@ -171,6 +183,7 @@ fn out_of_range(schema: &Value, range: &str, path: &str, report: &mut Report) ->
     let unit = unit(path);
     let mut fault = Fault::new(format!("the value is out of range: {range}{unit}"));
     match schema.get("x-default").or(schema.get("default")) {
+        Some(Value::String(words)) if words == "required" => {}
         Some(Value::String(words)) => fault = fault.help(&format!("the default is {words}")),
         Some(number) => fault = fault.help(&format!("the default is {number}")),
         None => {}
@@ -189,7 +202,9 @@ fn unit(path: &str) -> &'static str {
 
 fn wrong_kind(schema: &Value, value: &Value, path: &str) -> Fault {
     let wanted = match schema["type"].as_str() {
-        Some("object") if path.starts_with("models.") => "`\"provider/model\"` or a table",
+        Some("object") if path.starts_with("models.") && !path.ends_with(".shadow") => {
+            "`\"provider/model\"` or a table"
+        }
         Some("object") => "a table",
         Some("array") if path == "keys" => "a list of tables (`[[keys]]`)",
         Some("array") => "a list",

@@ -1,4 +1,4 @@
-//! Environment names of entries: `PACELINE_PROVIDERS_<NAME>_<SETTING>`, and the same for models and keys.
+//! Environment names of entries: `PACELINE_PROVIDERS_<NAME>_<SETTING>`, and the same for models, roles and keys.
 
 use super::env::{Env, Setting, env_name, lay, put, settings_of};
 use super::report::{Report, join};
@@ -15,8 +15,8 @@ pub(super) struct Group {
     secret: Option<(&'static str, &'static str)>,
 }
 
-/// Providers, models and keys.
-pub(super) fn groups(schema: &Value) -> [Group; 3] {
+/// Providers, models, roles and keys.
+pub(super) fn groups(schema: &Value) -> [Group; 4] {
     let provider = &schema["properties"]["providers"]["additionalProperties"];
     let forms = &schema["properties"]["models"]["additionalProperties"]["anyOf"];
     let model = forms.as_array().and_then(|forms| forms.iter().find(|form| form["type"] == "object"));
@@ -32,6 +32,12 @@ pub(super) fn groups(schema: &Value) -> [Group; 3] {
             table: "models",
             settings: model.map(settings_of).unwrap_or_default(),
             making: &["TARGETS", ""],
+            secret: None,
+        },
+        Group {
+            table: "roles",
+            settings: settings_of(&schema["properties"]["roles"]["additionalProperties"]),
+            making: &["MODEL", "TIER"],
             secret: None,
         },
         Group {
@@ -112,7 +118,9 @@ impl Group {
             }
         }
         let (front, ending) = splits.into_iter().next()?;
-        Some((front.to_ascii_lowercase().replace('_', "-"), ending, false))
+        let name = front.to_ascii_lowercase();
+        // Names of roles are words of callers, which write them so more often than not.
+        Some((if self.table == "roles" { name } else { name.replace('_', "-") }, ending, false))
     }
 
     fn entries(&self, tree: &Map<String, Value>) -> Vec<String> {

@@ -35,6 +35,13 @@ impl<'a> Env<'a> {
         names.iter().find_map(|name| Some((*name, self.get(name)?)))
     }
 
+    /// Variables whose names begin so and go on, with their values, sorted.
+    pub(super) fn starting(&self, prefix: &str) -> Vec<(String, String)> {
+        let longer = |name: &&String| name.len() > prefix.len() && name.starts_with(prefix);
+        let names: BTreeSet<&String> = self.names.iter().filter(longer).collect();
+        names.into_iter().filter_map(|name| Some((name.clone(), self.get(name)?))).collect()
+    }
+
     /// Our names that are set, sorted.
     fn ours(&self) -> BTreeSet<&'a str> {
         let ours = self.names.iter().map(String::as_str).filter(|name| name.starts_with(PREFIX));
@@ -64,7 +71,7 @@ pub(super) fn settings_of(schema: &Value) -> Vec<Setting> {
                 setting.path.insert(0, name.clone());
                 found.push(setting);
             }
-        } else if !["providers", "models", "keys"].contains(&name.as_str()) {
+        } else if !["providers", "models", "roles", "keys"].contains(&name.as_str()) {
             found.push(Setting { path: vec![name.clone()], schema: inner.clone() });
         }
     }

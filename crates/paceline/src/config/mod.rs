@@ -1,5 +1,6 @@
 //! The configuration room: reads `paceline.toml`, environment and flags into one checked [`Config`].
 
+mod chains;
 mod check;
 mod detect;
 mod entries;
@@ -7,6 +8,7 @@ mod env;
 mod excerpt;
 mod files;
 mod indicators;
+mod links;
 mod models;
 mod prices;
 mod problem;
@@ -14,25 +16,29 @@ mod providers;
 mod reference;
 mod report;
 mod resolve;
+mod roles;
 mod schema;
 mod secrets;
 mod server;
 pub mod show;
 mod suggest;
 mod survive;
+mod tiers;
 mod tree;
 mod typed;
 mod url;
 mod values;
 
+pub use chains::{By, ChainLink};
 pub use problem::{ConfigError, Problem};
 pub use reference::reference;
 pub use resolve::resolve;
 pub use schema::json_schema;
 pub use url::{BaseUrl, Proxy};
 pub use values::{
-    Auth, CallerKey, Config, Files, KeySource, Level, Log, Model, OnClientCancel, Origin, OwnPrice, Provider,
-    Records, Server, Storage, StorageKind, Target, TimeoutOverrides, Timeouts,
+    Auth, CallerKey, Config, Files, KeySource, Level, Link, Log, Model, OnClientCancel, Origin, OwnPrice,
+    Provider, Records, Role, Server, Shadow, Storage, StorageKind, TIERS, Target, Tier, TimeoutOverrides,
+    Timeouts,
 };
 
 use problem::Fault;

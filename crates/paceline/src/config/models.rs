@@ -1,56 +1,182 @@
-//! Models: names that callers use, and the places that serve them.
+//! Models: names that callers use, the places that serve them, and what is tried when these fail.
 
 use super::excerpt::shown;
+use super::links::{Known, Meaning, NAME_BYTES_AT_MOST};
 use super::problem::Fault;
 use super::report::join;
 use super::resolve::Desk;
-use super::suggest::did_you_mean;
 use super::typed;
-use super::values::{Model, Origin, Target, TimeoutOverrides, Timeouts};
-use paceline_dialect::compatible::compatible;
+use super::values::{Link, Model, Origin, Provider, Shadow, Target, TimeoutOverrides, Timeouts};
+use crate::prices::service_of;
+use paceline_catalog::{Catalog, ModelTier};
+use paceline_routing::plan::Pick;
 use std::collections::BTreeMap;
 
-/// A name longer than this is a mistake.
-const NAME_BYTES_AT_MOST: usize = 256;
+/// A model of which the names of others are not known yet.
+pub(super) struct Draft {
+    model: Model,
+    table: typed::ModelTable,
+    path: String,
+}
 
-/// Models in the order of the file, then those of the environment by name.
-pub(super) fn resolve(
+/// Models in the order of the file, then those of the environment by name; their names become known.
+pub(super) fn drafts(
     written: BTreeMap<String, typed::Model>,
-    providers: &[&str],
+    known: &mut Known<'_>,
     desk: &mut Desk<'_>,
-) -> Vec<Model> {
+) -> Vec<Draft> {
     let mut written: Vec<(String, typed::Model)> = written.into_iter().collect();
     written.sort_by_key(|(name, _)| match desk.report.origin(&join("models", name)) {
         Origin::File { offset, .. } => *offset,
         _ => usize::MAX,
     });
-    let mut names: BTreeMap<String, String> = BTreeMap::new();
     for (name, _) in &written {
-        names.insert(name.clone(), name.clone());
+        known.models.insert(name.clone(), name.clone());
     }
-    let mut models = Vec::new();
-    for (name, entry) in written {
-        let path = join("models", &name);
-        check_name(&name, &path, desk);
-        let (table, targets_path) = match entry {
-            typed::Model::Target(target) => {
-                (typed::ModelTable { targets: vec![target], ..Default::default() }, path.clone())
+    written.into_iter().map(|(name, entry)| draft(name, entry, known, desk)).collect()
+}
+
+fn draft(name: String, entry: typed::Model, known: &mut Known<'_>, desk: &mut Desk<'_>) -> Draft {
+    let path = join("models", &name);
+    check_name(&name, &path, desk);
+    let (mut table, targets_path) = match entry {
+        typed::Model::Target(target) => {
+            let targets = vec![typed::TargetEntry::Name(target)];
+            (typed::ModelTable { targets, ..Default::default() }, path.clone())
+        }
+        typed::Model::Table(table) => (*table, format!("{path}.targets")),
+    };
+    claim(&name, &table.aliases, &path, &mut known.models, desk);
+    let (targets, weights) = targets(&table.targets, &targets_path, known, desk);
+    if table.targets.is_empty() && !desk.report.given(&format!("{path}.targets")) {
+        let fault = Fault::new("the model has no targets");
+        desk.report.error(&path, fault.help("`targets = [\"provider/upstream-name\"]`"));
+    }
+    let timeouts = TimeoutOverrides::from(table.timeouts);
+    if !table.reasoning {
+        desk.check_timeouts(&format!("{path}.timeouts"), &timeouts.over(Timeouts::default()));
+    }
+    let weighted = table.targets.iter().any(|entry| entry.parts().1.is_some());
+    let model = Model {
+        name,
+        targets,
+        weights,
+        pick: pick(table.pick, weighted, &path, desk),
+        aliases: std::mem::take(&mut table.aliases),
+        reasoning: table.reasoning,
+        fallback_enabled: table.fallback_enabled,
+        fallback_on_content_filter: table.fallback_on_content_filter,
+        timeouts,
+        ..Model::default()
+    };
+    Draft { model, table, path }
+}
+
+fn pick(written: Option<typed::Pick>, weighted: bool, path: &str, desk: &mut Desk<'_>) -> Pick {
+    match written {
+        Some(typed::Pick::Weighted) => Pick::Weighted,
+        None if weighted => Pick::Weighted,
+        None => Pick::First,
+        Some(other) => {
+            if weighted {
+                let fault = Fault::new("the weights of the targets have no effect");
+                desk.report.warn(&format!("{path}.pick"), fault.help("`pick = \"weighted\"`, or no weights"));
             }
-            typed::Model::Table(table) => (table, format!("{path}.targets")),
-        };
-        claim(&name, &table.aliases, &path, &mut names, desk);
-        let targets = targets(&table.targets, &targets_path, providers, desk);
-        if table.targets.is_empty() && !desk.report.given(&format!("{path}.targets")) {
-            let fault = Fault::new("the model has no targets");
-            desk.report.error(&path, fault.help("`targets = [\"provider/upstream-name\"]`"));
+            if other == typed::Pick::LeastLoaded { Pick::LeastLoaded } else { Pick::First }
         }
-        let timeouts = TimeoutOverrides::from(table.timeouts);
-        if !table.reasoning {
-            desk.check_timeouts(&format!("{path}.timeouts"), &timeouts.over(Timeouts::default()));
-        }
-        models.push(Model { name, targets, aliases: table.aliases, reasoning: table.reasoning, timeouts });
     }
-    models
+}
+
+/// The models with what they say of each other.
+pub(super) fn finish(
+    drafts: Vec<Draft>,
+    providers: &[&Provider],
+    catalog: &Catalog,
+    known: &Known<'_>,
+    desk: &mut Desk<'_>,
+) -> Vec<Model> {
+    let finished = drafts.into_iter().map(|Draft { mut model, table, path }| {
+        model.fallback = fallback(&table.fallback, &format!("{path}.fallback"), known, desk);
+        if !model.fallback_enabled && !model.fallback.is_empty() {
+            let fault = Fault::new("the list has no effect, as `fallback_enabled` is false");
+            desk.report.warn(&format!("{path}.fallback"), fault);
+        }
+        model.shadow = table.shadow.and_then(|shadow| self::shadow(&shadow, &model, &path, known, desk));
+        model.tier = match table.tier {
+            Some(tier) => ModelTier::new(tier as u8 + 1),
+            None => model.targets.first().and_then(|target| tier(target, providers, catalog)),
+        };
+        model
+    });
+    finished.collect()
+}
+
+/// What the catalogue says of a target.
+fn tier(target: &Target, providers: &[&Provider], catalog: &Catalog) -> Option<ModelTier> {
+    let provider = providers.iter().find(|provider| provider.name == target.provider)?;
+    catalog.find(&service_of(provider)?, &target.model)?.entry.tier
+}
+
+fn fallback(names: &[String], path: &str, known: &Known<'_>, desk: &mut Desk<'_>) -> Vec<Link> {
+    let mut links = Vec::new();
+    for (index, name) in names.iter().enumerate() {
+        match known.meaning(name, desk) {
+            Ok(Meaning::One(link)) => links.push(link),
+            Ok(Meaning::Tier(tier)) => {
+                links.extend(known.tiers.as_ref().map_or(&[][..], |tiers| &tiers[tier]).iter().cloned());
+            }
+            Ok(Meaning::Broken) => {}
+            Err(fault) => {
+                let at = desk.item(path, index);
+                desk.report.error(&at, fault);
+            }
+        }
+    }
+    links
+}
+
+fn shadow(
+    written: &typed::Shadow,
+    model: &Model,
+    path: &str,
+    known: &Known<'_>,
+    desk: &mut Desk<'_>,
+) -> Option<Shadow> {
+    let path = format!("{path}.shadow");
+    let (Some(name), Some(share)) = (&written.model, written.share) else {
+        // What is there and wrong has been told.
+        if !desk.report.has_errors_about(&path) {
+            let fault = Fault::new("a shadow needs `model` and `share`");
+            desk.report.error(&path, fault.help("e.g. `shadow = { model = \"other\", share = 0.05 }`"));
+        }
+        return None;
+    };
+    let at = format!("{path}.model");
+    match known.meaning(name, desk) {
+        Ok(Meaning::One(link)) if is_itself(&link, model) => {
+            let fault = Fault::new("the model cannot be the shadow of itself");
+            desk.report.error(&at, fault.help("name another model, or take `shadow` out"));
+            None
+        }
+        Ok(Meaning::One(link)) => Some(Shadow { link, share }),
+        Ok(Meaning::Tier(_)) => {
+            let fault = Fault::new("a shadow is one model, not a tier");
+            desk.report.error(&at, fault.help("write a name of `[models]`, or `provider/upstream-name`"));
+            None
+        }
+        Ok(Meaning::Broken) => None,
+        Err(fault) => {
+            desk.report.error(&at, fault);
+            None
+        }
+    }
+}
+
+fn is_itself(link: &Link, model: &Model) -> bool {
+    match link {
+        Link::Model(name) => *name == model.name,
+        Link::Place(target) => model.targets.contains(target),
+    }
 }
 
 fn check_name(name: &str, path: &str, desk: &mut Desk<'_>) {
@@ -72,8 +198,7 @@ fn claim(
     desk: &mut Desk<'_>,
 ) {
     for (index, alias) in aliases.iter().enumerate() {
-        let at = format!("{path}.aliases[{index}]");
-        let at = if desk.report.given(&at) { at } else { format!("{path}.aliases") };
+        let at = desk.item(&format!("{path}.aliases"), index);
         check_name(alias, &at, desk);
         match names.get(alias) {
             Some(owner) if owner == model => {
@@ -96,51 +221,37 @@ fn claim(
     }
 }
 
-fn targets(written: &[String], path: &str, providers: &[&str], desk: &mut Desk<'_>) -> Vec<Target> {
-    let mut targets: Vec<Target> = Vec::new();
-    for (index, text) in written.iter().enumerate() {
-        let at = format!("{path}[{index}]");
-        let at = if desk.report.given(&at) { at } else { path.to_owned() };
-        match target(text, providers, desk) {
+/// Targets and their weights.
+fn targets(
+    written: &[typed::TargetEntry],
+    path: &str,
+    known: &Known<'_>,
+    desk: &mut Desk<'_>,
+) -> (Vec<Target>, Vec<u32>) {
+    let (mut targets, mut weights) = (Vec::new(), Vec::new());
+    for (index, entry) in written.iter().enumerate() {
+        let (text, weight) = entry.parts();
+        let at = desk.item(path, index);
+        if text.is_empty() {
+            let fault = Fault::new("the target has no name");
+            desk.report.error(&at, fault.help("`{ target = \"provider/upstream-name\", weight = 3 }`"));
+            continue;
+        }
+        match known.target(text, desk) {
             Ok(Some(target)) if targets.contains(&target) => {
                 desk.report.error(&at, Fault::new(format!("`{}` is there twice", shown(text))));
             }
-            Ok(target) => targets.extend(target),
+            Ok(Some(target)) => {
+                targets.push(target);
+                weights.push(weight.unwrap_or(1));
+            }
+            Ok(None) => {}
             Err(fault) => desk.report.error(&at, fault),
         }
     }
-    targets
-}
-
-fn target(text: &str, providers: &[&str], desk: &Desk<'_>) -> Result<Option<Target>, Fault> {
-    let usual = |fault: Fault| fault.help("a target is `provider/upstream-name`, e.g. `openai/gpt-4o`");
-    let Some((provider, model)) = text.split_once('/') else {
-        let fault = Fault::new(format!("`{}` names no provider", shown(text)));
-        return Err(match providers {
-            [only] => fault.help(&format!("write `{only}/{}`", shown(text))),
-            _ => usual(fault),
-        });
-    };
-    if model.is_empty() || model.len() > NAME_BYTES_AT_MOST || model.chars().any(char::is_control) {
-        return Err(usual(Fault::new(format!("`{}` names no model of the provider", shown(text)))));
+    if !weights.is_empty() && weights.iter().all(|weight| *weight == 0) {
+        let fault = Fault::new("all weights are 0, so no target would be chosen");
+        desk.report.error(path, fault.help("give at least one target a weight of 1 or more"));
     }
-    if providers.contains(&provider) {
-        return Ok(Some(Target { provider: provider.to_owned(), model: model.to_owned() }));
-    }
-    // It is there, but has problems of its own.
-    if desk.report.given(&join("providers", provider)) {
-        return Ok(None);
-    }
-    let fault = Fault::new(format!("there is no provider `{}`", shown(provider)));
-    if let Some(near) = did_you_mean(provider, providers.iter().copied()) {
-        return Err(fault.help(&near));
-    }
-    let known = providers.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    Err(match compatible(provider).and_then(|row| row.key_env.first()) {
-        Some(variable) if desk.detect => {
-            fault.help(&format!("set {variable}, or add `[providers.{provider}]`"))
-        }
-        Some(_) => fault.help(&format!("add `[providers.{provider}]`; there are: {known}")),
-        None => fault.help(&format!("there are: {known}")),
-    })
+    (targets, weights)
 }

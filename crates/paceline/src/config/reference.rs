@@ -12,7 +12,9 @@ pub fn reference() -> String {
     let root = settings_of(schema);
     let top: Vec<&Setting> = root.iter().filter(|setting| setting.path.len() == 1).collect();
     section(&mut out, "Top level", "Before the first `[table]` of the file.", &top, "PACELINE_");
-    for table in ["server", "timeouts", "records", "storage", "files", "catalog", "log", "indicators"] {
+    for table in
+        ["server", "timeouts", "records", "storage", "files", "catalog", "log", "tiers", "indicators"]
+    {
         let rows: Vec<&Setting> = root.iter().filter(|setting| setting.path[0] == table).collect();
         let mut about = description(&schema["properties"][table]);
         // Tables in the table say themselves what they are about.
@@ -30,6 +32,12 @@ pub fn reference() -> String {
     let entries = [
         ("`[providers.NAME]`", &properties["providers"], Some(provider), "PACELINE_PROVIDERS_NAME_"),
         ("`[models]`", &properties["models"], model, "PACELINE_MODELS_NAME_"),
+        (
+            "`[roles.NAME]`",
+            &properties["roles"],
+            Some(&properties["roles"]["additionalProperties"]),
+            "PACELINE_ROLES_NAME_",
+        ),
         (
             "`[prices]`",
             &properties["prices"],

@@ -3,12 +3,13 @@
 use super::check::check;
 use super::detect::detect;
 use super::env::{self, Env};
+use super::links::Known;
 use super::problem::{ConfigError, Fault};
 use super::report::Report;
 use super::values::{CallerKey, Config, Log, Provider, Records, Storage, TimeoutOverrides, Timeouts};
 use super::{
-    Loaded, Sources, excerpt, files, indicators, models, prices, providers, secrets, server, survive, tree,
-    typed,
+    Loaded, Sources, excerpt, files, indicators, models, prices, providers, roles, secrets, server, survive,
+    tiers, tree, typed,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -82,10 +83,17 @@ impl Desk<'_> {
         let simulated = inside.is_some() || all.is_empty();
         let template = inside.or_else(|| simulated.then(|| providers::simulated(timeouts)));
         let names: Vec<&str> = all.iter().chain(&template).map(|one: &Provider| one.name.as_str()).collect();
-        let models = models::resolve(written.models, &names, self);
         let files = files::resolve(&written.files, self);
         let prices = prices::resolve(&written.prices, &names, self);
         let catalog = prices::file(written.catalog.file.as_deref(), self);
+        let (listed, _) = crate::prices::catalog(catalog.as_deref());
+        let everybody: Vec<&Provider> = all.iter().chain(&template).collect();
+        let mut known = Known::new(everybody.iter().copied());
+        let drafts = models::drafts(written.models, &mut known, self);
+        let tiers = tiers::resolve(&written.tiers, &everybody, &listed, &known, self);
+        known.tiers = Some(tiers.clone().map(|tier| tier.links));
+        let models = models::finish(drafts, &everybody, &listed, &known, self);
+        let roles = roles::resolve(written.roles, &models, &known, self);
         let keys = self.keys(&written.keys, &server);
         Config {
             data: self.data(&written.data),
@@ -105,6 +113,8 @@ impl Desk<'_> {
             catalog,
             prices,
             models,
+            tiers,
+            roles,
             keys,
             indicators: indicators::resolve(&written.indicators, self),
             simulated,
@@ -112,6 +122,12 @@ impl Desk<'_> {
             set: BTreeMap::new(),
             simulated_template: template.map(Box::new),
         }
+    }
+
+    /// The path of an item of a list, where the file has it; else that of the list.
+    pub(super) fn item(&self, list: &str, index: usize) -> String {
+        let item = format!("{list}[{index}]");
+        if self.report.given(&item) { item } else { list.to_owned() }
     }
 
     /// Where a relative path starts: given in the file, from the file's folder, else from the working folder.

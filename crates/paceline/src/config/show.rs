@@ -1,12 +1,14 @@
 //! What `paceline check` prints: the configuration as it is meant. Secrets by their place, never by value.
 
 use super::values::TimeoutOverrides;
-use super::{Auth, Config, Loaded, Model, OnClientCancel, Origin, Provider, StorageKind, Timeouts};
+use super::{Auth, Config, Loaded, OnClientCancel, Origin, Provider, StorageKind, Timeouts};
 use paceline_stats::indicator::{Core, Rule};
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
+
+mod chains;
 
 /// For people: what will run, then what was set and where, then warnings. Ends with a newline.
 pub fn render(loaded: &Loaded, color: bool) -> String {
@@ -18,7 +20,9 @@ pub fn render(loaded: &Loaded, color: bool) -> String {
     };
     out.push_str(&page.block("", &server_rows(config)));
     out.push_str(&page.block("Providers", &provider_rows(config)));
-    out.push_str(&page.block("Models", &model_rows(config)));
+    out.push_str(&page.block("Models", &chains::model_rows(config)));
+    out.push_str(&page.block("Tiers", &chains::tier_rows(config)));
+    out.push_str(&page.block("Roles", &chains::role_rows(config)));
     out.push_str(&page.block("Prices", &price_rows(config)));
     out.push_str(&page.block("Callers", &caller_rows(config)));
     out.push_str(&page.block("Settings given", &set_rows(config)));
@@ -201,37 +205,6 @@ fn credential(provider: &Provider) -> String {
     }
 }
 
-fn model_rows(config: &Config) -> Vec<Vec<String>> {
-    let mut rows: Vec<Vec<String>> = config.models.iter().map(model_row).collect();
-    if rows.is_empty() {
-        let names = config.providers.iter().map(|one| one.name.as_str());
-        let mut names: Vec<String> = names.map(|name| format!("`{name}/NAME`")).collect();
-        if config.simulated {
-            names.push("`sim/NAME`".into());
-        }
-        let also = if names.len() == 1 { ", or any NAME by itself" } else { "" };
-        rows.push(vec!["any name".into(), format!("{}{also}", names.join(", "))]);
-    }
-    rows
-}
-
-fn model_row(model: &Model) -> Vec<String> {
-    let targets: Vec<String> = model.targets.iter().map(ToString::to_string).collect();
-    let mut row = vec![model.name.clone(), format!("→ {}", targets.join(", then "))];
-    let mut notes = Vec::new();
-    if !model.aliases.is_empty() {
-        notes.push(format!("also called {}", model.aliases.join(", ")));
-    }
-    if model.reasoning {
-        notes.push("reasoning".into());
-    }
-    notes.extend(own_timeouts(&model.timeouts));
-    if !notes.is_empty() {
-        row.push(notes.join(", "));
-    }
-    row
-}
-
 fn caller_rows(config: &Config) -> Vec<Vec<String>> {
     let row = |key: &super::CallerKey| {
         let owner = format!("tenant {}, workspace {}", key.tenant, key.workspace);
@@ -346,7 +319,9 @@ pub fn render_json(loaded: &Loaded) -> Value {
         "queue": super::survive::queue_json(&config.policy),
         "simulated": config.simulated,
         "providers": config.providers.iter().map(provider_json).collect::<Vec<_>>(),
-        "models": config.models.iter().map(model_json).collect::<Vec<_>>(),
+        "models": chains::models_json(config),
+        "tiers": chains::tiers_json(config),
+        "roles": chains::roles_json(config),
         "keys": config.keys.iter().map(|key| json!({
             "name": key.name,
             "key_from": key.source.to_string(),
@@ -409,25 +384,6 @@ fn provider_json(provider: &Provider) -> Value {
         "idle_connection_ms": provider.idle_connection.as_millis() as u64,
         "max_connection_age_ms": provider.max_connection_age.as_millis() as u64,
         "timeouts": timeouts_json(&provider.timeouts),
-    })
-}
-
-fn model_json(model: &Model) -> Value {
-    let own = model.timeouts;
-    let ms = |value: Option<Duration>| value.map(|value| value.as_millis() as u64);
-    json!({
-        "name": model.name,
-        "targets": model.targets.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "aliases": model.aliases,
-        "reasoning": model.reasoning,
-        "timeouts": {
-            "connect_ms": ms(own.connect),
-            "first_token_ms": ms(own.first_token),
-            "idle_ms": ms(own.idle),
-            "total_ms": ms(own.total),
-            "stream_total_ms": ms(own.stream_total),
-            "reasoning_total_ms": ms(own.reasoning_total),
-        },
     })
 }
 

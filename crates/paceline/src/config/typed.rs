@@ -8,10 +8,12 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 mod kept;
+mod models;
 mod survive;
 
 pub use kept::StorageKind;
 pub(super) use kept::{Catalog, Files, OwnPrice, Storage};
+pub(super) use models::{Model, ModelTable, Pick, Role, Shadow, TargetEntry, Tiers};
 pub(super) use survive::{Health, Queue, Retry};
 
 /// Settings of Paceline. Everything is optional; an empty file is valid.
@@ -49,6 +51,12 @@ pub(super) struct File {
     pub providers: BTreeMap<String, Provider>,
     /// Models by the name that callers use.
     pub models: BTreeMap<String, Model>,
+    /// Classes of models by size, `tier1` the largest: what is tried when a model of the class fails, and names that
+    /// callers may write. A class that is not given is made of the providers' models in the catalogue.
+    pub tiers: Tiers,
+    /// Roles (agents) by name, and what their calls get that name no model, or `auto`. Names compare without case, and
+    /// `-`, `_` and space alike. `MODEL_<ROLE>` and `TIER_<ROLE>` are honoured too.
+    pub roles: BTreeMap<String, Role>,
     /// Keys of callers. With none, callers need no key.
     #[schemars(length(max = 10_000))]
     pub keys: Vec<CallerKey>,
@@ -75,6 +83,8 @@ impl Default for File {
             log: Log::default(),
             providers: BTreeMap::new(),
             models: BTreeMap::new(),
+            tiers: Tiers::default(),
+            roles: BTreeMap::new(),
             keys: Vec::new(),
             indicators: Indicators::default(),
         }
@@ -317,32 +327,6 @@ pub enum OnClientCancel {
     #[default]
     Abort,
     Drain,
-}
-
-/// One model: `provider/upstream-name`, or a table.
-#[derive(Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(untagged)]
-pub(super) enum Model {
-    /// `provider/upstream-name`. The first slash splits; the upstream name may have more.
-    Target(String),
-    /// Targets and what is special about the model.
-    Table(ModelTable),
-}
-
-/// Targets of a model and what is special about it.
-#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct ModelTable {
-    /// `provider/upstream-name`, the preferred one first.
-    #[schemars(length(min = 1, max = 32), extend("x-default" = "required"))]
-    pub targets: Vec<String>,
-    /// Further names for the same model.
-    #[schemars(length(max = 64))]
-    pub aliases: Vec<String>,
-    /// Whether the model thinks before it answers; it then gets `reasoning_total_ms`.
-    pub reasoning: bool,
-    /// Timeouts of this model; what is not given is as in its provider.
-    pub timeouts: Timeouts,
 }
 
 /// The key of one caller.

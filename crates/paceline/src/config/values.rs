@@ -16,6 +16,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+mod models;
+
+pub use models::{Link, Model, Role, Shadow, TIERS, Target, Tier};
 pub use typed::{Auth, Level, OnClientCancel, StorageKind};
 
 /// Everything that was set, found or assumed.
@@ -44,6 +47,10 @@ pub struct Config {
     pub providers: Vec<Provider>,
     /// Models in the order of the file.
     pub models: Vec<Model>,
+    /// `tier1` to `tier4`.
+    pub tiers: [Tier; TIERS],
+    /// Roles in the order of the file, then those of the environment by name.
+    pub roles: Vec<Role>,
     /// Keys of callers in the order of the file; with none, callers need no key.
     pub keys: Vec<CallerKey>,
     /// The limits of the core indicators, in the order of [`Core::ALL`].
@@ -327,50 +334,6 @@ pub struct Provider {
     pub timeouts: Timeouts,
     /// The variable by which it was found in the environment, if it is not in the file.
     pub detected_by: Option<String>,
-}
-
-/// One model that callers can name.
-#[derive(Clone, Debug)]
-pub struct Model {
-    /// Its name for callers.
-    pub name: String,
-    /// Where it is served, the preferred one first; at least one.
-    pub targets: Vec<Target>,
-    /// Further names.
-    pub aliases: Vec<String>,
-    /// Whether it thinks before it answers.
-    pub reasoning: bool,
-    /// Its own timeouts; see [`Config::effective_timeouts`].
-    pub timeouts: TimeoutOverrides,
-}
-
-impl Model {
-    /// A model of the simulated provider in process, under the provider's name.
-    pub fn simulated(name: &str) -> Self {
-        let short = name.strip_prefix("sim/").unwrap_or(name).to_owned();
-        Self {
-            name: format!("sim/{short}"),
-            targets: vec![Target { provider: "sim".into(), model: short.clone() }],
-            aliases: vec![short],
-            reasoning: false,
-            timeouts: TimeoutOverrides::default(),
-        }
-    }
-}
-
-/// One place that serves a model.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target {
-    /// Name of a configured provider.
-    pub provider: String,
-    /// The model's name there.
-    pub model: String,
-}
-
-impl fmt::Display for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.provider, self.model)
-    }
 }
 
 /// The key of one caller.

@@ -108,9 +108,9 @@ impl Space {
     /// Takes in the names of a configuration. Those of earlier ones keep their places: their counters go on.
     pub fn configured(&mut self, config: &Config) {
         let providers = config.providers.iter().map(|provider| (&*provider.name, provider.kind.otel_name));
-        let models = config.models.iter().map(|model| &*model.name);
+        let models = config.model_names();
         let tenants = config.keys.iter().map(|key| &*key.tenant);
-        self.add(providers, models, tenants.chain([DEFAULT_TENANT]));
+        self.add(providers, models.iter().map(String::as_str), tenants.chain([DEFAULT_TENANT]));
     }
 
     /// Takes in names: providers with what OpenTelemetry calls them, models, tenants.

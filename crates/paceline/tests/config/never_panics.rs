@@ -16,6 +16,8 @@ const WORDS: &[&str] = &[
     "[models]\n",
     "[[keys]]\n",
     "[models.a]\n",
+    "[tiers]\n",
+    "[roles.a]\n",
     "data",
     "listen",
     "workers",
@@ -35,6 +37,17 @@ const WORDS: &[&str] = &[
     "targets",
     "aliases",
     "reasoning",
+    "fallback",
+    "fallback_enabled",
+    "pick",
+    "weight",
+    "target",
+    "shadow",
+    "model",
+    "share",
+    "tier",
+    "tier1",
+    "roles",
     "name",
     "key_env",
     "tenant",
@@ -72,6 +85,10 @@ const WORDS: &[&str] = &[
     "\"sim\"",
     "\"key\"",
     "\"none\"",
+    "\"a\"",
+    "\"tier1\"",
+    "\"weighted\"",
+    "0.5",
     "\"info\"",
     "\"A\"",
     "\"*\"",
@@ -106,7 +123,14 @@ fn try_one(text: &str, env: &[(&str, &str)]) {
             assert!(show::render_json(&loaded).is_object());
             loaded.config.add_simulated(([127, 0, 0, 1], 1).into());
             assert!(!loaded.config.providers.is_empty());
+            for tier in 0..4 {
+                loaded.config.chain_of_tier(tier);
+            }
+            for role in &loaded.config.roles {
+                assert!(!loaded.config.chain_of_role(role).is_empty());
+            }
             for model in &loaded.config.models {
+                assert_eq!(loaded.config.chain_of(model)[0].targets.len(), model.targets.len());
                 assert!(!model.targets.is_empty());
                 assert!(
                     model.targets.iter().all(|target| loaded.config.provider(&target.provider).is_some())
@@ -142,7 +166,7 @@ proptest! {
     #[test]
     fn any_settings(
         tables in prop::collection::vec(
-            (0usize..9, prop::collection::vec(line(), 0..5)),
+            (0usize..11, prop::collection::vec(line(), 0..5)),
             0..5,
         ),
     ) {
@@ -155,7 +179,7 @@ proptest! {
     }
 
     #[test]
-    fn any_variable(name in "PACELINE_(SERVER|PROVIDERS|MODELS|KEYS|TIMEOUTS)_[A-Z_]{0,24}", value in any::<String>()) {
+    fn any_variable(name in "PACELINE_(SERVER|PROVIDERS|MODELS|ROLES|TIERS|KEYS|TIMEOUTS)_[A-Z_]{0,24}", value in any::<String>()) {
         try_one("", &[(&name, &value)]);
         try_one("[providers.x]\nbase_url = \"http://127.0.0.1:1/v1\"\n", &[(&name, &value)]);
     }
@@ -166,6 +190,7 @@ proptest! {
             "PACELINE_SERVER_LISTEN", "PACELINE_SERVER_WORKERS", "PACELINE_PROVIDERS_X_BASE_URL", "PACELINE_MODELS_A",
             "PACELINE_PROVIDERS_OPENAI_HEADERS", "PACELINE_PROVIDERS_OPENAI_PROXY", "PACELINE_KEYS_A_KEY", "OLLAMA_HOST",
             "OPENAI_BASE_URL", "HTTPS_PROXY", "NO_PROXY", "LOG_LEVEL", "PACELINE_ADMIN_KEY", "OPENAI_API_KEY",
+            "MODEL_A", "TIER_A", "MODEL_ ", "PACELINE_ROLES_A_MODEL", "PACELINE_TIERS_TIER1", "PACELINE_MODELS_A_SHADOW_SHARE",
         ]),
         value in prop_oneof![any::<String>(), "[a-z0-9:/.@%\\[\\]-]{0,30}", "https?://[a-z0-9:/.@%?#\\[\\]-]{0,30}"],
     ) {

@@ -1,0 +1,64 @@
+//! Models, tiers and roles as the directory of names takes them.
+
+use super::patience;
+use crate::config::{ChainLink, Config, Model, TIERS, Target};
+use paceline_routing::chain::{Chain, Link, Place, RoleEntry};
+use paceline_routing::directory::ModelEntry;
+
+/// The configured models.
+pub(super) fn models(config: &Config) -> Vec<ModelEntry> {
+    let entry = |model: &Model| ModelEntry {
+        name: model.name.as_str().into(),
+        aliases: model.aliases.iter().map(|alias| alias.as_str().into()).collect(),
+        chain: chain(config, &config.chain_of(model)),
+    };
+    config.models.iter().map(entry).filter(|entry| !entry.chain.links.is_empty()).collect()
+}
+
+/// `tier1` to `tier4`.
+pub(super) fn tiers(config: &Config) -> Vec<ModelEntry> {
+    let entry = |index: usize| ModelEntry {
+        name: format!("tier{}", index + 1).into(),
+        aliases: Vec::new(),
+        chain: chain(config, &config.chain_of_tier(index)),
+    };
+    (0..TIERS).map(entry).collect()
+}
+
+/// The roles.
+pub(super) fn roles(config: &Config) -> Vec<RoleEntry> {
+    let entry = |role: &crate::config::Role| RoleEntry {
+        name: role.name.as_str().into(),
+        chain: chain(config, &config.chain_of_role(role)),
+    };
+    config.roles.iter().map(entry).collect()
+}
+
+/// A chain behaves as its first model says.
+fn chain(config: &Config, links: &[ChainLink<'_>]) -> Chain {
+    let first = links.first().and_then(|link| link.model);
+    let shadow = first.and_then(|model| model.shadow.as_ref()).map(|shadow| {
+        let (model, targets) = config.targets_of(&shadow.link);
+        (link(config, &shadow.link.to_string(), model, &targets), shadow.share)
+    });
+    let links = links.iter().map(|one| link(config, &one.name, one.model, &one.targets));
+    Chain {
+        links: links.filter(|link| !link.places.is_empty()).collect(),
+        fallback_on_content_filter: first.is_some_and(|model| model.fallback_on_content_filter),
+        pick: first.map(|model| model.pick).unwrap_or_default(),
+        shadow: shadow.filter(|(link, _)| !link.places.is_empty()),
+    }
+}
+
+fn link(config: &Config, name: &str, model: Option<&Model>, targets: &[(&Target, u32)]) -> Link {
+    let place = |(target, weight): &(&Target, u32)| {
+        let provider = config.providers.iter().position(|provider| provider.name == target.provider)?;
+        Some(Place {
+            provider,
+            upstream: target.model.as_str().into(),
+            patience: patience(config, config.providers.get(provider)?, model),
+            weight: *weight,
+        })
+    };
+    Link { model: name.into(), places: targets.iter().filter_map(place).collect() }
+}
