@@ -2,6 +2,7 @@
 
 use crate::config::{GatewayConfig, KeyConfig, OnCancel};
 use crate::control::Control;
+use crate::drain::Drain;
 use crate::ledger::{Account, Ledger};
 use crate::step::count::Counting;
 use crate::upstream::Upstream;
@@ -134,6 +135,8 @@ pub struct Gateway {
     pub gauges: Gauges,
     /// Sums that are never dropped.
     pub ledger: Ledger,
+    /// How far the end of the process has come.
+    pub(crate) drain: Drain,
     pub(crate) sink: Arc<dyn RecordSink>,
     /// Whether answers wait until their records are kept.
     pub(crate) keeps: bool,
@@ -159,6 +162,7 @@ impl Gateway {
             hash_key: random,
             gauges: Gauges::default(),
             ledger,
+            drain: Drain::default(),
             keeps: sink.settled().is_some(),
             sink,
             control,

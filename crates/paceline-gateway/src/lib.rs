@@ -8,6 +8,7 @@ mod call;
 pub mod config;
 mod control;
 mod door;
+mod drain;
 pub mod framing;
 mod gaps;
 mod gateway;
@@ -26,6 +27,7 @@ mod upstream;
 mod worker;
 
 pub use control::{Control, ControlBody};
+pub use drain::Patience;
 pub use gateway::{Gateway, Gauges};
 pub use ledger::{AccountName, Ledger, Totals};
 pub use server::{ServeError, Server};

@@ -115,7 +115,7 @@ fn begin(call: &mut Call, target: &Target, reason: AttemptReason) {
     });
 }
 
-fn end_badly(call: &mut Call, fail: &Fail) {
+pub(crate) fn end_badly(call: &mut Call, fail: &Fail) {
     let now = call.offset(Instant::now());
     call.note(|record| {
         let code = record.error_code.clone().or_else(|| Some(fail.code.into()));
