@@ -84,10 +84,31 @@ impl Serving {
         format!("http://{}", self.address)
     }
 
+    /// Sends a signal, as an operator does: `-TERM`, `-INT`, `-HUP`.
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill").arg(name).arg(self.child.id().to_string()).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// The next line on standard error with these words in it.
+    pub(crate) fn line_with(&mut self, words: &str) -> String {
+        loop {
+            let mut line = String::new();
+            assert!(self.lines.read_line(&mut line).unwrap() > 0, "it ended and never said {words}");
+            if line.contains(words) {
+                return line;
+            }
+        }
+    }
+
     /// Asks it to stop, as an operator does; what it had said since the banner, and its exit code.
-    pub(crate) fn stop(mut self) -> Ended {
-        let asked = Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status().unwrap();
-        assert!(asked.success());
+    pub(crate) fn stop(self) -> Ended {
+        self.signal("-TERM");
+        self.ended()
+    }
+
+    /// What it had said since the banner, and its exit code, once it has ended.
+    pub(crate) fn ended(mut self) -> Ended {
         let (mut out, mut err) = (String::new(), String::new());
         self.lines.read_to_string(&mut err).unwrap();
         self.child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
