@@ -17,6 +17,7 @@ use paceline_types::error::ErrorKind;
 use paceline_types::id::CallId;
 use paceline_types::record::Operation;
 use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -25,7 +26,7 @@ use tokio::sync::oneshot;
 pub(crate) type Answer = Response<AnswerBody>;
 
 /// Answers one request.
-pub(crate) async fn serve(worker: Arc<Worker>, request: Request<Incoming>) -> Answer {
+pub(crate) async fn serve(worker: &Arc<Worker>, request: Request<Incoming>) -> Answer {
     let snapshot = worker.gateway.snapshot();
     if let Some(answer) = admit::browser(&snapshot, &request) {
         return answer;
@@ -38,16 +39,16 @@ pub(crate) async fn serve(worker: Arc<Worker>, request: Request<Incoming>) -> An
     answer
 }
 
-async fn dispatch(worker: Arc<Worker>, snapshot: Arc<Snapshot>, request: Request<Incoming>) -> Answer {
+async fn dispatch(worker: &Arc<Worker>, snapshot: Arc<Snapshot>, request: Request<Incoming>) -> Answer {
     let identity = snapshot.identify(crate::headers::credential(request.headers()));
     let provider = |name: &str| snapshot.upstreams.iter().position(|upstream| &*upstream.name == name);
     let (operation, raw) = match route(request.uri().path(), provider) {
-        Route::Control => return admin::control(&worker, &snapshot, identity, request).await,
+        Route::Control => return admin::control(worker, &snapshot, identity, request).await,
         Route::Call(operation) => (operation, None),
         Route::Passthrough(at, rest) => (Operation::Passthrough, Some((at, rest.to_owned()))),
     };
     let (party, refusal) = admit::caller(&snapshot, identity, raw.as_ref().map(|(at, _)| *at));
-    let mut call = Call::open(Arc::clone(&worker), snapshot, operation, &party);
+    let mut call = Call::open(Arc::clone(worker), snapshot, operation, &party);
     // A provider that is to be read to the end after the caller has gone needs a task that outlives the caller.
     if !call.snapshot.drains {
         return guarded(&worker.gateway.drain, call, refusal, raw, request).await;
@@ -55,9 +56,10 @@ async fn dispatch(worker: Arc<Worker>, snapshot: Arc<Snapshot>, request: Request
     let outlive = Arc::new(Outlive::default());
     call.outlive = Some(Arc::clone(&outlive));
     let (present, gone) = oneshot::channel();
+    let worker = Arc::clone(worker);
     let carried = async move {
-        let steps = guarded(&worker.gateway.drain, call, refusal, raw, request);
-        outlived(steps, gone, outlive, &worker).await
+        let mut steps = std::pin::pin!(guarded(&worker.gateway.drain, call, refusal, raw, request));
+        outlived(steps.as_mut(), gone, outlive, &worker).await
     };
     let answer = tokio::spawn(carried).await;
     drop::<oneshot::Sender<()>>(present);
@@ -66,7 +68,7 @@ async fn dispatch(worker: Arc<Worker>, snapshot: Arc<Snapshot>, request: Request
 
 /// Carries a call on when its caller has gone, for as long as its provider's setting says.
 async fn outlived(
-    steps: impl Future<Output = Answer>,
+    steps: Pin<&mut impl Future<Output = Answer>>,
     gone: oneshot::Receiver<()>,
     outlive: Arc<Outlive>,
     worker: &Arc<Worker>,
@@ -87,8 +89,7 @@ async fn outlived(
 }
 
 /// A task of its own is not looked at again with its connection when calls are to end: this wakes it.
-async fn woken<F: Future>(drain: &Drain, steps: F) -> F::Output {
-    let mut steps = std::pin::pin!(steps);
+async fn woken<F: Future>(drain: &Drain, mut steps: Pin<&mut F>) -> F::Output {
     tokio::select! {
         answer = &mut steps => answer,
         () = drain.until_cut() => steps.await,
@@ -132,9 +133,9 @@ async fn steps(
         (Some(fail), _) => Some(Err(fail)),
         // Rare and large: on the heap, so that every other call's future stays small.
         (None, Some((provider, rest))) => {
-            until_cut(drain, Box::pin(passthrough::run(&mut call, provider, &rest, request))).await
+            until_cut(drain, Box::pin(passthrough::run(&mut call, provider, &rest, request)).as_mut()).await
         }
-        (None, None) => until_cut(drain, run(&mut call, request)).await,
+        (None, None) => until_cut(drain, std::pin::pin!(run(&mut call, request))).await,
     };
     let outcome = outcome.unwrap_or_else(|| Err(interrupt(&mut call)));
     let mut answer = match outcome {
@@ -152,8 +153,7 @@ async fn steps(
 }
 
 /// What `steps` come to; `None` when calls are to end before they do. Dropping them closes the provider's connection.
-async fn until_cut<F: Future>(drain: &Drain, steps: F) -> Option<F::Output> {
-    let mut steps = std::pin::pin!(steps);
+async fn until_cut<F: Future>(drain: &Drain, mut steps: Pin<&mut F>) -> Option<F::Output> {
     std::future::poll_fn(|cx| match steps.as_mut().poll(cx) {
         std::task::Poll::Pending if drain.is_cut() => std::task::Poll::Ready(None),
         other => other.map(Some),

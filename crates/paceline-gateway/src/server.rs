@@ -258,7 +258,7 @@ async fn connection(worker: Arc<Worker>, stream: std::net::TcpStream) {
         let (worker, owed) = (Arc::clone(&worker), Owed(Arc::clone(&turn)));
         let sink = keeps.then(|| Arc::clone(&worker.gateway.sink));
         async move {
-            let mut answer = pipeline::serve(Arc::clone(&worker), request).await;
+            let mut answer = pipeline::serve(&worker, request).await;
             if worker.gateway.drain.is_announced() {
                 answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }

@@ -1,10 +1,12 @@
 //! Runs the built program in a folder of its own, with nothing in its environment but what is given.
 
+use crate::support::PATIENCE;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, channel};
 
 /// A folder that goes away with the test.
 pub(crate) struct Folder(pub(crate) PathBuf);
@@ -46,7 +48,12 @@ impl Folder {
             assert!(lines.read_line(&mut banner).unwrap() > 0, "it ended: {banner}");
         }
         let address = banner.split("http://").nth(1).unwrap().split([' ', '/', '\n']).next().unwrap();
-        Serving { address: address.parse().unwrap(), banner, child, lines }
+        let (send, received) = channel();
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            while lines.read_line(&mut line).unwrap() > 0 && send.send(std::mem::take(&mut line)).is_ok() {}
+        });
+        Serving { address: address.parse().unwrap(), banner, child, lines: received }
     }
 }
 
@@ -76,7 +83,8 @@ pub(crate) struct Serving {
     pub(crate) address: SocketAddr,
     pub(crate) banner: String,
     child: Child,
-    lines: BufReader<std::process::ChildStderr>,
+    /// What it says on standard error after the banner.
+    lines: Receiver<String>,
 }
 
 impl Serving {
@@ -91,10 +99,10 @@ impl Serving {
     }
 
     /// The next line on standard error with these words in it.
-    pub(crate) fn line_with(&mut self, words: &str) -> String {
+    pub(crate) fn line_with(&self, words: &str) -> String {
         loop {
-            let mut line = String::new();
-            assert!(self.lines.read_line(&mut line).unwrap() > 0, "it ended and never said {words}");
+            let line = self.lines.recv_timeout(PATIENCE);
+            let line = line.unwrap_or_else(|error| panic!("it never said {words}: {error}"));
             if line.contains(words) {
                 return line;
             }
@@ -109,8 +117,7 @@ impl Serving {
 
     /// What it had said since the banner, and its exit code, once it has ended.
     pub(crate) fn ended(mut self) -> Ended {
-        let (mut out, mut err) = (String::new(), String::new());
-        self.lines.read_to_string(&mut err).unwrap();
+        let (mut out, err) = (String::new(), self.lines.iter().collect());
         self.child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
         Ended { code: self.child.wait().unwrap().code().unwrap_or(-1), out, err }
     }
