@@ -2,6 +2,7 @@
 
 use crate::config::{GatewayConfig, KeyConfig, OnCancel};
 use crate::control::Control;
+use crate::drain::Drain;
 use crate::events::Events;
 use crate::ledger::{Account, Ledger};
 use crate::step::count::Counting;
@@ -169,6 +170,8 @@ pub struct Gateway {
     /// What is used of limits and budgets.
     pub scopes: Scopes,
     waiting: AtomicUsize,
+    /// How far the end of the process has come.
+    pub(crate) drain: Drain,
     pub(crate) sink: Arc<dyn RecordSink>,
     /// Whether answers wait until their records are kept.
     pub(crate) keeps: bool,
@@ -200,6 +203,7 @@ impl Gateway {
             hash_key: random,
             gauges: Gauges::default(),
             ledger,
+            drain: Drain::default(),
             keeps: sink.settled().is_some(),
             sink,
             control,

@@ -1,7 +1,7 @@
 //! A step that panics: the caller gets an answer, the record is closed once, the connection goes on.
 
 use crate::config::GatewayConfig;
-use crate::{Control, ControlBody, Gateway, Server};
+use crate::{Control, ControlBody, Gateway, Patience, Server};
 use bytes::Bytes;
 use http::{Request, Response};
 use paceline_types::error::ErrorKind;
@@ -74,7 +74,12 @@ async fn a_panic_in_a_step_ends_its_call_and_nothing_else() {
     let server = Server::bind("127.0.0.1:0".parse().unwrap(), 1, Arc::clone(&gateway)).await.unwrap();
     let address = server.address().unwrap();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let serving = tokio::spawn(server.run(async { drop(stopped.await) }, Duration::from_secs(1)));
+    let patience = Patience { ready: Duration::ZERO, limit: Duration::from_secs(1) };
+    let shutdown = async move {
+        drop(stopped.await);
+        patience
+    };
+    let serving = tokio::spawn(server.run(shutdown, std::future::pending()));
 
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
     for (header, status) in [("x-test-panic: 1\r\n", "500"), ("", "404")] {

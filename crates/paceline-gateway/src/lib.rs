@@ -8,6 +8,7 @@ mod call;
 pub mod config;
 mod control;
 mod door;
+mod drain;
 mod events;
 pub mod framing;
 mod gaps;
@@ -31,6 +32,7 @@ mod upstream;
 mod worker;
 
 pub use control::{Control, ControlBody};
+pub use drain::Patience;
 pub use events::{Event, Events};
 pub use gateway::{Gateway, Gauges};
 pub use ledger::{AccountName, Ledger, Totals};

@@ -3,6 +3,7 @@
 
 use crate::body::AnswerBody;
 use crate::call::{Call, Outlive};
+use crate::drain::{Drain, cut_off};
 use crate::gateway::Snapshot;
 use crate::headers::put;
 use crate::refuse::Fail;
@@ -16,6 +17,7 @@ use paceline_types::error::ErrorKind;
 use paceline_types::id::CallId;
 use paceline_types::record::Operation;
 use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -24,7 +26,7 @@ use tokio::sync::oneshot;
 pub(crate) type Answer = Response<AnswerBody>;
 
 /// Answers one request.
-pub(crate) async fn serve(worker: Arc<Worker>, request: Request<Incoming>) -> Answer {
+pub(crate) async fn serve(worker: &Arc<Worker>, request: Request<Incoming>) -> Answer {
     let snapshot = worker.gateway.snapshot();
     if let Some(answer) = admit::browser(&snapshot, &request) {
         return answer;
@@ -37,36 +39,41 @@ pub(crate) async fn serve(worker: Arc<Worker>, request: Request<Incoming>) -> An
     answer
 }
 
-async fn dispatch(worker: Arc<Worker>, snapshot: Arc<Snapshot>, request: Request<Incoming>) -> Answer {
+async fn dispatch(worker: &Arc<Worker>, snapshot: Arc<Snapshot>, request: Request<Incoming>) -> Answer {
     let identity = snapshot.identify(crate::headers::credential(request.headers()));
     let provider = |name: &str| snapshot.upstreams.iter().position(|upstream| &*upstream.name == name);
     let (operation, raw) = match route(request.uri().path(), provider) {
-        Route::Control => return admin::control(&worker, &snapshot, identity, request).await,
+        Route::Control => return admin::control(worker, &snapshot, identity, request).await,
         Route::Call(operation) => (operation, None),
         Route::Passthrough(at, rest) => (Operation::Passthrough, Some((at, rest.to_owned()))),
     };
     let (party, refusal) = admit::caller(&snapshot, identity, raw.as_ref().map(|(at, _)| *at));
-    let mut call = Call::open(Arc::clone(&worker), snapshot, operation, &party);
+    let mut call = Call::open(Arc::clone(worker), snapshot, operation, &party);
     // A provider that is to be read to the end after the caller has gone needs a task that outlives the caller.
     if !call.snapshot.drains {
-        return guarded(call, refusal, raw, request).await;
+        return guarded(&worker.gateway.drain, call, refusal, raw, request).await;
     }
     let outlive = Arc::new(Outlive::default());
     call.outlive = Some(Arc::clone(&outlive));
     let (present, gone) = oneshot::channel();
-    let answer = tokio::spawn(outlived(guarded(call, refusal, raw, request), gone, outlive, worker)).await;
+    let worker = Arc::clone(worker);
+    let carried = async move {
+        let mut steps = std::pin::pin!(guarded(&worker.gateway.drain, call, refusal, raw, request));
+        outlived(steps.as_mut(), gone, outlive, &worker).await
+    };
+    let answer = tokio::spawn(carried).await;
     drop::<oneshot::Sender<()>>(present);
     answer.ok().flatten().unwrap_or_else(defect)
 }
 
 /// Carries a call on when its caller has gone, for as long as its provider's setting says.
 async fn outlived(
-    steps: impl Future<Output = Answer>,
+    steps: Pin<&mut impl Future<Output = Answer>>,
     gone: oneshot::Receiver<()>,
     outlive: Arc<Outlive>,
-    worker: Arc<Worker>,
+    worker: &Arc<Worker>,
 ) -> Option<Answer> {
-    let mut steps = std::pin::pin!(steps);
+    let mut steps = std::pin::pin!(woken(&worker.gateway.drain, steps));
     tokio::select! {
         answer = &mut steps => return Some(answer),
         _ = gone => outlive.gone.store(true, Ordering::Relaxed),
@@ -81,14 +88,23 @@ async fn outlived(
     None
 }
 
+/// A task of its own is not looked at again with its connection when calls are to end: this wakes it.
+async fn woken<F: Future>(drain: &Drain, mut steps: Pin<&mut F>) -> F::Output {
+    tokio::select! {
+        answer = &mut steps => answer,
+        () = drain.until_cut() => steps.await,
+    }
+}
+
 /// A panic in a step ends its call, not its connection: the record is closed by the guard as it is dropped.
 async fn guarded(
+    drain: &Drain,
     call: Call,
     refusal: Option<Fail>,
     raw: Option<(usize, String)>,
     request: Request<Incoming>,
 ) -> Answer {
-    let steps = AssertUnwindSafe(steps(call, refusal, raw, request));
+    let steps = AssertUnwindSafe(steps(drain, call, refusal, raw, request));
     let mut steps = std::pin::pin!(steps.0);
     std::future::poll_fn(|cx| {
         std::panic::catch_unwind(AssertUnwindSafe(|| steps.as_mut().poll(cx)))
@@ -105,6 +121,7 @@ fn defect() -> Answer {
 
 /// The path of one call.
 async fn steps(
+    drain: &Drain,
     mut call: Call,
     refusal: Option<Fail>,
     raw: Option<(usize, String)>,
@@ -113,13 +130,14 @@ async fn steps(
     let id = call.record().map(|record| record.id);
     let named = call.snapshot.config.answer_headers;
     let outcome = match (refusal, raw) {
-        (Some(fail), _) => Err(fail),
+        (Some(fail), _) => Some(Err(fail)),
         // Rare and large: on the heap, so that every other call's future stays small.
         (None, Some((provider, rest))) => {
-            Box::pin(passthrough::run(&mut call, provider, &rest, request)).await
+            until_cut(drain, Box::pin(passthrough::run(&mut call, provider, &rest, request)).as_mut()).await
         }
-        (None, None) => run(&mut call, request).await,
+        (None, None) => until_cut(drain, std::pin::pin!(run(&mut call, request))).await,
     };
+    let outcome = outcome.unwrap_or_else(|| Err(interrupt(&mut call)));
     let mut answer = match outcome {
         Ok(relayed) => relayed.into_answer(call),
         Err(fail) => {
@@ -132,6 +150,26 @@ async fn steps(
         name_call(&mut answer, id);
     }
     answer
+}
+
+/// What `steps` come to; `None` when calls are to end before they do. Dropping them closes the provider's connection.
+async fn until_cut<F: Future>(drain: &Drain, mut steps: Pin<&mut F>) -> Option<F::Output> {
+    std::future::poll_fn(|cx| match steps.as_mut().poll(cx) {
+        std::task::Poll::Pending if drain.is_cut() => std::task::Poll::Ready(None),
+        other => other.map(Some),
+    })
+    .await
+}
+
+/// The process ends before there is an answer.
+fn interrupt(call: &mut Call) -> Fail {
+    let tried = call.record().is_some_and(|record| !record.attempts.is_empty());
+    let fail = Fail { refused: !tried, ..cut_off() };
+    if tried {
+        attempt::note_marks(call);
+        attempt::end_badly(call, &fail);
+    }
+    fail
 }
 
 async fn run(call: &mut Call, request: Request<Incoming>) -> Result<attempt::Outcome, Fail> {

@@ -2,10 +2,13 @@
 
 use crate::body::{AnswerBody, Keeping, Marked};
 use crate::door::Door;
+use crate::drain::{Patience, Phase};
 use crate::gateway::{Gateway, Gauges};
 use crate::pipeline;
 use crate::turn::{Owed, Turn};
 use crate::worker::Worker;
+use http::HeaderValue;
+use http::header::CONNECTION;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -19,12 +22,16 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use std::{fmt, io, thread};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 /// How many accepted connections may wait for their worker.
 const HANDOVER: usize = 1024;
 /// How often unused connections to providers are looked after.
 const SWEEP: Duration = Duration::from_secs(5);
+/// How often it is looked whether all calls have ended.
+const LOOK: Duration = Duration::from_millis(20);
+/// How long callers may take what their calls are told when these are cut off.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 /// The most header lines of a request.
 const MAX_HEADERS: usize = 128;
 
@@ -61,7 +68,6 @@ pub struct Server {
     listener: TcpListener,
     gateway: Arc<Gateway>,
     workers: Vec<Hand>,
-    stop: watch::Sender<bool>,
 }
 
 /// A worker, from outside.
@@ -82,10 +88,9 @@ impl Server {
         gateway: Arc<Gateway>,
     ) -> Result<Self, ServeError> {
         let listener = TcpListener::bind(address).await.map_err(|error| ServeError::Bind(address, error))?;
-        let (stop, stopped) = watch::channel(false);
-        let hands = (0..workers.max(1)).map(|at| Hand::start(at, &gateway, stopped.clone()));
+        let hands = (0..workers.max(1)).map(|at| Hand::start(at, &gateway));
         let workers = hands.collect::<io::Result<_>>().map_err(ServeError::Thread)?;
-        Ok(Self { listener, gateway, workers, stop })
+        Ok(Self { listener, gateway, workers })
     }
 
     /// The address listened on.
@@ -96,25 +101,34 @@ impl Server {
         self.listener.local_addr()
     }
 
-    /// Serves until `shutdown` is over; then lets calls under way end, for `grace` at most.
-    pub async fn run(mut self, shutdown: impl Future<Output = ()>, grace: Duration) {
-        let mut shutdown = pin!(shutdown);
-        loop {
+    /// Serves until `shutdown` says how long calls under way may go on; then lets them end, until that time is over or
+    /// `hurry` is. What has not ended then is cut off: how many calls, is the answer.
+    pub async fn run(
+        mut self,
+        shutdown: impl Future<Output = Patience>,
+        hurry: impl Future<Output = ()>,
+    ) -> u64 {
+        let patience = self.accept_until(shutdown).await;
+        let deadline = Instant::now() + patience.limit;
+        let gateway = Arc::clone(&self.gateway);
+        gateway.drain.announce();
+        let mut hurry = pin!(hurry);
+        let ready = tokio::time::sleep(patience.ready.min(patience.limit));
+        let hurried = async {
+            tokio::select! { () = ready => false, () = &mut hurry => true }
+        };
+        let hurried = self.accept_until(hurried).await;
+        drop(self.listener);
+        gateway.drain.close();
+        if !hurried {
             tokio::select! {
-                () = &mut shutdown => break,
-                accepted = self.listener.accept() => match accepted {
-                    Ok((stream, _)) => self.deliver(stream),
-                    // Out of file descriptors, most likely: waiting is all that helps.
-                    Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
-                },
+                () = rest(&gateway.gauges, deadline) => {}
+                () = hurry => {}
             }
         }
-        drop(self.listener);
-        let _ = self.stop.send(true);
-        let deadline = Instant::now() + grace;
-        while self.gateway.gauges.connections.load(Ordering::Relaxed) > 0 && Instant::now() < deadline {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        let left = gateway.gauges.calls_in_flight.load(Ordering::Relaxed);
+        gateway.drain.cut();
+        rest(&gateway.gauges, Instant::now() + LAST_WORDS).await;
         for hand in &mut self.workers {
             let (closed, _) = mpsc::channel(1);
             drop(std::mem::replace(&mut hand.deliver, closed));
@@ -122,7 +136,23 @@ impl Server {
         for thread in self.workers.iter_mut().filter_map(|hand| hand.thread.take()) {
             let _ = thread.join();
         }
-        self.gateway.counting.finish();
+        gateway.counting.finish();
+        left
+    }
+
+    /// Takes connections until `end`.
+    async fn accept_until<T>(&self, end: impl Future<Output = T>) -> T {
+        let mut end = pin!(end);
+        loop {
+            tokio::select! {
+                ended = &mut end => return ended,
+                accepted = self.listener.accept() => match accepted {
+                    Ok((stream, _)) => self.deliver(stream),
+                    // Out of file descriptors, most likely: waiting is all that helps.
+                    Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+                },
+            }
+        }
     }
 
     /// Gives a connection to the worker with the fewest.
@@ -146,6 +176,15 @@ impl Server {
     }
 }
 
+/// Waits until no connection is open and no call under way, until `deadline` at most.
+async fn rest(gauges: &Gauges, deadline: Instant) {
+    let is_busy =
+        || [&gauges.connections, &gauges.calls_in_flight].iter().any(|n| n.load(Ordering::Relaxed) > 0);
+    while is_busy() && Instant::now() < deadline {
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
 fn refuse(stream: &TcpStream, gauges: &Gauges) {
     Gauges::add(&gauges.connections_refused);
     let message = "all connections are in use (server.max_connections); try again in a moment";
@@ -158,14 +197,14 @@ fn refuse(stream: &TcpStream, gauges: &Gauges) {
 }
 
 impl Hand {
-    fn start(at: usize, gateway: &Arc<Gateway>, stopped: watch::Receiver<bool>) -> io::Result<Self> {
+    fn start(at: usize, gateway: &Arc<Gateway>) -> io::Result<Self> {
         let (deliver, received) = mpsc::channel(HANDOVER);
         let random = gateway.random(at);
         let worker = Worker::new(Arc::clone(gateway), random);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let own = Arc::clone(&worker);
         let thread = thread::Builder::new().name(format!("paceline-{at}")).spawn(move || {
-            runtime.block_on(work(own, received, stopped));
+            runtime.block_on(work(own, received));
             // Name look-ups that hang must not hold up the end.
             runtime.shutdown_background();
         })?;
@@ -174,18 +213,14 @@ impl Hand {
 }
 
 /// One worker's life: connections come, are served each in its own task, until no more can come.
-async fn work(
-    worker: Arc<Worker>,
-    mut received: mpsc::Receiver<std::net::TcpStream>,
-    stopped: watch::Receiver<bool>,
-) {
+async fn work(worker: Arc<Worker>, mut received: mpsc::Receiver<std::net::TcpStream>) {
     let mut sweep = tokio::time::interval(SWEEP);
     sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             stream = received.recv() => {
                 let Some(stream) = stream else { break };
-                tokio::spawn(connection(Arc::clone(&worker), stream, stopped.clone()));
+                tokio::spawn(connection(Arc::clone(&worker), stream));
             }
             _ = sweep.tick() => worker.client.sweep(Instant::now()),
         }
@@ -208,7 +243,7 @@ fn keeping(body: &AnswerBody, sink: Option<Arc<dyn RecordSink>>) -> Option<Box<K
     sink.filter(|_| is_call).map(Keeping::new)
 }
 
-async fn connection(worker: Arc<Worker>, stream: std::net::TcpStream, mut stopped: watch::Receiver<bool>) {
+async fn connection(worker: Arc<Worker>, stream: std::net::TcpStream) {
     let counted = Counted(Arc::clone(&worker));
     let Ok(stream) = TcpStream::from_std(stream) else { return };
     let (max_head, head_timeout) = {
@@ -218,11 +253,15 @@ async fn connection(worker: Arc<Worker>, stream: std::net::TcpStream, mut stoppe
     let turn = Arc::new(Turn::default());
     let door = Door::new(stream, max_head, head_timeout, Arc::clone(&turn));
     let keeps = worker.gateway.keeps;
+    let mut phases = worker.gateway.drain.phases();
     let service = service_fn(move |request| {
         let (worker, owed) = (Arc::clone(&worker), Owed(Arc::clone(&turn)));
         let sink = keeps.then(|| Arc::clone(&worker.gateway.sink));
         async move {
-            let answer = pipeline::serve(worker, request).await;
+            let mut answer = pipeline::serve(&worker, request).await;
+            if worker.gateway.drain.is_announced() {
+                answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
             Ok::<_, Infallible>(answer.map(|body| Marked {
                 keeping: keeping(&body, sink),
                 body,
@@ -235,11 +274,14 @@ async fn connection(worker: Arc<Worker>, stream: std::net::TcpStream, mut stoppe
         .max_buf_size(max_head.max(64 * 1024) + 8192)
         .serve_connection(TokioIo::new(door), service);
     let mut served = pin!(served);
-    tokio::select! {
-        _ = &mut served => {}
-        _ = async { stopped.wait_for(|stop| *stop).await.is_ok() } => {
+    loop {
+        if *phases.borrow_and_update() >= Phase::Closing {
             served.as_mut().graceful_shutdown();
-            let _ = served.await;
+        }
+        tokio::select! {
+            _ = &mut served => break,
+            // Also to look again at answers under way: they find that their time is over.
+            _ = phases.changed() => {}
         }
     }
     drop(counted);

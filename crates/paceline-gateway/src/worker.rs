@@ -27,6 +27,13 @@ const MAX_DRAINS: u64 = 64;
 /// A place among the answers that are read without their caller; free again when dropped.
 pub(crate) struct DrainPlace(Arc<Worker>);
 
+impl DrainPlace {
+    /// Over once the process ends its calls.
+    pub(crate) async fn cut(&self) {
+        self.0.gateway.drain.until_cut().await;
+    }
+}
+
 impl Drop for DrainPlace {
     fn drop(&mut self) {
         self.0.draining.fetch_sub(1, Ordering::Relaxed);

@@ -57,7 +57,7 @@ pub enum ErrorKind {
     Garbage,
     /// The provider blocked content.
     ContentFilter,
-    /// Paceline is full and refuses new work.
+    /// Paceline is full and refuses new work, or is being stopped and ends what is under way.
     Overloaded,
     /// The caller went away.
     Canceled,

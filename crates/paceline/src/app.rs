@@ -11,7 +11,7 @@ use crate::recorder::{RecordQueue, Recorder, now};
 use crate::reload::Source;
 use crate::tokens::BytePairs;
 use arc_swap::ArcSwap;
-use paceline_gateway::{Gateway, ServeError, Server, Totals};
+use paceline_gateway::{Gateway, Patience, ServeError, Server, Totals};
 use paceline_sim::{SimConfig, SimServer};
 use paceline_store::error::StoreError;
 use paceline_store::memory::MemoryStore;
@@ -24,10 +24,8 @@ use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-/// How long calls under way may take to end at shutdown.
-pub const GRACE: Duration = Duration::from_secs(30);
 /// Calls that the simulated provider in process remembers.
 const SIM_LEDGER: usize = 500;
 
@@ -120,8 +118,8 @@ impl App {
         Arc::clone(&self.admin)
     }
 
-    /// Serves until `shutdown`, then lets calls end.
-    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+    /// Serves until `shutdown`, then lets calls end; those that have not when their time or `hurry` is over are told so.
+    pub async fn run(self, shutdown: impl Future<Output = ()>, hurry: impl Future<Output = ()>) {
         let (sim_stop, sim_stopped) = tokio::sync::oneshot::channel::<()>();
         let sim = self.sim.map(|sim| {
             tokio::spawn(sim.run(async {
@@ -141,9 +139,12 @@ impl App {
         let accounts = tokio::spawn(open_accounts(Arc::clone(&self.admin)));
         let draining = async {
             shutdown.await;
-            self.admin.draining.store(true, Ordering::Relaxed);
+            self.admin.announce_end()
         };
-        self.server.run(draining, GRACE).await;
+        let left = self.server.run(draining, hurry).await;
+        if left > 0 {
+            self.admin.recorder.log().warn(&format!("stopping: calls ended before they were over: {left}"));
+        }
         watch.abort();
         recorder.abort();
         self.admin.recorder.drain();
@@ -160,6 +161,19 @@ impl App {
         if let Some(sim) = sim {
             let _ = sim.await;
         }
+    }
+}
+
+impl Admin {
+    /// Readiness goes off; how long calls may go on, as the configuration says now.
+    fn announce_end(&self) -> Patience {
+        self.draining.store(true, Ordering::Relaxed);
+        let server = &self.loaded.load().config.server;
+        let calls =
+            self.gateway.get().map_or(0, |gateway| gateway.gauges.calls_in_flight.load(Ordering::Relaxed));
+        let seconds = server.drain.as_secs_f64();
+        self.recorder.log().info(&format!("stopping: calls under way: {calls}, for {seconds} s at most"));
+        Patience { ready: server.drain_ready, limit: server.drain }
     }
 }
 

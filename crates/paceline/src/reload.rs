@@ -59,6 +59,7 @@ impl Source {
     /// # Errors
     /// When the new configuration is not valid; the old one goes on.
     pub fn reload(&self, admin: &Admin) -> Result<Reloaded, ConfigError> {
+        self.check_file()?;
         let mut loaded = config::load(self.flags.clone(), self.config.as_deref())?;
         if let Some((address, models)) = &self.simulated {
             assemble::add_simulated(&mut loaded.config, *address, models);
@@ -88,6 +89,20 @@ impl Source {
         let waits = |path: &&String| AT_START.contains(&path.as_str());
         let at_next_start = changes.keys().filter(waits).cloned().collect();
         Ok(Reloaded { changes, at_next_start })
+    }
+
+    /// A file that was read at the start and is away, perhaps for a moment, does not mean an empty one.
+    fn check_file(&self) -> Result<(), ConfigError> {
+        let Some(file) = self.file.as_ref().filter(|file| !file.exists()) else { return Ok(()) };
+        let problem = Problem {
+            file: Some(file.clone()),
+            line: None,
+            key: String::new(),
+            message: "the file is not there any more".into(),
+            help: Some("put it back; to run without a file, restart".into()),
+            text: None,
+        };
+        Err(ConfigError { problems: vec![problem] })
     }
 
     /// A configuration without admin key must not open an address that others can reach.
@@ -170,24 +185,38 @@ fn difference(before: &Loaded, after: &Loaded) -> Changes {
     let (mut old, mut new) = (BTreeMap::new(), BTreeMap::new());
     flatten(String::new(), &show::render_json(before), &mut old);
     flatten(String::new(), &show::render_json(after), &mut new);
-    let paths =
-        old.keys().chain(new.keys()).filter(|path| !path.contains("source") && !path.contains("origin"));
+    // Where a setting stands is no setting: a line that is moved changes nothing.
+    let paths = old.keys().chain(new.keys()).filter(|path| !path.starts_with("sources."));
     let value = |of: &BTreeMap<String, Value>, path: &String| of.get(path).cloned().unwrap_or(Value::Null);
     let changed = paths.filter(|path| value(&old, path) != value(&new, path));
     changed.map(|path| (path.clone(), (value(&old, path), value(&new, path)))).collect()
 }
 
-/// Leaves by dotted path; elements with a name by their name.
+/// Leaves by dotted path; elements with a name by their name, as the file writes them.
 fn flatten(path: String, value: &Value, out: &mut BTreeMap<String, Value>) {
-    let below = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
     match value {
-        Value::Object(members) => members.iter().for_each(|(key, value)| flatten(below(key), value, out)),
+        Value::Object(members) => {
+            for (key, value) in members {
+                flatten(config::join(&path, key), value, out);
+            }
+        }
         Value::Array(elements) => {
             for (at, element) in elements.iter().enumerate() {
-                let at = at.to_string();
-                flatten(below(element["name"].as_str().unwrap_or(&at)), element, out);
+                match element["name"].as_str() {
+                    Some(name) => flatten(config::join(&path, name), &without_name(element), out),
+                    None => flatten(config::join(&path, &at.to_string()), element, out),
+                }
             }
         }
         leaf => drop(out.insert(path, leaf.clone())),
     }
+}
+
+/// The name is in the path already.
+fn without_name(element: &Value) -> Value {
+    let mut element = element.clone();
+    if let Some(members) = element.as_object_mut() {
+        members.remove("name");
+    }
+    element
 }

@@ -16,6 +16,8 @@ mod reload;
 mod serving;
 #[path = "cli/sessions.rs"]
 mod sessions;
+#[path = "cli/stop.rs"]
+mod stop;
 mod support;
 #[path = "cli/wrong_use.rs"]
 mod wrong_use;

@@ -22,7 +22,18 @@ use std::time::{Duration, Instant};
 /// How long the connection's end may take after the stream's end mark.
 const AFTER_DONE: Duration = Duration::from_secs(1);
 
+pub(crate) fn defect() -> Fail {
+    let message =
+        "a defect in Paceline ended this stream; please report it with the log lines around this time";
+    Fail::upstream(StatusCode::INTERNAL_SERVER_ERROR, ErrorKind::Internal, "internal_error", message)
+}
+
 impl Parts {
+    /// Whether the process ends and this call's time is over.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.call.as_ref().is_some_and(|call| call.worker.gateway.drain.is_cut())
+    }
+
     pub(crate) fn truncated(&self, error: Option<&HttpError>) -> Fail {
         let how = error.map_or_else(|| "it ended before its end".to_owned(), ToString::to_string);
         let message = format!("provider {}: the answer is incomplete, {how}; try again", self.upstream.name);
@@ -166,7 +177,7 @@ pub(crate) async fn finish_aside(mut exchange: Exchange) {
 }
 
 /// Reads an answer nobody waits for to its end, to learn what it used.
-pub(crate) async fn drain(mut parts: Parts, limit: Duration, _place: DrainPlace) {
+pub(crate) async fn drain(mut parts: Parts, limit: Duration, place: DrainPlace) {
     let deadline = Instant::now() + limit;
     while !parts.over && !parts.exchange.is_ended() {
         parts.fresh = true;
@@ -182,7 +193,11 @@ pub(crate) async fn drain(mut parts: Parts, limit: Duration, _place: DrainPlace)
             Poll::Pending if exchange.poll_deadline(cx, deadline).is_ready() => Poll::Ready(Ok(false)),
             other => other,
         });
-        if !matches!(more.await, Ok(true)) {
+        let more = tokio::select! {
+            more = more => more,
+            () = place.cut() => break,
+        };
+        if !matches!(more, Ok(true)) {
             break;
         }
         parts.last_byte = Instant::now();

@@ -3,9 +3,10 @@
 use crate::body::BoxError;
 use crate::call::Call;
 use crate::config::OnCancel;
+use crate::drain::cut_off;
 use crate::refuse::Fail;
 use crate::step::attempt::Trouble;
-use crate::step::ending::{drain, finish_aside};
+use crate::step::ending::{defect, drain, finish_aside};
 use crate::step::inflate::Inflate;
 use crate::step::limits::Limits;
 use crate::step::observe::{DocumentWatch, EventWatch};
@@ -200,12 +201,6 @@ impl Relay {
     }
 }
 
-fn defect() -> Fail {
-    let message =
-        "a defect in Paceline ended this stream; please report it with the log lines around this time";
-    Fail::upstream(StatusCode::INTERNAL_SERVER_ERROR, ErrorKind::Internal, "internal_error", message)
-}
-
 impl Parts {
     fn step(&mut self, cx: &mut Context<'_>) -> Step {
         loop {
@@ -237,6 +232,9 @@ impl Parts {
                     return frame(bytes);
                 }
                 continue;
+            }
+            if self.is_cut() {
+                return self.fail(&cut_off());
             }
             match self.exchange.poll_more(cx) {
                 Poll::Ready(Ok(true)) => {
@@ -402,6 +400,11 @@ pub(crate) fn frame(bytes: Bytes) -> Step {
 impl Drop for Relay {
     fn drop(&mut self) {
         let Some(mut parts) = self.0.take().filter(|parts| !parts.over) else { return };
+        if parts.is_cut() {
+            // A caller that takes nothing could not be told.
+            let _ = parts.fail(&cut_off());
+            return;
+        }
         if let (OnCancel::Drain(limit), Ok(runtime), false) =
             (parts.upstream.on_cancel, tokio::runtime::Handle::try_current(), std::thread::panicking())
             && let Some((place, left)) = parts.drain_place(limit)

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
@@ -44,17 +44,21 @@ pub(crate) fn run(args: ServeArgs, started: Instant) -> ExitCode {
     };
     let source = Source { flags, config: args.config, file: loaded.file.clone(), ..Source::default() };
     runtime.block_on(async {
-        let stop = match stop_signal() {
-            Ok(stop) => stop,
-            Err(error) => return fail(format_args!("signals cannot be heard: {error}")),
+        // All are heard before anybody is told that Paceline runs: unheard, any of them would end the process.
+        let heard = (stop_signal(1), stop_signal(2), signal(SignalKind::hangup()));
+        let (stop, hurry, hangup) = match heard {
+            (Ok(stop), Ok(hurry), Ok(hangup)) => (stop, hurry, hangup),
+            (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => {
+                return fail(format_args!("signals cannot be heard: {error}"));
+            }
         };
         match App::start(loaded, started).await {
             Ok(app) => {
                 let file = source.file.as_deref();
                 tell(banner(&app.config, file, &app.address.to_string(), started));
                 app.reloadable(source);
-                let hangup = tokio::spawn(reload_on_hangup(app.admin()));
-                app.run(stop).await;
+                let hangup = tokio::spawn(reload_on_hangup(app.admin(), hangup));
+                app.run(stop, hurry).await;
                 hangup.abort();
                 ExitCode::SUCCESS
             }
@@ -63,20 +67,21 @@ pub(crate) fn run(args: ServeArgs, started: Instant) -> ExitCode {
     })
 }
 
-/// Ready at SIGTERM or SIGINT.
-fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+/// Ready at so many SIGTERM or SIGINT, counted from now on.
+fn stop_signal(count: u32) -> std::io::Result<impl Future<Output = ()>> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+        for _ in 0..count {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
         }
     })
 }
 
 /// Reads the configuration again at every SIGHUP.
-async fn reload_on_hangup(admin: Arc<Admin>) {
-    let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
+async fn reload_on_hangup(admin: Arc<Admin>, mut hangup: Signal) {
     while hangup.recv().await.is_some() {
         if let Some(source) = admin.source.get() {
             source.reload_and_tell(&admin, "SIGHUP");

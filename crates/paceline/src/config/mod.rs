@@ -32,6 +32,7 @@ mod values;
 pub use chains::{By, ChainLink};
 pub use problem::{ConfigError, Problem};
 pub use reference::reference;
+pub(crate) use report::join;
 pub use resolve::resolve;
 pub use schema::json_schema;
 pub use url::{BaseUrl, Proxy};

@@ -126,7 +126,7 @@ impl Report {
 }
 
 /// The path of a setting inside a table; names that are not bare are quoted.
-pub(super) fn join(table: &str, name: &str) -> String {
+pub(crate) fn join(table: &str, name: &str) -> String {
     let bare = !name.is_empty()
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
     let name = if bare { name.to_owned() } else { format!("{name:?}") };

@@ -32,6 +32,8 @@ pub(super) fn resolve(written: &typed::Server, desk: &mut Desk<'_>) -> Server {
         max_body_bytes: written.max_body_bytes as usize,
         max_head_bytes: written.max_head_bytes as usize,
         head_timeout: Duration::from_millis(written.head_timeout_ms),
+        drain: Duration::from_millis(written.drain_ms),
+        drain_ready: Duration::from_millis(written.drain_ready_ms),
         cors_origins: origins(&written.cors_origins, desk),
         allowed_hosts: hosts(&written.allowed_hosts, desk),
         answer_headers: written.answer_headers,

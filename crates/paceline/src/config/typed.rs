@@ -116,6 +116,14 @@ pub(super) struct Server {
     /// Time for a client to send its whole request head, in milliseconds.
     #[schemars(range(min = 100, max = 60_000))]
     pub head_timeout_ms: u64,
+    /// How long calls under way may go on at a stop (SIGTERM, SIGINT), in milliseconds; those that have not ended then
+    /// are told so.
+    #[schemars(range(min = 0, max = 3_600_000))]
+    pub drain_ms: u64,
+    /// How much of `drain_ms` new connections are still taken, so that load balancers see `/health/ready` answer 503
+    /// before they are refused.
+    #[schemars(range(min = 0, max = 3_600_000))]
+    pub drain_ready_ms: u64,
     /// Origins of web pages that may call Paceline from a browser, e.g. `https://app.example.com`;
     /// `*` alone means all.
     #[schemars(length(max = 1000))]
@@ -142,6 +150,8 @@ impl Default for Server {
             max_body_bytes: 33_554_432,
             max_head_bytes: 65_536,
             head_timeout_ms: 10_000,
+            drain_ms: 120_000,
+            drain_ready_ms: 0,
             cors_origins: Vec::new(),
             allowed_hosts: Vec::new(),
             answer_headers: true,

@@ -129,6 +129,10 @@ pub struct Server {
     pub max_head_bytes: usize,
     /// Time to the end of a request head.
     pub head_timeout: Duration,
+    /// How long calls under way may go on at a stop.
+    pub drain: Duration,
+    /// How much of it new connections are still taken.
+    pub drain_ready: Duration,
     /// Origins that may call from a browser: `*` alone, or `scheme://host[:port]` in lower case.
     pub cors_origins: Vec<String>,
     /// Further host names accepted from browsers, in lower case without port.

@@ -1,10 +1,12 @@
 //! Runs the built program in a folder of its own, with nothing in its environment but what is given.
 
+use crate::support::PATIENCE;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, channel};
 
 /// A folder that goes away with the test.
 pub(crate) struct Folder(pub(crate) PathBuf);
@@ -46,7 +48,12 @@ impl Folder {
             assert!(lines.read_line(&mut banner).unwrap() > 0, "it ended: {banner}");
         }
         let address = banner.split("http://").nth(1).unwrap().split([' ', '/', '\n']).next().unwrap();
-        Serving { address: address.parse().unwrap(), banner, child, lines }
+        let (send, received) = channel();
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            while lines.read_line(&mut line).unwrap() > 0 && send.send(std::mem::take(&mut line)).is_ok() {}
+        });
+        Serving { address: address.parse().unwrap(), banner, child, lines: received }
     }
 }
 
@@ -76,7 +83,8 @@ pub(crate) struct Serving {
     pub(crate) address: SocketAddr,
     pub(crate) banner: String,
     child: Child,
-    lines: BufReader<std::process::ChildStderr>,
+    /// What it says on standard error after the banner.
+    lines: Receiver<String>,
 }
 
 impl Serving {
@@ -84,12 +92,32 @@ impl Serving {
         format!("http://{}", self.address)
     }
 
+    /// Sends a signal, as an operator does: `-TERM`, `-INT`, `-HUP`.
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill").arg(name).arg(self.child.id().to_string()).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// The next line on standard error with these words in it.
+    pub(crate) fn line_with(&self, words: &str) -> String {
+        loop {
+            let line = self.lines.recv_timeout(PATIENCE);
+            let line = line.unwrap_or_else(|error| panic!("it never said {words}: {error}"));
+            if line.contains(words) {
+                return line;
+            }
+        }
+    }
+
     /// Asks it to stop, as an operator does; what it had said since the banner, and its exit code.
-    pub(crate) fn stop(mut self) -> Ended {
-        let asked = Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status().unwrap();
-        assert!(asked.success());
-        let (mut out, mut err) = (String::new(), String::new());
-        self.lines.read_to_string(&mut err).unwrap();
+    pub(crate) fn stop(self) -> Ended {
+        self.signal("-TERM");
+        self.ended()
+    }
+
+    /// What it had said since the banner, and its exit code, once it has ended.
+    pub(crate) fn ended(mut self) -> Ended {
+        let (mut out, err) = (String::new(), self.lines.iter().collect());
         self.child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
         Ended { code: self.child.wait().unwrap().code().unwrap_or(-1), out, err }
     }

@@ -42,6 +42,7 @@ pub(crate) struct House {
     /// Sent with admin requests.
     pub(crate) admin_key: Option<String>,
     stop: Option<oneshot::Sender<()>>,
+    hurry: Option<oneshot::Sender<()>>,
     ended: Option<std::thread::JoinHandle<()>>,
     data: PathBuf,
 }
@@ -49,7 +50,7 @@ pub(crate) struct House {
 impl Drop for House {
     fn drop(&mut self) {
         // The store writes its last words before its folder goes.
-        drop(self.stop.take());
+        drop((self.stop.take(), self.hurry.take()));
         if let Some(ended) = self.ended.take() {
             let _ = ended.join();
         }
@@ -89,7 +90,8 @@ impl House {
     /// The same with models of its own.
     pub(crate) fn start(text: &str, env: &[(&str, &str)], models: SimConfig) -> Self {
         let (ready, started) = mpsc::channel();
-        let (stop, stopped) = oneshot::channel();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (hurry, hurried) = oneshot::channel::<()>();
         let text = text.to_owned();
         let mut vars: BTreeMap<String, String> =
             env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
@@ -105,12 +107,21 @@ impl House {
                 let app = app(&text.replace("SIM/v1", &format!("{sim_address}/v1")), &vars).await;
                 let _ = ready.send((app.address, handle, sim_address));
                 let sim = tokio::spawn(sim.run(std::future::pending()));
-                app.run(async { drop(stopped.await) }).await;
+                app.run(async { drop(stopped.await) }, async { drop(hurried.await) }).await;
                 sim.abort();
             });
         });
         let (address, sim, sim_address) = started.recv().expect("Paceline starts");
-        Self { address, sim, sim_address, admin_key, stop: Some(stop), ended: Some(ended), data }
+        Self {
+            address,
+            sim,
+            sim_address,
+            admin_key,
+            stop: Some(stop),
+            hurry: Some(hurry),
+            ended: Some(ended),
+            data,
+        }
     }
 
     /// One request on a connection of its own.
