@@ -10,6 +10,7 @@ use paceline_types::error::ErrorKind;
 use paceline_types::money::Cost;
 use paceline_types::price::{Price, Tariff};
 use paceline_types::record::{CacheState, CallRecord, Dialect, Operation, Status};
+use paceline_types::rules::Rights;
 use paceline_types::time::{Offset, Timestamp};
 use paceline_types::tokens::Usage;
 use std::future::{Future, poll_fn};
@@ -91,6 +92,8 @@ pub(crate) struct Call {
     pub(crate) price: Option<Arc<Price>>,
     /// The provider itself said what the call cost.
     pub(crate) cost_reported: bool,
+    /// What the caller may do.
+    pub(crate) rights: Arc<Rights>,
     account: Arc<Account>,
     record: Option<Box<CallRecord>>,
 }
@@ -146,6 +149,7 @@ impl Call {
             outlive: None,
             price: None,
             cost_reported: false,
+            rights: Arc::clone(&party.rights),
             account: Arc::clone(&party.account),
             record,
         }

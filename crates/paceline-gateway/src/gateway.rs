@@ -1,6 +1,6 @@
 //! What all workers share: the configuration as calls see it, and the counts.
 
-use crate::config::{GatewayConfig, KeyConfig, OnCancel};
+use crate::config::{GatewayConfig, KeyConfig, KeyRule, KeyValue, OnCancel};
 use crate::control::Control;
 use crate::ledger::{Account, Ledger};
 use crate::step::count::Counting;
@@ -10,6 +10,7 @@ use paceline_routing::directory::Directory;
 use paceline_types::ports::{RecordSink, TokenCounter};
 use paceline_types::price::Price;
 use paceline_types::record::Caller;
+use paceline_types::rules::Rights;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,8 +23,6 @@ pub(crate) struct Snapshot {
     /// Whether any provider is read on when its caller has gone.
     pub(crate) drains: bool,
     keys: HashMap<[u8; 32], Access>,
-    /// Secret of this process: hashes of keys tell nothing outside it.
-    hash_key: [u8; 32],
     pub(crate) anonymous: Arc<Party>,
     administrator: Arc<Party>,
 }
@@ -33,6 +32,8 @@ pub(crate) struct Snapshot {
 pub(crate) struct Party {
     pub(crate) caller: Arc<Caller>,
     pub(crate) account: Arc<Account>,
+    /// What it may do.
+    pub(crate) rights: Arc<Rights>,
 }
 
 /// Who a key belongs to.
@@ -57,38 +58,42 @@ pub(crate) enum Identity {
 }
 
 impl Snapshot {
-    pub(crate) fn new(config: GatewayConfig, hash_key: [u8; 32], ledger: &Ledger) -> Self {
+    pub(crate) fn new(config: GatewayConfig, ledger: &Ledger) -> Self {
         let entries = config.providers.iter().map(|provider| provider.entry.clone()).collect();
         let directory = Directory::new(entries, &config.models, Arc::clone(&config.prices));
         let upstreams = config.providers.iter().map(|provider| Arc::new(Upstream::new(provider))).collect();
         let drains = config.providers.iter().any(|provider| provider.on_cancel != OnCancel::Abort);
         let default = Arc::clone(&config.anonymous);
-        let party = |caller: Arc<Caller>| Arc::new(Party { account: ledger.account(&caller), caller });
+        let party = |caller: Arc<Caller>, rights: Arc<Rights>| {
+            Arc::new(Party { account: ledger.account(&caller), caller, rights })
+        };
         let named = |key: Option<&str>| {
             let caller = Caller {
                 tenant: Arc::clone(&default),
                 workspace: Arc::clone(&default),
                 key: key.map(Into::into),
             };
-            party(Arc::new(caller))
+            party(Arc::new(caller), Arc::default())
         };
-        let hash = |secret: &str| *blake3::keyed_hash(&hash_key, secret.as_bytes()).as_bytes();
-        let callers = config.keys.iter().map(|KeyConfig { secret, caller, .. }| {
-            (hash(secret.expose()), Access::Caller(party(Arc::clone(caller))))
+        let callers = config.keys.iter().map(|KeyConfig { value, caller, rights }| {
+            let hash = match value {
+                KeyValue::Plain(secret) => config.hash_key.hash(secret.expose()),
+                KeyValue::Hashed(hash) => *hash,
+            };
+            (hash, Access::Caller(party(Arc::clone(caller), Arc::clone(rights))))
         });
         let mut keys: HashMap<_, _> = callers.collect();
         if let Some(secret) = &config.admin_key {
-            keys.insert(hash(secret.expose()), Access::Administrator);
+            keys.insert(config.hash_key.hash(secret.expose()), Access::Administrator);
         }
         let (anonymous, administrator) = (named(None), named(Some("admin")));
-        Self { config, directory, upstreams, drains, keys, hash_key, anonymous, administrator }
+        Self { config, directory, upstreams, drains, keys, anonymous, administrator }
     }
 
     /// Who carries `credential`. Keys are compared by keyed hash, so time tells nothing about them.
     pub(crate) fn identify(&self, credential: Option<&str>) -> Identity {
         if let (false, Some(credential)) = (self.keys.is_empty(), credential) {
-            let hash = *blake3::keyed_hash(&self.hash_key, credential.as_bytes()).as_bytes();
-            match self.keys.get(&hash) {
+            match self.keys.get(&self.config.hash_key.hash(credential)) {
                 Some(Access::Caller(party)) => return Identity::Caller(Arc::clone(party)),
                 Some(Access::Administrator) => {
                     return Identity::Administrator(Arc::clone(&self.administrator));
@@ -96,7 +101,12 @@ impl Snapshot {
                 None => {}
             }
         }
-        if self.config.open && self.config.keys.is_empty() {
+        let anonymous = match self.config.key_rule {
+            KeyRule::Unused => true,
+            KeyRule::Optional => credential.is_none(),
+            KeyRule::Required => false,
+        };
+        if self.config.open && anonymous {
             return Identity::Anonymous(Arc::clone(&self.anonymous));
         }
         if credential.is_some() { Identity::Unknown } else { Identity::Missing }
@@ -129,7 +139,7 @@ impl Gauges {
 /// The gateway: shared by all workers.
 pub struct Gateway {
     snapshot: ArcSwap<Snapshot>,
-    hash_key: [u8; 32],
+    random: [u8; 32],
     /// Counts for metrics.
     pub gauges: Gauges,
     /// Sums that are never dropped.
@@ -155,8 +165,8 @@ impl Gateway {
     ) -> Arc<Self> {
         let ledger = Ledger::default();
         Arc::new(Self {
-            snapshot: ArcSwap::from_pointee(Snapshot::new(config, random, &ledger)),
-            hash_key: random,
+            snapshot: ArcSwap::from_pointee(Snapshot::new(config, &ledger)),
+            random,
             gauges: Gauges::default(),
             ledger,
             keeps: sink.settled().is_some(),
@@ -170,12 +180,12 @@ impl Gateway {
 
     /// Calls from now on see `config`; those under way go on with what they saw.
     pub fn replace(&self, config: GatewayConfig) {
-        self.snapshot.store(Arc::new(Snapshot::new(config, self.hash_key, &self.ledger)));
+        self.snapshot.store(Arc::new(Snapshot::new(config, &self.ledger)));
     }
 
     /// A number for worker `at` that other processes are unlikely to have.
     pub(crate) fn random(&self, at: usize) -> u32 {
-        let hash = blake3::keyed_hash(&self.hash_key, &at.to_le_bytes());
+        let hash = blake3::keyed_hash(&self.random, &at.to_le_bytes());
         let bytes = hash.as_bytes();
         u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
     }

@@ -25,7 +25,7 @@ mod turn;
 mod upstream;
 mod worker;
 
-pub use control::{Control, ControlBody};
+pub use control::{Asker, Control, ControlBody, Refused};
 pub use gateway::{Gateway, Gauges};
 pub use ledger::{AccountName, Ledger, Totals};
 pub use server::{ServeError, Server};

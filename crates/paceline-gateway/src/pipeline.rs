@@ -7,7 +7,7 @@ use crate::gateway::Snapshot;
 use crate::headers::put;
 use crate::refuse::Fail;
 use crate::routes::{Route, route};
-use crate::step::{admin, admit, attempt, passthrough, plan, read};
+use crate::step::{admin, admit, attempt, passthrough, plan, read, rights};
 use crate::worker::Worker;
 use http::header::HeaderName;
 use http::{HeaderValue, Request, Response, StatusCode};
@@ -136,6 +136,7 @@ async fn steps(
 
 async fn run(call: &mut Call, request: Request<Incoming>) -> Result<attempt::Outcome, Fail> {
     let ask = read::read(call, request).await?;
+    rights::model(call, &ask)?;
     let plan = plan::plan(call, &ask)?;
     admit::admit(call, &plan)?;
     attempt::run(call, &plan, &ask).await

@@ -5,6 +5,7 @@ use crate::plan::{Patience, Plan, Target};
 use paceline_types::deployment::Deployment;
 use paceline_types::id::Name;
 use paceline_types::ports::PriceBook;
+use paceline_types::rules::Limits;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -36,6 +37,8 @@ pub struct ModelEntry {
     pub aliases: Vec<Name>,
     /// Provider's place, model's name there, how long to wait; in the order they are tried.
     pub targets: Vec<(usize, Name, Patience)>,
+    /// How much of it may be used at a time.
+    pub limits: Limits,
 }
 
 /// A name nobody knows.
@@ -160,6 +163,7 @@ mod tests {
     use crate::plan::Patience;
     use paceline_types::ports::PriceBook;
     use paceline_types::price::Price;
+    use paceline_types::rules::Limits;
     use std::sync::Arc;
     use std::time::Duration;
 
@@ -190,6 +194,7 @@ mod tests {
                 name: (*name).into(),
                 aliases: vec![format!("{name}-alias").into()],
                 targets: targets.iter().map(|(at, upstream)| (*at, (*upstream).into(), patience)).collect(),
+                limits: Limits::default(),
             })
             .collect();
         Directory::new(providers.collect(), &models, Arc::new(Unpriced))

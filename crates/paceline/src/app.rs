@@ -11,6 +11,7 @@ use crate::recorder::{RecordQueue, Recorder, now};
 use crate::reload::Source;
 use crate::tokens::BytePairs;
 use arc_swap::ArcSwap;
+use paceline_gateway::config::HashKey;
 use paceline_gateway::{Gateway, ServeError, Server, Totals};
 use paceline_sim::{SimConfig, SimServer};
 use paceline_store::error::StoreError;
@@ -75,7 +76,9 @@ impl App {
         let config = &mut loaded.config;
         let sim = if config.simulated { Some(simulated(config).await?) } else { None };
         let config = config.clone();
-        let gateway_config = assemble::gateway(&config);
+        let random = random().map_err(|error| AppError::Io("no random numbers from the system", error))?;
+        let hash_key = HashKey(random);
+        let gateway_config = assemble::gateway(&config, hash_key);
         let log = Arc::new(Log::new(config.log.level, config.log.calls_per_second));
         let names = Arc::new(Bounded::default());
         names.configured(config.models.iter().map(|model| model.name.as_str()));
@@ -88,6 +91,7 @@ impl App {
         let admin = Arc::new(Admin {
             recorder: Recorder::new(queue, Arc::clone(&store), names, log).with_files(files),
             gateway: OnceLock::new(),
+            hash_key,
             loaded: ArcSwap::from_pointee(loaded),
             source: OnceLock::new(),
             draining: AtomicBool::new(false),
@@ -98,7 +102,6 @@ impl App {
         });
         admin.recorder.metrics.configured(&config);
         let control = Arc::new(AdminSide::new(Arc::clone(&admin)));
-        let random = random().map_err(|error| AppError::Io("no random numbers from the system", error))?;
         let runtime = tokio::runtime::Handle::current();
         let gateway = Gateway::new(gateway_config, random, sink, control, Arc::new(BytePairs), runtime);
         let _ = admin.gateway.set(Arc::clone(&gateway));

@@ -104,6 +104,7 @@ pub(super) fn directory(models: usize) -> Directory {
         name: format!("model-{at}").as_str().into(),
         aliases: Vec::new(),
         targets: vec![(at % 2, format!("upstream-{at}").as_str().into(), patience)],
+        limits: paceline_types::rules::Limits::default(),
     };
     let models: Vec<ModelEntry> = (0..models).map(entry).collect();
     Directory::new(vec![provider("one"), provider("two")], &models, Arc::new(Listed))

@@ -12,3 +12,4 @@ pub(crate) mod passthrough;
 pub(crate) mod plan;
 pub(crate) mod read;
 pub(crate) mod relay;
+pub(crate) mod rights;

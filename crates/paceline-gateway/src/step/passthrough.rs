@@ -10,6 +10,7 @@ use crate::step::limits::Limits;
 use crate::step::observe::{DocumentWatch, EventWatch};
 use crate::step::read::{body_cut, collect};
 use crate::step::relay::{Relay, Watch};
+use crate::step::rights;
 use crate::upstream::Upstream;
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
@@ -41,6 +42,7 @@ pub(crate) async fn run(
     let (parts, incoming) = request.into_parts();
     let labels = headers::labels(&parts.headers);
     call.note(|record| record.labels = labels);
+    rights::provider(call, &upstream.name)?;
     if !METHODS.contains(&parts.method) {
         // TRACE and CONNECT could show our key or open a tunnel.
         let message = format!("{} is not passed on", parts.method);

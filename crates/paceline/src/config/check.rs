@@ -122,8 +122,9 @@ fn home_of(name: &str) -> Option<&'static str> {
     if schema.pointer(&format!("{provider}/{name}")).is_some() {
         return Some("a provider, e.g. `[providers.openai]`");
     }
-    ["data", "server", "timeouts", "records", "log", "providers", "models", "keys", "indicators"]
-        .contains(&name)
+    schema["properties"]
+        .get(name)
+        .is_some()
         .then_some("the top level of the file, before the first `[table]`, or as a table of its own")
 }
 

@@ -14,6 +14,7 @@ mod providers;
 mod reference;
 mod report;
 mod resolve;
+pub(crate) mod rights;
 mod schema;
 mod secrets;
 mod server;
@@ -30,8 +31,8 @@ pub use resolve::resolve;
 pub use schema::json_schema;
 pub use url::{BaseUrl, Proxy};
 pub use values::{
-    Auth, CallerKey, Config, Files, KeySource, Level, Log, Model, OnClientCancel, Origin, OwnPrice, Provider,
-    Records, Server, Storage, StorageKind, Target, TimeoutOverrides, Timeouts,
+    Auth, Budgets, CallerKey, Config, Files, KeySource, Level, Log, Model, OnClientCancel, Origin, OwnPrice,
+    Provider, Records, Server, Storage, StorageKind, Target, Tenant, TimeoutOverrides, Timeouts, Workspace,
 };
 
 use problem::Fault;

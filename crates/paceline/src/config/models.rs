@@ -5,8 +5,8 @@ use super::problem::Fault;
 use super::report::join;
 use super::resolve::Desk;
 use super::suggest::did_you_mean;
-use super::typed;
 use super::values::{Model, Origin, Target, TimeoutOverrides, Timeouts};
+use super::{rights, typed};
 use paceline_dialect::compatible::compatible;
 use std::collections::BTreeMap;
 
@@ -48,7 +48,9 @@ pub(super) fn resolve(
         if !table.reasoning {
             desk.check_timeouts(&format!("{path}.timeouts"), &timeouts.over(Timeouts::default()));
         }
-        models.push(Model { name, targets, aliases: table.aliases, reasoning: table.reasoning, timeouts });
+        let limits = rights::limits(table.limits, &format!("{path}.limits"), desk);
+        let (aliases, reasoning) = (table.aliases, table.reasoning);
+        models.push(Model { name, targets, aliases, reasoning, timeouts, limits });
     }
     models
 }

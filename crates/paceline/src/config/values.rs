@@ -7,6 +7,7 @@ use paceline_catalog::Document;
 use paceline_dialect::compatible::Compatible;
 use paceline_stats::indicator::{Core, Rule};
 use paceline_types::price::Rates;
+use paceline_types::rules::Limits;
 use paceline_types::secret::Secret;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,6 +16,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+mod rights;
+
+pub use rights::{Budgets, CallerKey, Tenant, Workspace};
 pub use typed::{Auth, Level, OnClientCancel, StorageKind};
 
 /// Everything that was set, found or assumed.
@@ -43,6 +47,12 @@ pub struct Config {
     pub models: Vec<Model>,
     /// Keys of callers in the order of the file; with none, callers need no key.
     pub keys: Vec<CallerKey>,
+    /// What tenants may use, by name.
+    pub tenants: Vec<Tenant>,
+    /// What workspaces may use, by name.
+    pub workspaces: Vec<Workspace>,
+    /// What all budgets have in common.
+    pub budgets: Budgets,
     /// The limits of the core indicators, in the order of [`Core::ALL`].
     pub indicators: [Rule; Core::ALL.len()],
     /// Folder for what is kept on disk.
@@ -127,6 +137,8 @@ pub struct Server {
     pub answer_headers: bool,
     /// Whether providers were looked for in the environment.
     pub detect: bool,
+    /// Whether calls need a key; `None`: where there are keys.
+    pub keys_required: Option<bool>,
 }
 
 /// Call records and statistics kept on disk.
@@ -306,6 +318,8 @@ pub struct Provider {
     pub max_connection_age: Duration,
     /// Its timeouts: its own over the general ones.
     pub timeouts: Timeouts,
+    /// How much of it may be used at a time.
+    pub limits: Limits,
     /// The variable by which it was found in the environment, if it is not in the file.
     pub detected_by: Option<String>,
 }
@@ -323,6 +337,8 @@ pub struct Model {
     pub reasoning: bool,
     /// Its own timeouts; see [`Config::effective_timeouts`].
     pub timeouts: TimeoutOverrides,
+    /// How much of it may be used at a time.
+    pub limits: Limits,
 }
 
 impl Model {
@@ -335,6 +351,7 @@ impl Model {
             aliases: vec![short],
             reasoning: false,
             timeouts: TimeoutOverrides::default(),
+            limits: Limits::default(),
         }
     }
 }
@@ -352,21 +369,6 @@ impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.provider, self.model)
     }
-}
-
-/// The key of one caller.
-#[derive(Clone, Debug)]
-pub struct CallerKey {
-    /// Its name in records.
-    pub name: String,
-    /// The key.
-    pub key: Secret,
-    /// Where it comes from.
-    pub source: KeySource,
-    /// Tenant of its calls.
-    pub tenant: String,
-    /// Workspace of its calls.
-    pub workspace: String,
 }
 
 /// Where a secret comes from; the name of the place, never the value.
