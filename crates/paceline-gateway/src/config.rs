@@ -6,10 +6,11 @@ use paceline_routing::chain::RoleEntry;
 use paceline_routing::directory::{ModelEntry, ProviderEntry};
 use paceline_routing::place::Policy;
 use paceline_types::id::Name;
-use paceline_types::ports::PriceBook;
+use paceline_types::ports::{Calendar, PriceBook};
 use paceline_types::record::Caller;
-use paceline_types::rules::Rights;
+use paceline_types::rules::{Budget, Limits, Rights};
 use paceline_types::secret::Secret;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -59,13 +60,54 @@ pub struct ProviderConfig {
     pub headers: Vec<(String, String)>,
     /// What happens when the caller goes away.
     pub on_cancel: OnCancel,
+    /// How much of it may be used at a time.
+    pub limits: Limits,
 }
 
-/// One caller's key.
+/// What keys are hashed with. A search by hash tells nothing about keys by its time, and a hash tells nothing to who does
+/// not have this.
+#[derive(Clone, Copy)]
+pub struct HashKey(pub [u8; 32]);
+
+impl HashKey {
+    /// What a key is looked up by.
+    pub fn hash(&self, key: &str) -> [u8; 32] {
+        *blake3::keyed_hash(&self.0, key.as_bytes()).as_bytes()
+    }
+}
+
+impl fmt::Debug for HashKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HashKey(…)")
+    }
+}
+
+/// How a key is known here.
+#[derive(Clone, Debug)]
+pub enum KeyValue {
+    /// The key itself.
+    Plain(Secret),
+    /// Its hash by [`HashKey::hash`].
+    Hashed([u8; 32]),
+}
+
+/// Whether calls need a key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KeyRule {
+    /// There are none: what a call carries is not looked at.
+    #[default]
+    Unused,
+    /// A call without a key is taken; one with a key that nobody has is not.
+    Optional,
+    /// Every call needs one.
+    Required,
+}
+
+/// One caller's key. While an old value of a rotated key goes on, it is a second one with an end.
 #[derive(Clone, Debug)]
 pub struct KeyConfig {
     /// Its value.
-    pub secret: Secret,
+    pub value: KeyValue,
     /// Who it is.
     pub caller: Arc<Caller>,
     /// What it may do.
@@ -85,8 +127,20 @@ pub struct GatewayConfig {
     pub roles: Vec<RoleEntry>,
     /// What tokens cost.
     pub prices: Arc<dyn PriceBook>,
-    /// Callers' keys; when there are any, calls need one.
+    /// Callers' keys.
     pub keys: Vec<KeyConfig>,
+    /// What keys are hashed with.
+    pub hash_key: HashKey,
+    /// Whether calls need one.
+    pub key_rule: KeyRule,
+    /// What all keys of a tenant may use together.
+    pub tenants: Vec<(Name, Limits, Budget)>,
+    /// What all keys of a workspace (tenant, workspace) may use together.
+    pub workspaces: Vec<((Name, Name), Limits, Budget)>,
+    /// When days and months of budgets begin and end.
+    pub calendar: Arc<dyn Calendar>,
+    /// Whether a call whose price is not known is refused where a budget would have to count it.
+    pub refuse_unknown_price: bool,
     /// The key of the admin side; when there is one, that side needs it, and it may call.
     pub admin_key: Option<Secret>,
     /// Whether calls without a key are taken (only where nobody else can reach the address).

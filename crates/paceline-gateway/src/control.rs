@@ -2,16 +2,44 @@
 
 use crate::body::BoxError;
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Method, Request, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
+use paceline_types::id::Name;
+use paceline_types::rules::Rights;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 /// The body of an answer of the admin side.
 pub type ControlBody = UnsyncBoxBody<Bytes, BoxError>;
+
+/// Who asks the admin side: an extension of every request that gets there.
+#[derive(Clone, Debug)]
+pub struct Asker {
+    /// By the admin key; else there is none to have, or it is a caller who may see this.
+    pub holds_admin_key: bool,
+    /// What the caller may do.
+    pub rights: Arc<Rights>,
+}
+
+/// Somebody was kept from the admin side.
+#[derive(Clone, Debug)]
+pub struct Refused {
+    /// What they were told.
+    pub status: StatusCode,
+    /// What they wanted.
+    pub method: Method,
+    /// Where; whatever they wrote.
+    pub path: String,
+    /// The name of their key, where it is a caller's.
+    pub key: Option<Name>,
+}
 
 /// Answers what is no call: health, metrics, the admin API, the dashboard.
 pub trait Control: Send + Sync + 'static {
     /// Answers one request, on the control runtime.
     fn handle(&self, request: Request<Bytes>) -> Pin<Box<dyn Future<Output = Response<ControlBody>> + Send>>;
+
+    /// Somebody was kept from here. Called by threads that carry calls: it must not block.
+    fn refused(&self, _refused: Refused) {}
 }

@@ -1,18 +1,22 @@
 //! What all workers share: the configuration as calls see it, and the counts.
 
-use crate::config::{GatewayConfig, KeyConfig, OnCancel};
+use crate::caps::Caps;
+use crate::config::{GatewayConfig, KeyConfig, KeyRule, KeyValue, OnCancel};
 use crate::control::Control;
 use crate::drain::Drain;
 use crate::events::Events;
 use crate::ledger::{Account, Ledger};
+use crate::scope::{Scope, Scopes};
 use crate::step::count::Counting;
 use crate::upstream::Upstream;
 use arc_swap::ArcSwap;
 use paceline_routing::directory::Directory;
 use paceline_routing::place::Fleet;
+use paceline_types::id::Name;
 use paceline_types::ports::{RecordSink, TokenCounter};
 use paceline_types::price::Price;
 use paceline_types::record::Caller;
+use paceline_types::rules::Rights;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -26,8 +30,6 @@ pub(crate) struct Snapshot {
     /// Whether any provider is read on when its caller has gone.
     pub(crate) drains: bool,
     keys: HashMap<[u8; 32], Access>,
-    /// Secret of this process: hashes of keys tell nothing outside it.
-    hash_key: [u8; 32],
     pub(crate) anonymous: Arc<Party>,
     /// Models that are limited.
     pub(crate) model_scopes: HashMap<Name, Arc<Scope>>,
@@ -43,8 +45,8 @@ pub(crate) struct Party {
     pub(crate) account: Arc<Account>,
     /// Its key, workspace and tenant, as far as they have limits or budgets.
     pub(crate) scopes: Vec<Arc<Scope>>,
-    /// Who waits longer.
-    pub(crate) priority: Priority,
+    /// What it may do.
+    pub(crate) rights: Arc<Rights>,
 }
 
 /// Who a key belongs to.
@@ -69,46 +71,59 @@ pub(crate) enum Identity {
 }
 
 impl Snapshot {
-    pub(crate) fn new(
-        config: GatewayConfig,
-        hash_key: [u8; 32],
-        ledger: &Ledger,
-        fleet: &Arc<Fleet>,
-    ) -> Self {
+    pub(crate) fn new(config: GatewayConfig, known: &Known) -> Self {
         let entries = config.providers.iter().map(|provider| provider.entry.clone()).collect();
         let directory =
-            Directory::new(entries, &config.models, Arc::clone(&config.prices), Arc::clone(fleet))
+            Directory::new(entries, &config.models, Arc::clone(&config.prices), Arc::clone(&known.fleet))
                 .with_tiers(&config.tiers)
                 .with_roles(&config.roles);
         let upstreams = config.providers.iter().map(|provider| Arc::new(Upstream::new(provider))).collect();
         let drains = config.providers.iter().any(|provider| provider.on_cancel != OnCancel::Abort);
         let default = Arc::clone(&config.anonymous);
-        let party = |caller: Arc<Caller>| Arc::new(Party { account: ledger.account(&caller), caller });
+        let caps = Caps::new(&config, known);
+        let party = |caller: Arc<Caller>, rights: Arc<Rights>| {
+            let scopes = caps.of(&caller, &rights);
+            Arc::new(Party { account: known.ledger.account(&caller), caller, scopes, rights })
+        };
         let named = |key: Option<&str>| {
             let caller = Caller {
                 tenant: Arc::clone(&default),
                 workspace: Arc::clone(&default),
                 key: key.map(Into::into),
             };
-            party(Arc::new(caller))
+            party(Arc::new(caller), Arc::default())
         };
-        let hash = |secret: &str| *blake3::keyed_hash(&hash_key, secret.as_bytes()).as_bytes();
-        let callers = config.keys.iter().map(|KeyConfig { secret, caller, .. }| {
-            (hash(secret.expose()), Access::Caller(party(Arc::clone(caller))))
+        let callers = config.keys.iter().map(|KeyConfig { value, caller, rights }| {
+            let hash = match value {
+                KeyValue::Plain(secret) => config.hash_key.hash(secret.expose()),
+                KeyValue::Hashed(hash) => *hash,
+            };
+            (hash, Access::Caller(party(Arc::clone(caller), Arc::clone(rights))))
         });
         let mut keys: HashMap<_, _> = callers.collect();
         if let Some(secret) = &config.admin_key {
-            keys.insert(hash(secret.expose()), Access::Administrator);
+            keys.insert(config.hash_key.hash(secret.expose()), Access::Administrator);
         }
         let (anonymous, administrator) = (named(None), named(Some("admin")));
-        Self { config, directory, upstreams, drains, keys, hash_key, anonymous, administrator }
+        let model_scopes = caps.models(&config);
+        let provider_scopes = caps.providers(&config);
+        Self {
+            directory,
+            upstreams,
+            drains,
+            keys,
+            anonymous,
+            model_scopes,
+            provider_scopes,
+            administrator,
+            config,
+        }
     }
 
     /// Who carries `credential`. Keys are compared by keyed hash, so time tells nothing about them.
     pub(crate) fn identify(&self, credential: Option<&str>) -> Identity {
         if let (false, Some(credential)) = (self.keys.is_empty(), credential) {
-            let hash = *blake3::keyed_hash(&self.hash_key, credential.as_bytes()).as_bytes();
-            match self.keys.get(&hash) {
+            match self.keys.get(&self.config.hash_key.hash(credential)) {
                 Some(Access::Caller(party)) => return Identity::Caller(Arc::clone(party)),
                 Some(Access::Administrator) => {
                     return Identity::Administrator(Arc::clone(&self.administrator));
@@ -116,7 +131,12 @@ impl Snapshot {
                 None => {}
             }
         }
-        if self.config.open && self.config.keys.is_empty() {
+        let anonymous = match self.config.key_rule {
+            KeyRule::Unused => true,
+            KeyRule::Optional => credential.is_none(),
+            KeyRule::Required => false,
+        };
+        if self.config.open && anonymous {
             return Identity::Anonymous(Arc::clone(&self.anonymous));
         }
         if credential.is_some() { Identity::Unknown } else { Identity::Missing }
@@ -155,20 +175,27 @@ impl Drop for WaitingPlace {
     }
 }
 
-/// The gateway: shared by all workers.
-pub struct Gateway {
-    snapshot: ArcSwap<Snapshot>,
-    hash_key: [u8; 32],
-    /// Counts for metrics.
-    pub gauges: Gauges,
+/// What outlives a configuration: sums, how places fare, what is used of limits and budgets.
+#[derive(Debug)]
+pub struct Known {
     /// Sums that are never dropped.
     pub ledger: Ledger,
     /// All places that are or may be asked.
     pub fleet: Arc<Fleet>,
-    /// What people should hear of.
-    pub events: Events,
     /// What is used of limits and budgets.
     pub scopes: Scopes,
+}
+
+/// The gateway: shared by all workers.
+pub struct Gateway {
+    snapshot: ArcSwap<Snapshot>,
+    random: [u8; 32],
+    /// Counts for metrics.
+    pub gauges: Gauges,
+    /// What outlives a configuration.
+    pub known: Known,
+    /// What people should hear of.
+    pub events: Events,
     waiting: AtomicUsize,
     /// How far the end of the process has come.
     pub(crate) drain: Drain,
@@ -191,18 +218,15 @@ impl Gateway {
         counter: Arc<dyn TokenCounter>,
         control_runtime: tokio::runtime::Handle,
     ) -> Arc<Self> {
-        let ledger = Ledger::default();
         let fleet = Arc::new(Fleet::new(Instant::now()));
-        let scopes = Scopes::default();
+        let known = Known { ledger: Ledger::default(), fleet, scopes: Scopes::default() };
         Arc::new(Self {
-            snapshot: ArcSwap::from_pointee(Snapshot::new(config, random, &ledger, &fleet, &scopes)),
-            fleet,
+            snapshot: ArcSwap::from_pointee(Snapshot::new(config, &known)),
+            known,
             events: Events::default(),
-            scopes,
             waiting: AtomicUsize::new(0),
-            hash_key: random,
+            random,
             gauges: Gauges::default(),
-            ledger,
             drain: Drain::default(),
             keeps: sink.settled().is_some(),
             sink,
@@ -215,15 +239,9 @@ impl Gateway {
 
     /// Calls from now on see `config`; those under way go on with what they saw.
     pub fn replace(&self, config: GatewayConfig) {
-        self.snapshot.store(Arc::new(Snapshot::new(
-            config,
-            self.hash_key,
-            &self.ledger,
-            &self.fleet,
-            &self.scopes,
-        )));
-        self.fleet.forget_unused();
-        self.scopes.forget_unused();
+        self.snapshot.store(Arc::new(Snapshot::new(config, &self.known)));
+        self.known.fleet.forget_unused();
+        self.known.scopes.forget_unused();
     }
 
     /// Room for one more call that waits for a provider; `None` where so many wait already.
@@ -239,7 +257,7 @@ impl Gateway {
 
     /// A number for worker `at` that other processes are unlikely to have.
     pub(crate) fn random(&self, at: usize) -> u32 {
-        let hash = blake3::keyed_hash(&self.hash_key, &at.to_le_bytes());
+        let hash = blake3::keyed_hash(&self.random, &at.to_le_bytes());
         let bytes = hash.as_bytes();
         u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
     }

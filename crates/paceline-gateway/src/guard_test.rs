@@ -1,13 +1,14 @@
 //! A step that panics: the caller gets an answer, the record is closed once, the connection goes on.
 
-use crate::config::GatewayConfig;
+use crate::config::{GatewayConfig, HashKey, KeyRule};
 use crate::{Control, ControlBody, Gateway, Patience, Server};
 use bytes::Bytes;
 use http::{Request, Response};
 use paceline_types::error::ErrorKind;
-use paceline_types::ports::{PriceBook, RecordSink, TokenCounter};
+use paceline_types::ports::{Calendar, PriceBook, RecordSink, TokenCounter};
 use paceline_types::price::Price;
 use paceline_types::record::{CallRecord, Status};
+use paceline_types::time::Timestamp;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -37,6 +38,16 @@ impl PriceBook for Nobody {
     }
 }
 
+impl Calendar for Nobody {
+    fn day(&self, at: Timestamp) -> (Timestamp, Timestamp) {
+        (at, at)
+    }
+
+    fn month(&self, at: Timestamp) -> (Timestamp, Timestamp) {
+        (at, at)
+    }
+}
+
 impl TokenCounter for Nobody {
     fn count(&self, _: &str, _: &str) -> u64 {
         0
@@ -51,6 +62,12 @@ fn config() -> GatewayConfig {
         roles: Vec::new(),
         prices: Arc::new(Nobody),
         keys: Vec::new(),
+        hash_key: HashKey([9; 32]),
+        key_rule: KeyRule::Unused,
+        tenants: Vec::new(),
+        workspaces: Vec::new(),
+        calendar: Arc::new(Nobody),
+        refuse_unknown_price: true,
         admin_key: None,
         open: true,
         max_body: 1 << 20,

@@ -77,15 +77,16 @@ impl Leases {
         Ok(())
     }
 
-    /// As [`Leases::enter`], without waiting: `false` where there is no room.
-    pub(crate) fn try_enter(&mut self, scope: &Arc<Scope>) -> bool {
+    /// As [`Leases::enter`], without waiting.
+    pub(crate) fn try_enter(&mut self, scope: &Arc<Scope>) -> Result<(), Refusal> {
         let now = Instant::now();
         let room = &scope.used.room;
         let limited = scope.limits.concurrent.filter(|_| !scope.limits.shadow);
         if let Some(limit) = limited {
             room.set_limit(Some(limit.min(u64::from(u32::MAX)) as u32), now, &self.line);
             if !room.enter() {
-                return false;
+                let words = format!("{scope}: {limit} of {limit} calls at once are under way");
+                return Err(scope.refusal(Rule::Concurrent, words, Some(room.retry_after(&self.line))));
             }
         }
         self.held.push(Lease {
@@ -96,7 +97,7 @@ impl Leases {
             inside: limited.is_some(),
             counted: false,
         });
-        true
+        Ok(())
     }
 
     async fn wait(

@@ -5,6 +5,7 @@
 
 mod body;
 mod call;
+mod caps;
 pub mod config;
 mod control;
 mod door;
@@ -31,7 +32,7 @@ mod turn;
 mod upstream;
 mod worker;
 
-pub use control::{Control, ControlBody};
+pub use control::{Asker, Control, ControlBody, Refused};
 pub use drain::Patience;
 pub use events::{Event, Events};
 pub use gateway::{Gateway, Gauges};

@@ -8,7 +8,8 @@ use crate::gateway::Snapshot;
 use crate::headers::put;
 use crate::refuse::Fail;
 use crate::routes::{Route, route};
-use crate::step::{admin, admit, attempt, passthrough, plan, read, recover};
+use crate::step::quota::Need;
+use crate::step::{admin, admit, attempt, passthrough, plan, quota, read, recover, rights};
 use crate::worker::Worker;
 use http::header::HeaderName;
 use http::{HeaderValue, Request, Response, StatusCode};
@@ -174,9 +175,19 @@ fn interrupt(call: &mut Call) -> Fail {
 
 async fn run(call: &mut Call, request: Request<Incoming>) -> Result<attempt::Outcome, Fail> {
     let ask = read::read(call, request).await?;
+    rights::model(call, &ask)?;
     let plan = plan::plan(call, &ask)?;
-    admit::admit(call, &plan)?;
-    recover::run(call, &plan, &ask).await
+    let need = Need {
+        bytes: call.request_bytes,
+        max_tokens: ask.asked.max_tokens,
+        generates: call.record().is_some_and(|record| record.operation == Operation::Chat),
+    };
+    quota::priority(call, &ask.headers);
+    let first = plan.targets.first();
+    let price = first.and_then(|target| target.price.clone());
+    let usual = first.and_then(|target| target.places.first()?.load.usual_output());
+    quota::caller(call, &need, price, usual).await?;
+    recover::run(call, &plan, &ask, &need).await
 }
 
 fn name_call(answer: &mut Answer, id: CallId) {

@@ -44,7 +44,7 @@ impl Kind {
 
 /// Which rule of a scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rule {
+pub(crate) enum Rule {
     /// Calls a minute.
     Calls,
     /// Tokens a minute.
@@ -59,22 +59,22 @@ pub enum Rule {
 
 /// A scope has no room.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Refusal {
+pub(crate) struct Refusal {
     /// Whose rule.
-    pub kind: Kind,
+    pub(crate) kind: Kind,
     /// Its name.
-    pub name: Name,
+    pub(crate) name: Name,
     /// Which.
-    pub rule: Rule,
+    pub(crate) rule: Rule,
     /// In words: what is used of what, and when there is more.
-    pub words: String,
+    pub(crate) words: String,
     /// When it is worth trying again; `None`: never, as it is.
-    pub retry_after: Option<Duration>,
+    pub(crate) retry_after: Option<Duration>,
 }
 
 /// What is used of a scope; lives on when the configuration is replaced.
 #[derive(Debug, Default)]
-pub struct Used {
+pub(crate) struct Used {
     pub(crate) calls: Mutex<Window>,
     pub(crate) tokens: Mutex<Window>,
     pub(crate) room: Arc<Turnstile>,
@@ -246,7 +246,7 @@ fn over_words(scope: &Scope, over: &Over, need: Cost) -> String {
         over.limit,
         over.period.as_str(),
         over.reserved,
-        over.resets_at
+        over.resets_at.rfc3339()
     )
 }
 

@@ -7,6 +7,7 @@ use crate::plan::{Patience, Plan, Shadow, Target};
 use paceline_types::deployment::Deployment;
 use paceline_types::id::Name;
 use paceline_types::ports::PriceBook;
+use paceline_types::rules::Limits;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -43,6 +44,8 @@ pub struct ModelEntry {
     pub aliases: Vec<Name>,
     /// What a call of it gets.
     pub chain: Chain,
+    /// How much of it may be used at a time.
+    pub limits: Limits,
 }
 
 /// A name nobody knows.

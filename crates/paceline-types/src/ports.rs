@@ -2,6 +2,7 @@
 
 use crate::price::Price;
 use crate::record::CallRecord;
+use crate::time::Timestamp;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -29,6 +30,17 @@ pub type Settled = Pin<Box<dyn Future<Output = ()> + Send>>;
 pub trait TokenCounter: Send + Sync {
     /// How many tokens `text` has, for a model of that name.
     fn count(&self, model: &str, text: &str) -> u64;
+}
+
+/// Knows when days and months begin and end where budgets are counted.
+///
+/// Asked on the path: it must not block.
+pub trait Calendar: Send + Sync + std::fmt::Debug {
+    /// Start and end of the day in which `at` lies.
+    fn day(&self, at: Timestamp) -> (Timestamp, Timestamp);
+
+    /// The same for its month.
+    fn month(&self, at: Timestamp) -> (Timestamp, Timestamp);
 }
 
 /// Knows what tokens cost.

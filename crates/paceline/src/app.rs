@@ -11,6 +11,7 @@ use crate::recorder::{RecordQueue, Recorder, now};
 use crate::reload::Source;
 use crate::tokens::BytePairs;
 use arc_swap::ArcSwap;
+use paceline_gateway::config::HashKey;
 use paceline_gateway::{Gateway, Patience, ServeError, Server, Totals};
 use paceline_sim::{SimConfig, SimServer};
 use paceline_store::error::StoreError;
@@ -73,7 +74,9 @@ impl App {
         let config = &mut loaded.config;
         let sim = if config.simulated { Some(simulated(config).await?) } else { None };
         let config = config.clone();
-        let gateway_config = assemble::gateway(&config);
+        let random = random().map_err(|error| AppError::Io("no random numbers from the system", error))?;
+        let hash_key = HashKey(random);
+        let gateway_config = assemble::gateway(&config, hash_key);
         let log = Arc::new(Log::new(config.log.level, config.log.calls_per_second));
         let names = Arc::new(Bounded::default());
         names.configured(config.model_names().iter().map(String::as_str));
@@ -86,6 +89,7 @@ impl App {
         let admin = Arc::new(Admin {
             recorder: Recorder::new(queue, Arc::clone(&store), names, log).with_files(files),
             gateway: OnceLock::new(),
+            hash_key,
             loaded: ArcSwap::from_pointee(loaded),
             source: OnceLock::new(),
             draining: AtomicBool::new(false),
@@ -96,7 +100,6 @@ impl App {
         });
         admin.recorder.metrics.configured(&config);
         let control = Arc::new(AdminSide::new(Arc::clone(&admin)));
-        let random = random().map_err(|error| AppError::Io("no random numbers from the system", error))?;
         let runtime = tokio::runtime::Handle::current();
         let gateway = Gateway::new(gateway_config, random, sink, control, Arc::new(BytePairs), runtime);
         let _ = admin.gateway.set(Arc::clone(&gateway));
@@ -225,7 +228,7 @@ async fn open_accounts(admin: Arc<Admin>) {
                     let Account { calls, input_tokens, output_tokens, cost_pico } = account;
                     (name, Totals { calls, input_tokens, output_tokens, cost_pico })
                 });
-                gateway.ledger.open(known);
+                gateway.known.ledger.open(known);
                 break;
             }
             Err(_) if told => {}
@@ -244,7 +247,7 @@ async fn open_accounts(admin: Arc<Admin>) {
             let Totals { calls, input_tokens, output_tokens, cost_pico } = totals;
             (name, Account { calls, input_tokens, output_tokens, cost_pico })
         };
-        gateway.ledger.accounts().into_iter().map(account).collect()
+        gateway.known.ledger.accounts().into_iter().map(account).collect()
     });
 }
 

@@ -1,9 +1,12 @@
 //! From the configuration as it is meant to what each room receives.
 
 use crate::admin::models::Source;
+use crate::calendar::ZoneCalendar;
 use crate::config::{Auth, Config, KeySource, Model, OnClientCancel, Provider};
 use crate::prices::Prices;
-use paceline_gateway::config::{Credential, GatewayConfig, KeyConfig, OnCancel, ProviderConfig, ProviderKey};
+use paceline_gateway::config::{
+    Credential, GatewayConfig, HashKey, KeyConfig, KeyRule, KeyValue, OnCancel, ProviderConfig, ProviderKey,
+};
 use paceline_http::proxy::Proxy;
 use paceline_http::{Origin, OriginConfig, Tls};
 use paceline_routing::directory::ProviderEntry;
@@ -30,7 +33,7 @@ pub fn add_simulated(config: &mut Config, address: SocketAddr, models: &[String]
 }
 
 /// What the gateway receives.
-pub fn gateway(config: &Config) -> GatewayConfig {
+pub fn gateway(config: &Config, hash_key: HashKey) -> GatewayConfig {
     let mut trusts: HashMap<Option<PathBuf>, Arc<Tls>> = HashMap::new();
     let providers = config.providers.iter().map(|provider| {
         let tls = trusts.entry(provider.ca_file.clone());
@@ -45,6 +48,20 @@ pub fn gateway(config: &Config) -> GatewayConfig {
         roles: chains::roles(config),
         prices: Arc::new(Prices::new(config)),
         keys: config.keys.iter().map(key).collect(),
+        hash_key,
+        key_rule: key_rule(config, !config.keys.is_empty()),
+        tenants: config
+            .tenants
+            .iter()
+            .map(|one| (one.name.as_str().into(), one.limits, one.budget))
+            .collect(),
+        workspaces: config
+            .workspaces
+            .iter()
+            .map(|one| ((one.tenant.as_str().into(), one.name.as_str().into()), one.limits, one.budget))
+            .collect(),
+        calendar: Arc::new(ZoneCalendar(config.budgets.zone.clone())),
+        refuse_unknown_price: config.budgets.refuse_unknown_price,
         admin_key: server.admin_key.clone(),
         open: server.listen.ip().is_loopback(),
         max_body: server.max_body_bytes,
@@ -65,7 +82,17 @@ fn key(key: &crate::config::CallerKey) -> KeyConfig {
         workspace: key.workspace.as_str().into(),
         key: Some(key.name.as_str().into()),
     };
-    KeyConfig { secret: key.key.clone(), caller: Arc::new(caller), rights: Arc::default() }
+    let value = KeyValue::Plain(key.key.clone());
+    KeyConfig { value, caller: Arc::new(caller), rights: Arc::clone(&key.rights) }
+}
+
+/// Whether calls need a key: as it is set, else where there are keys.
+fn key_rule(config: &Config, any: bool) -> KeyRule {
+    match (config.server.keys_required, any) {
+        (Some(true), _) | (None, true) => KeyRule::Required,
+        (Some(false), true) => KeyRule::Optional,
+        (Some(false) | None, false) => KeyRule::Unused,
+    }
 }
 
 fn patience(config: &Config, provider: &Provider, model: Option<&Model>) -> Patience {
@@ -140,6 +167,7 @@ fn provider_config(config: &Config, provider: &Provider, tls: Arc<Tls>) -> Provi
             OnClientCancel::Abort => OnCancel::Abort,
             OnClientCancel::Drain => OnCancel::Drain(provider.drain_max),
         },
+        limits: provider.limits,
     }
 }
 

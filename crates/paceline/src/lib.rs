@@ -4,6 +4,7 @@ pub mod admin;
 pub mod app;
 pub mod assemble;
 pub mod board;
+pub mod calendar;
 pub mod cli;
 pub mod config;
 pub mod files;

@@ -71,7 +71,7 @@ impl Source {
         }
         let mut config = loaded.config.clone();
         config.server.listen = self.bound.unwrap_or(config.server.listen);
-        let gateway = assemble::gateway(&config);
+        let gateway = assemble::gateway(&config, admin.hash_key);
         admin.recorder.names.configured(loaded.config.model_names().iter().map(String::as_str));
         admin.recorder.metrics.configured(&loaded.config);
         admin.recorder.unpriced.forget();

@@ -94,9 +94,17 @@ pub(super) fn burst() -> String {
 /// A directory of two providers and `models` models.
 pub(super) fn directory(models: usize) -> Directory {
     let second = Duration::from_secs(1);
-    let patience = Patience { first_token: second, idle: second, total: second, stream_total: second };
+    let patience = Patience {
+        first_token: second,
+        first_token_auto: true,
+        idle: second,
+        total: second,
+        stream_total: second,
+        least_tokens_per_s: 0.0,
+    };
     let provider = |name: &str| ProviderEntry {
         name: name.into(),
+        keys: vec![0],
         region: None,
         model_prefixes: &["gpt-", "o1", "o3"],
         patience,
@@ -111,9 +119,11 @@ pub(super) fn directory(models: usize) -> Directory {
         name: format!("model-{at}").as_str().into(),
         aliases: Vec::new(),
         chain: chain(at),
+        limits: paceline_types::rules::Limits::default(),
     };
     let models: Vec<ModelEntry> = (0..models).map(entry).collect();
-    Directory::new(vec![provider("one"), provider("two")], &models, Arc::new(Listed))
+    let fleet = Arc::new(paceline_routing::place::Fleet::new(std::time::Instant::now()));
+    Directory::new(vec![provider("one"), provider("two")], &models, Arc::new(Listed), fleet)
 }
 
 /// Every model costs the same.

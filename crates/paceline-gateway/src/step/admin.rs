@@ -1,15 +1,18 @@
 //! Passing a request on to the admin side.
 
 use crate::body::AnswerBody;
+use crate::control::{Asker, Refused};
 use crate::gateway::{Identity, Snapshot};
 use crate::pipeline::Answer;
 use crate::refuse::Fail;
 use crate::step::admit::unauthorized;
 use crate::step::read::collect;
+use crate::step::rights;
 use crate::worker::Worker;
 use http::{Request, StatusCode};
 use hyper::body::Incoming;
 use paceline_types::error::ErrorKind;
+use std::sync::Arc;
 
 /// The longest body the admin side takes, in bytes.
 const MAX_BODY: usize = 1 << 20;
@@ -25,10 +28,22 @@ pub(crate) async fn control(
     let public = path.starts_with("/health/");
     // Callers may see which models they can ask for.
     let listing = path == "/v1/models" || path.starts_with("/v1/models/");
+    let asker = Asker {
+        holds_admin_key: matches!(identity, Identity::Administrator(_)),
+        rights: match &identity {
+            Identity::Caller(party) => Arc::clone(&party.rights),
+            _ => Arc::default(),
+        },
+    };
+    let key = match &identity {
+        Identity::Caller(party) => party.caller.key.clone(),
+        _ => None,
+    };
     let refusal = match identity {
         Identity::Administrator(_) => None,
         _ if public => None,
-        Identity::Caller(_) | Identity::Anonymous(_) if listing => None,
+        Identity::Caller(party) if listing => rights::ended(&party.rights),
+        Identity::Anonymous(_) if listing => None,
         Identity::Anonymous(_) if snapshot.config.admin_key.is_none() => None,
         Identity::Caller(_) => {
             let message =
@@ -40,13 +55,20 @@ pub(crate) async fn control(
         }
     };
     if let Some(fail) = refusal {
+        // Who asks for the list of models is no administrator who was refused.
+        if !listing {
+            let (method, path) = (request.method().clone(), path.to_owned());
+            let status = fail.status;
+            worker.gateway.control.refused(Refused { status, method, path, key });
+        }
         return fail.response();
     }
-    let (parts, incoming) = request.into_parts();
+    let (mut parts, incoming) = request.into_parts();
     let body = match collect(incoming, MAX_BODY).await {
         Ok(body) => body,
         Err(fail) => return fail.response(),
     };
+    parts.extensions.insert(asker);
     let answer = worker.gateway.control.handle(Request::from_parts(parts, body));
     // On its own runtime: whatever the admin side does, no call waits for it.
     let Ok(response) = worker.gateway.control_runtime.spawn(answer).await else {

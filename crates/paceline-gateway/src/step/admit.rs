@@ -1,9 +1,11 @@
 //! Letting a call in: who it is, where it comes from, and (its place in the path) limits.
 
 use crate::body::AnswerBody;
+use crate::config::KeyRule;
 use crate::gateway::{Identity, Party, Snapshot};
 use crate::headers::put;
 use crate::refuse::Fail;
+use crate::step::rights;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
@@ -22,11 +24,13 @@ pub(crate) fn caller(
     let nobody = || Arc::clone(&snapshot.anonymous);
     let own_credential = raw.is_some_and(|at| snapshot.upstreams[at].passthrough);
     match identity {
-        Identity::Caller(party) | Identity::Administrator(party) | Identity::Anonymous(party) => {
-            (party, None)
+        Identity::Caller(party) => {
+            let ended = rights::ended(&party.rights);
+            (party, ended)
         }
+        Identity::Administrator(party) | Identity::Anonymous(party) => (party, None),
         Identity::Missing | Identity::Unknown
-            if own_credential && snapshot.config.open && snapshot.config.keys.is_empty() =>
+            if own_credential && snapshot.config.open && snapshot.config.key_rule == KeyRule::Unused =>
         {
             (nobody(), None)
         }
@@ -51,7 +55,7 @@ pub(crate) fn browser(snapshot: &Snapshot, request: &Request<Incoming>) -> Optio
     if origin.is_none() && !looks_like_browser(headers) {
         return None;
     }
-    if !snapshot.config.keys.is_empty() && origin.is_none() {
+    if snapshot.config.key_rule == KeyRule::Required && origin.is_none() {
         return None;
     }
     let host = headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();

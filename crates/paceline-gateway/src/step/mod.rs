@@ -14,3 +14,4 @@ pub(crate) mod quota;
 pub(crate) mod read;
 pub(crate) mod recover;
 pub(crate) mod relay;
+pub(crate) mod rights;

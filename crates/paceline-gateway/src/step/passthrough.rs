@@ -13,6 +13,7 @@ use crate::step::limits::{Limits, allowed};
 use crate::step::observe::{DocumentWatch, EventWatch};
 use crate::step::read::{body_cut, collect};
 use crate::step::relay::{Relay, Watch};
+use crate::step::rights;
 use crate::upstream::Upstream;
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
@@ -46,6 +47,7 @@ pub(crate) async fn run(
     let (parts, incoming) = request.into_parts();
     let labels = headers::labels(&parts.headers);
     call.note(|record| record.labels = labels);
+    rights::provider(call, &upstream.name)?;
     if !METHODS.contains(&parts.method) {
         // TRACE and CONNECT could show our key or open a tunnel.
         let message = format!("{} is not passed on", parts.method);
@@ -111,7 +113,7 @@ fn hold_key(call: &mut Call, provider: usize, upstream: &Arc<Upstream>) -> usize
     let order = (0..entry.keys.len()).map(|at| (start + at) % entry.keys.len());
     let place = |key: usize| {
         let name = PlaceName { provider: Arc::clone(&entry.name), key: entry.keys[key], model: "".into() };
-        call.worker.gateway.fleet.place(name)
+        call.worker.gateway.known.fleet.place(name)
     };
     let is_out = |key: &usize| {
         let verdict = place(*key).health.look(now, &policy.health);

@@ -91,8 +91,8 @@ pub(crate) async fn caller(
 }
 
 /// Lets the call go to a target where its model and provider have room, and the caller's budgets have room for its price.
-/// What was taken for the target before is given back.
-pub(crate) fn target(call: &mut Call, target: &Target, need: &Need) -> Result<(), Fail> {
+/// What was taken for the target before is given back. `waits`: there is no other target, so room is waited for.
+pub(crate) async fn target(call: &mut Call, target: &Target, need: &Need, waits: bool) -> Result<(), Fail> {
     let snapshot = Arc::clone(&call.snapshot);
     leave_target(call);
     let scopes = [
@@ -111,14 +111,17 @@ pub(crate) fn target(call: &mut Call, target: &Target, need: &Need) -> Result<()
     call.callers_leases = own;
     leases.raise(&demand).map_err(|refusal| refused(&refusal, [None, None]))?;
     for scope in scopes.into_iter().flatten() {
-        if !leases.try_enter(scope) {
+        let entering = async {
+            if waits {
+                return leases.enter(scope, call.priority).await;
+            }
+            leases.try_enter(scope)
+        };
+        let entered = call.watch.wait(entering).await;
+        if let Err(refusal) = entered {
             scope.count(false);
             leases.give_back_to(own);
-            let limit = scope.limits.concurrent.unwrap_or_default();
-            let words =
-                format!("{scope}: {limit} of {limit} calls at once are under way; try again in a moment");
-            let wait = Some(Duration::from_secs(1));
-            return Err(refused(&scope.refusal(Rule::Concurrent, words, wait), [None, None]));
+            return Err(refused(&refusal, [None, None]));
         }
     }
     leases.count(&demand).map_err(|refusal| {
@@ -142,7 +145,7 @@ pub(crate) fn leave_target(call: &mut Call) {
 pub(crate) fn priority(call: &mut Call, headers: &HeaderMap) {
     let asked = headers.get("x-paceline-priority").and_then(|value| value.to_str().ok());
     let asked = asked.and_then(Priority::parse).unwrap_or_default();
-    call.priority = call.party.priority.min(asked);
+    call.priority = call.party.rights.priority.min(asked);
 }
 
 fn refused(refusal: &Refusal, told: [Option<Told>; 2]) -> Fail {

@@ -9,6 +9,7 @@ use crate::held::Held;
 use crate::refuse::Fail;
 use crate::step::attempt::{self, Outcome, Trouble};
 use crate::step::limits::deadline_of;
+use crate::step::quota::{self, Need};
 use crate::step::read::Ask;
 use http::StatusCode;
 use paceline_routing::choose::{Choice, Spot, choose, others};
@@ -37,10 +38,14 @@ struct Story<'a> {
     waits: u32,
     reason: AttemptReason,
     last: Option<(Spot, Trouble)>,
+    /// What was not even asked, and why: told where nothing was.
+    refused: Option<(Spot, Trouble)>,
+    /// The budget for further tries is used up.
+    is_enough: bool,
 }
 
 /// Tries until one answers.
-pub(crate) async fn run(call: &mut Call, plan: &Plan, ask: &Ask) -> Result<Outcome, Fail> {
+pub(crate) async fn run(call: &mut Call, plan: &Plan, ask: &Ask, need: &Need) -> Result<Outcome, Fail> {
     let policy = call.snapshot.config.policy;
     let mut story = Story {
         plan,
@@ -51,6 +56,8 @@ pub(crate) async fn run(call: &mut Call, plan: &Plan, ask: &Ask) -> Result<Outco
         waits: 0,
         reason: AttemptReason::First,
         last: None,
+        refused: None,
+        is_enough: false,
     };
     if let Some(place) = plan.targets.first().and_then(|target| target.places.first()) {
         place.retries.call(Instant::now());
@@ -60,22 +67,35 @@ pub(crate) async fn run(call: &mut Call, plan: &Plan, ask: &Ask) -> Result<Outco
         let sticky = sticky(call);
         let worker = Arc::clone(&call.worker);
         let choice = choose(plan, &story.tried, sticky, now, &policy, &mut || worker.chance());
-        let held = match choice {
-            Choice::Go(spot) => match story.go(call, spot, now).await {
-                Next::Hold(spot, held) => (spot, held),
-                Next::Again => continue,
-                Next::Stop => return story.give_up(call),
+        // A model whose places have all failed is tried again before the next one, after a wait.
+        let again = match choice {
+            Choice::Go(spot) => story.last_group().is_some_and(|group| group != story.group(spot)),
+            Choice::Nothing => true,
+            Choice::Wait(..) => false,
+        };
+        if again && story.back_off(call).await {
+            if let Choice::Go(spot) = choice {
+                story.leave(spot, now);
+            }
+            continue;
+        }
+        let (spot, held) = match choice {
+            Choice::Go(spot) => match story.go(call, spot, need, now).await {
+                Some(held) => (spot, held),
+                None if story.is_enough => return story.give_up(call),
+                None => continue,
             },
-            Choice::Wait(spot, until) => match story.wait(call, ask, spot, until).await {
-                true => continue,
-                false => return story.told_to_wait(call, spot, until),
-            },
-            Choice::Nothing => match story.line_up(call).await {
+            Choice::Wait(spot, until) => {
+                if story.wait(call, spot, until).await {
+                    continue;
+                }
+                return story.told_to_wait(call, spot, until);
+            }
+            Choice::Nothing => match story.line_up(call, need).await {
                 Some(held) => held,
                 None => return story.give_up(call),
             },
         };
-        let (spot, held) = held;
         if let Some(outcome) = story.try_at(call, ask, spot, held).await {
             return Ok(outcome);
         }
@@ -83,16 +103,6 @@ pub(crate) async fn run(call: &mut Call, plan: &Plan, ask: &Ask) -> Result<Outco
             return story.give_up(call);
         }
     }
-}
-
-/// What came of choosing a place.
-enum Next {
-    /// The call holds it.
-    Hold(Spot, Held),
-    /// It is another's turn.
-    Again,
-    /// It is enough.
-    Stop,
 }
 
 /// The same number in 0 to 1 for all calls of a session.
@@ -126,35 +136,52 @@ impl Story<'_> {
         spot.place(self.plan).report(Sign::Nothing, false, now, 0.0, &self.policy);
     }
 
-    /// Goes to a place that may be asked.
-    async fn go(&mut self, call: &mut Call, spot: Spot, now: Instant) -> Next {
-        if let Some((before, trouble)) = &self.last {
-            let before = *before;
-            let leaves_model = self.group(spot) != self.group(before);
-            let again_here = leaves_model
-                && self.here < self.policy.retry.attempts
-                && trouble.fail.kind.retry() == Retry::Here
-                && trouble.should_retry != Some(false);
-            if again_here && self.back_off(call, before).await {
-                self.leave(spot, now);
-                return Next::Again;
-            }
-            if leaves_model {
-                self.here = 0;
-                self.reason = AttemptReason::Fallback;
-            }
+    /// The group of the place that failed last.
+    fn last_group(&self) -> Option<u16> {
+        self.last.as_ref().map(|(spot, _)| self.group(*spot))
+    }
+
+    /// Goes to a place that may be asked; `None` where it has no room, or it is enough.
+    async fn go(&mut self, call: &mut Call, spot: Spot, need: &Need, now: Instant) -> Option<Held> {
+        if self.last_group().is_some_and(|group| group != self.group(spot)) {
+            self.here = 0;
+            self.reason = AttemptReason::Fallback;
         }
         if !spot.place(self.plan).turnstile.enter() {
             self.leave(spot, now);
             self.busy.push(spot);
             self.tried.push(spot);
-            return Next::Again;
+            return None;
         }
         let held = self.hold(call, spot);
-        if self.last.is_some() && !self.may_try_more(now) {
-            return Next::Stop;
+        if !self.let_in(call, spot, need).await {
+            return None;
         }
-        Next::Hold(spot, held)
+        if self.last.is_some() && !self.may_try_more(now) {
+            self.is_enough = true;
+            return None;
+        }
+        Some(held)
+    }
+
+    /// Whether the limits of a target and the caller's budgets let the call in there; where another target is left it is
+    /// not waited for.
+    async fn let_in(&mut self, call: &mut Call, spot: Spot, need: &Need) -> bool {
+        let target = &self.plan.targets[spot.target];
+        if !self.tried.contains(&spot) {
+            self.tried.push(spot);
+        }
+        let waits = !others(self.plan, &self.tried, Instant::now(), &self.policy);
+        match quota::target(call, target, need, waits).await {
+            Ok(()) => true,
+            Err(fail) => {
+                if self.last.is_none() {
+                    call.note(|record| record.target = Some(Arc::clone(&target.deployment)));
+                    self.refused = Some((spot, fail.into()));
+                }
+                false
+            }
+        }
     }
 
     /// Whether the budget allows a further try. What the request itself is the reason of harms nobody elsewhere.
@@ -167,9 +194,16 @@ impl Story<'_> {
             || first.retries.take(now, &self.policy.retry)
     }
 
-    /// Waits before a further try at the group of `spot`; `false` where there is no time for it.
-    async fn back_off(&mut self, call: &mut Call, spot: Spot) -> bool {
-        let wait = self.policy.retry.delay(self.here, call.worker.chance());
+    /// Waits before a further try at the model that failed last; `false` where that cannot help, or there is no time.
+    async fn back_off(&mut self, call: &mut Call) -> bool {
+        let Some((spot, trouble)) = &self.last else { return false };
+        let spot = *spot;
+        let helps = trouble.fail.kind.retry() == Retry::Here || trouble.should_retry == Some(true);
+        if !helps || trouble.should_retry == Some(false) || self.here >= self.policy.retry.attempts {
+            return false;
+        }
+        let asked = trouble.fail.retry_after_ms.map(Duration::from_millis).unwrap_or_default();
+        let wait = self.policy.retry.delay(self.here, call.worker.chance()).max(asked);
         let ends = Instant::now() + wait;
         if ends >= self.deadline(call, spot) || call.is_alone() {
             return false;
@@ -188,11 +222,10 @@ impl Story<'_> {
     }
 
     /// Waits until a place may be asked again; `false` where the caller's time does not allow it.
-    async fn wait(&mut self, call: &mut Call, ask: &Ask, spot: Spot, until: Instant) -> bool {
+    async fn wait(&mut self, call: &mut Call, spot: Spot, until: Instant) -> bool {
         let began = Instant::now();
         let ends = until + SPREAD.mul_f64(call.worker.chance());
         let longest = self.policy.max_wait.map_or(ends, |longest| began + longest);
-        let _ = ask;
         if ends > longest || ends >= self.deadline(call, spot) || self.waits >= MAX_WAITS || call.is_alone() {
             return false;
         }
@@ -210,7 +243,7 @@ impl Story<'_> {
     }
 
     /// All places that are left are full: waits in line at the first of them.
-    async fn line_up(&mut self, call: &mut Call) -> Option<(Spot, Held)> {
+    async fn line_up(&mut self, call: &mut Call, need: &Need) -> Option<(Spot, Held)> {
         let spot = *self.busy.first()?;
         let began = Instant::now();
         let turnstile = &spot.place(self.plan).turnstile;
@@ -218,7 +251,7 @@ impl Story<'_> {
         let in_line = match turnstile.wait(priority, began, &self.policy.line) {
             Ok(in_line) => in_line,
             Err(too_long) => {
-                self.last.get_or_insert_with(|| (spot, overloaded(self.plan, spot, too_long.retry_after)));
+                self.refused.get_or_insert_with(|| (spot, overloaded(self.plan, spot, too_long.retry_after)));
                 return None;
             }
         };
@@ -228,19 +261,18 @@ impl Story<'_> {
         call.note_queue(began);
         if inside.is_none() {
             let retry_after = turnstile.retry_after(&self.policy.line);
-            self.last.get_or_insert_with(|| (spot, overloaded(self.plan, spot, retry_after)));
+            self.refused.get_or_insert_with(|| (spot, overloaded(self.plan, spot, retry_after)));
             return None;
         }
         self.busy.retain(|busy| *busy != spot);
-        Some((spot, self.hold(call, spot)))
+        let held = self.hold(call, spot);
+        let may = self.last.is_none() || self.may_try_more(Instant::now());
+        (may && self.let_in(call, spot, need).await).then_some((spot, held))
     }
 
     /// One try. `None`: it failed, and the story knows how.
     async fn try_at(&mut self, call: &mut Call, ask: &Ask, spot: Spot, held: Held) -> Option<Outcome> {
         let target = &self.plan.targets[spot.target];
-        if !self.tried.contains(&spot) {
-            self.tried.push(spot);
-        }
         let more = others(self.plan, &self.tried, Instant::now(), &self.policy);
         attempt::begin(call, target, self.reason, held);
         let trouble = match attempt::one(call, target, ask, more).await {
@@ -282,7 +314,7 @@ impl Story<'_> {
 
     /// Nothing is left that could help.
     fn give_up(self, call: &mut Call) -> Result<Outcome, Fail> {
-        match self.last {
+        match self.last.or(self.refused) {
             Some((_, mut trouble)) => {
                 trouble.tell_whether_to_retry();
                 attempt::give_up(call, trouble)

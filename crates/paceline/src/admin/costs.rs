@@ -99,7 +99,7 @@ fn run(store: &dyn Store, gateway: &Gateway, since: Timestamp) -> Result<Recalcu
         done.priced += store.patch(&patches)?;
         // Only what was written: a failure above leaves the accounts as the records are.
         for (record, cost) in &priced {
-            gateway.ledger.recost(&record.caller, *cost);
+            gateway.known.ledger.recost(&record.caller, *cost);
         }
         below = page.next;
         if below.is_none() {

@@ -28,6 +28,7 @@ use axum::routing::{get, post};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::BodyExt;
+use paceline_gateway::config::HashKey;
 use paceline_gateway::{Control, ControlBody, Gateway};
 use paceline_store::error::StoreError;
 use paceline_store::store::Store;
@@ -44,6 +45,8 @@ pub struct Admin {
     pub recorder: Recorder,
     /// The gateway, once it is there.
     pub gateway: OnceLock<Arc<Gateway>>,
+    /// What keys are hashed with.
+    pub hash_key: HashKey,
     /// The configuration as it is meant now.
     pub loaded: ArcSwap<Loaded>,
     /// Where it came from.

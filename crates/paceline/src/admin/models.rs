@@ -2,10 +2,12 @@
 //! providers say they have.
 
 use crate::admin::{Admin, reply};
-use axum::extract::{Path, State};
+use axum::extract::{Extension, Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use paceline_gateway::Asker;
 use paceline_http::{Client, Marks, Origin};
+use paceline_types::rules::Rights;
 use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::future::poll_fn;
@@ -113,7 +115,8 @@ fn entry(id: &str, owner: &str) -> Value {
     json!({"id": id, "object": "model", "created": 0, "owned_by": owner})
 }
 
-async fn entries(admin: &Admin) -> Vec<Value> {
+/// What a caller may ask for.
+async fn entries(admin: &Admin, rights: &Rights) -> Vec<Value> {
     let mut all: Vec<Value> = Vec::new();
     let mut known: HashSet<String> = HashSet::new();
     let loaded = admin.loaded.load();
@@ -139,16 +142,21 @@ async fn entries(admin: &Admin) -> Vec<Value> {
             known.insert(id);
         }
     }
+    all.retain(|entry| entry["id"].as_str().is_some_and(|id| rights.allows(id)));
     all
 }
 
-pub(crate) async fn list(State(admin): State<Arc<Admin>>) -> Response {
-    let data = entries(&admin).await;
+pub(crate) async fn list(State(admin): State<Arc<Admin>>, Extension(asker): Extension<Asker>) -> Response {
+    let data = entries(&admin, &asker.rights).await;
     reply::json(&json!({"object": "list", "data": data}))
 }
 
-pub(crate) async fn one(State(admin): State<Arc<Admin>>, Path(id): Path<String>) -> Response {
-    let all = entries(&admin).await;
+pub(crate) async fn one(
+    State(admin): State<Arc<Admin>>,
+    Extension(asker): Extension<Asker>,
+    Path(id): Path<String>,
+) -> Response {
+    let all = entries(&admin, &asker.rights).await;
     if let Some(found) = all.iter().find(|entry| entry["id"] == id.as_str()) {
         return reply::json(found);
     }

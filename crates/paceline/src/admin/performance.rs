@@ -108,7 +108,7 @@ fn overview(admin: &Admin, all: &Tally, seconds: f64) -> Value {
     let (last, _) = admin.recorder.board.last();
     let queue = &admin.recorder.queue;
     let kept = admin.recorder.store.state();
-    let totals = admin.gateway.get().map(|gateway| gateway.ledger.totals()).unwrap_or_default();
+    let totals = admin.gateway.get().map(|gateway| gateway.known.ledger.totals()).unwrap_or_default();
     let in_flight = admin.gateway.get().map_or(0, |g| g.gauges.calls_in_flight.load(Ordering::Relaxed));
     let more = json!({
         "uptime_seconds": uptime_seconds,
@@ -130,7 +130,7 @@ fn overview(admin: &Admin, all: &Tally, seconds: f64) -> Value {
 
 /// What all callers have used since the first start, by their accounts.
 fn ever(admin: &Admin) -> Value {
-    let totals = admin.gateway.get().map(|gateway| gateway.ledger.ever()).unwrap_or_default();
+    let totals = admin.gateway.get().map(|gateway| gateway.known.ledger.ever()).unwrap_or_default();
     json!({
         "calls": totals.calls,
         "input_tokens": totals.input_tokens,

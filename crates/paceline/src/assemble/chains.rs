@@ -4,6 +4,7 @@ use super::patience;
 use crate::config::{ChainLink, Config, Model, TIERS, Target};
 use paceline_routing::chain::{Chain, Link, Place, RoleEntry};
 use paceline_routing::directory::ModelEntry;
+use paceline_types::rules::Limits;
 
 /// The configured models.
 pub(super) fn models(config: &Config) -> Vec<ModelEntry> {
@@ -11,6 +12,7 @@ pub(super) fn models(config: &Config) -> Vec<ModelEntry> {
         name: model.name.as_str().into(),
         aliases: model.aliases.iter().map(|alias| alias.as_str().into()).collect(),
         chain: chain(config, &config.chain_of(model)),
+        limits: model.limits,
     };
     config.models.iter().map(entry).filter(|entry| !entry.chain.links.is_empty()).collect()
 }
@@ -21,6 +23,7 @@ pub(super) fn tiers(config: &Config) -> Vec<ModelEntry> {
         name: format!("tier{}", index + 1).into(),
         aliases: Vec::new(),
         chain: chain(config, &config.chain_of_tier(index)),
+        limits: Limits::default(),
     };
     (0..TIERS).map(entry).collect()
 }

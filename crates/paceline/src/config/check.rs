@@ -122,21 +122,10 @@ fn home_of(name: &str) -> Option<&'static str> {
     if schema.pointer(&format!("{provider}/{name}")).is_some() {
         return Some("a provider, e.g. `[providers.openai]`");
     }
-    [
-        "data",
-        "server",
-        "timeouts",
-        "records",
-        "log",
-        "providers",
-        "models",
-        "tiers",
-        "roles",
-        "keys",
-        "indicators",
-    ]
-    .contains(&name)
-    .then_some("the top level of the file, before the first `[table]`, or as a table of its own")
+    schema["properties"]
+        .get(name)
+        .is_some()
+        .then_some("the top level of the file, before the first `[table]`, or as a table of its own")
 }
 
 fn check_choice(schema: &Value, text: &str, path: &str, report: &mut Report) -> bool {

@@ -71,7 +71,8 @@ pub(super) fn settings_of(schema: &Value) -> Vec<Setting> {
                 setting.path.insert(0, name.clone());
                 found.push(setting);
             }
-        } else if !["providers", "models", "roles", "keys"].contains(&name.as_str()) {
+        } else if !["providers", "models", "roles", "keys", "tenants", "workspaces"].contains(&name.as_str())
+        {
             found.push(Setting { path: vec![name.clone()], schema: inner.clone() });
         }
     }

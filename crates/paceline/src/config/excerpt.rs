@@ -60,7 +60,8 @@ pub(super) fn names_a_secret(name: &str) -> bool {
     const WORDS: &[&str] =
         &["key", "token", "secret", "password", "passwd", "auth", "credential", "cookie", "bearer"];
     let name = name.to_ascii_lowercase().replace('-', "_");
-    let harmless = name == "auth" || ["_env", "_file", "_ms"].iter().any(|end| name.ends_with(end));
+    let harmless = name == "auth"
+        || ["_env", "_file", "_ms", "_per_minute", "_required"].iter().any(|end| name.ends_with(end));
     !harmless && WORDS.iter().any(|word| name.contains(word))
 }
 

@@ -16,6 +16,7 @@ mod providers;
 mod reference;
 mod report;
 mod resolve;
+pub(crate) mod rights;
 mod roles;
 mod schema;
 mod secrets;
@@ -37,9 +38,9 @@ pub use resolve::resolve;
 pub use schema::json_schema;
 pub use url::{BaseUrl, Proxy};
 pub use values::{
-    Auth, CallerKey, Config, Files, KeySource, Level, Link, Log, Model, OnClientCancel, Origin, OwnPrice,
-    Provider, Records, Role, Server, Shadow, Storage, StorageKind, TIERS, Target, Tier, TimeoutOverrides,
-    Timeouts,
+    Auth, Budgets, CallerKey, Config, Files, KeySource, Level, Link, Log, Model, OnClientCancel, Origin,
+    OwnPrice, Provider, Records, Role, Server, Shadow, Storage, StorageKind, TIERS, Target, Tenant, Tier,
+    TimeoutOverrides, Timeouts, Workspace,
 };
 
 use problem::Fault;

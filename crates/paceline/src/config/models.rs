@@ -5,8 +5,8 @@ use super::links::{Known, Meaning, NAME_BYTES_AT_MOST};
 use super::problem::Fault;
 use super::report::join;
 use super::resolve::Desk;
-use super::typed;
 use super::values::{Link, Model, Origin, Provider, Shadow, Target, TimeoutOverrides, Timeouts};
+use super::{rights, typed};
 use crate::prices::service_of;
 use paceline_catalog::{Catalog, ModelTier};
 use paceline_routing::plan::Pick;
@@ -67,6 +67,7 @@ fn draft(name: String, entry: typed::Model, known: &mut Known<'_>, desk: &mut De
         fallback_enabled: table.fallback_enabled,
         fallback_on_content_filter: table.fallback_on_content_filter,
         timeouts,
+        limits: rights::limits(std::mem::take(&mut table.limits), &format!("{path}.limits"), desk),
         ..Model::default()
     };
     Draft { model, table, path }

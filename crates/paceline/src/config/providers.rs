@@ -7,8 +7,9 @@ use super::resolve::Desk;
 use super::suggest::did_you_mean;
 use super::url::{self, BaseUrl, Proxy};
 use super::values::{Auth, KeySource, Origin, Provider, TimeoutOverrides, Timeouts};
-use super::{detect, secrets, typed};
+use super::{detect, rights, secrets, typed};
 use paceline_dialect::compatible::{COMPATIBLE, Compatible, compatible};
+use paceline_types::rules::Limits;
 use paceline_types::secret::Secret;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -109,6 +110,7 @@ fn one(
         desk.report.error(&format!("{path}.region"), Fault::new(message));
     }
     let timeouts = TimeoutOverrides::from(entry.timeouts).over(general);
+    let limits = rights::limits(entry.limits, &format!("{path}.limits"), desk);
     desk.check_timeouts(&format!("{path}.timeouts"), &timeouts);
     let (asked, insecure) = (entry.auth, entry.allow_insecure);
     let mut provider = assemble(name, kind, url?, entry, timeouts);
@@ -118,6 +120,7 @@ fn one(
     }
     (provider.key, provider.key_source) = key.unzip();
     provider.more_keys = more_keys;
+    provider.limits = limits;
     provider.headers = headers;
     provider.ca_file = ca_file;
     provider.proxy = proxy;
@@ -151,6 +154,7 @@ fn assemble(
         idle_connection: Duration::from_millis(entry.idle_connection_ms),
         max_connection_age: Duration::from_millis(entry.max_connection_age_ms),
         timeouts,
+        limits: Limits::default(),
         detected_by: None,
     }
 }

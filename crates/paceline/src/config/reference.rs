@@ -12,9 +12,21 @@ pub fn reference() -> String {
     let root = settings_of(schema);
     let top: Vec<&Setting> = root.iter().filter(|setting| setting.path.len() == 1).collect();
     section(&mut out, "Top level", "Before the first `[table]` of the file.", &top, "PACELINE_");
-    for table in
-        ["server", "timeouts", "records", "storage", "files", "catalog", "log", "tiers", "indicators"]
-    {
+    for table in [
+        "server",
+        "timeouts",
+        "retry",
+        "health",
+        "queue",
+        "records",
+        "storage",
+        "files",
+        "catalog",
+        "log",
+        "tiers",
+        "budgets",
+        "indicators",
+    ] {
         let rows: Vec<&Setting> = root.iter().filter(|setting| setting.path[0] == table).collect();
         let mut about = description(&schema["properties"][table]);
         // Tables in the table say themselves what they are about.
@@ -45,6 +57,18 @@ pub fn reference() -> String {
             "PACELINE_PRICES_NAME_",
         ),
         ("`[[keys]]`", &properties["keys"], Some(&properties["keys"]["items"]), "PACELINE_KEYS_NAME_"),
+        (
+            "`[tenants.NAME]`",
+            &properties["tenants"],
+            Some(&properties["tenants"]["additionalProperties"]),
+            "",
+        ),
+        (
+            "`[workspaces.\"TENANT/NAME\"]`",
+            &properties["workspaces"],
+            Some(&properties["workspaces"]["additionalProperties"]),
+            "",
+        ),
     ];
     for (title, about, entry, prefix) in entries {
         let settings = entry.map(settings_of).unwrap_or_default();
@@ -88,8 +112,8 @@ fn section(out: &mut String, title: &str, about: &str, rows: &[&Setting], prefix
         let below = usize::from(title.starts_with("`[") && prefix == "PACELINE_");
         let name = setting.path.get(below..).unwrap_or_default().join(".");
         let variable = format!("{prefix}{}", setting.suffix());
-        let variable =
-            if prefix.contains("_KEYS_") && name == "name" { "–".into() } else { format!("`{variable}`") };
+        let has_none = prefix.is_empty() || prefix.contains("_KEYS_") && name == "name";
+        let variable = if has_none { "–".into() } else { format!("`{variable}`") };
         let _ = writeln!(
             out,
             "| `{name}` | {variable} | {} | {} | {} |",

@@ -6,14 +6,18 @@ use super::env::{self, Env};
 use super::links::Known;
 use super::problem::{ConfigError, Fault};
 use super::report::Report;
+use super::rights::Reach;
 use super::values::{CallerKey, Config, Log, Provider, Records, Storage, TimeoutOverrides, Timeouts};
 use super::{
-    Loaded, Sources, excerpt, files, indicators, models, prices, providers, roles, secrets, server, survive,
-    tiers, tree, typed,
+    Loaded, Sources, excerpt, files, indicators, models, prices, providers, rights, roles, secrets, server,
+    survive, tiers, tree, typed,
 };
+use crate::files::zone::Zone;
+use paceline_types::rules::Rights;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What every step of resolving needs.
@@ -94,7 +98,13 @@ impl Desk<'_> {
         known.tiers = Some(tiers.clone().map(|tier| tier.links));
         let models = models::finish(drafts, &everybody, &listed, &known, self);
         let roles = roles::resolve(written.roles, &models, &known, self);
-        let keys = self.keys(&written.keys, &server);
+        let budgets = rights::budgets(&written.budgets, &files.zone, self);
+        let reach = Reach::new(&models, all.iter().chain(&template));
+        let keys = self.keys(&written.keys, &server, &budgets.zone, &reach);
+        rights::check_required(&server, !written.keys.is_empty(), self);
+        let tenants = rights::tenants(written.tenants, self);
+        let workspaces = rights::workspaces(written.workspaces, self);
+        rights::check_wider(&keys, &tenants, &workspaces, self);
         Config {
             data: self.data(&written.data),
             server,
@@ -115,7 +125,10 @@ impl Desk<'_> {
             models,
             tiers,
             roles,
-            keys,
+            keys: keys.into_iter().map(|(_, key)| key).collect(),
+            tenants,
+            workspaces,
+            budgets,
             indicators: indicators::resolve(&written.indicators, self),
             simulated,
             origins: BTreeMap::new(),
@@ -145,16 +158,24 @@ impl Desk<'_> {
         self.base_of("data").join(written)
     }
 
-    fn keys(&mut self, written: &[typed::CallerKey], server: &super::Server) -> Vec<CallerKey> {
-        let mut keys: Vec<CallerKey> = Vec::new();
+    /// The keys, each with its place in the list as written.
+    fn keys(
+        &mut self,
+        written: &[typed::CallerKey],
+        server: &super::Server,
+        zone: &Zone,
+        reach: &Reach<'_>,
+    ) -> Vec<(usize, CallerKey)> {
+        let mut keys: Vec<(usize, CallerKey)> = Vec::new();
         for (index, entry) in written.iter().enumerate() {
             let path = format!("keys[{index}]");
-            let Some(key) = self.key(entry, &path) else { continue };
-            if keys.iter().any(|other| other.name == key.name) {
+            let rights = rights::rights(entry, &path, zone, reach, self);
+            let Some(key) = self.key(entry, &path, rights) else { continue };
+            if keys.iter().any(|(_, other)| other.name == key.name) {
                 let fault = Fault::new(format!("there are two keys named `{}`", key.name));
                 self.report
                     .error(&format!("{path}.name"), fault.help("records tell callers apart by this name"));
-            } else if let Some(other) = keys.iter().find(|other| other.key == key.key) {
+            } else if let Some((_, other)) = keys.iter().find(|(_, other)| other.key == key.key) {
                 let other = if other.name.is_empty() { "another caller" } else { other.name.as_str() };
                 let fault = Fault::new(format!("the key is the same as that of {other}"));
                 self.report.error(&path, fault.help("give every caller a key of its own"));
@@ -162,12 +183,12 @@ impl Desk<'_> {
                 let fault = Fault::new("the key is the same as the admin key");
                 self.report.error(&path, fault.help("callers must not be able to use the admin side"));
             }
-            keys.push(key);
+            keys.push((index, key));
         }
         keys
     }
 
-    fn key(&mut self, entry: &typed::CallerKey, path: &str) -> Option<CallerKey> {
+    fn key(&mut self, entry: &typed::CallerKey, path: &str, rights: Arc<Rights>) -> Option<CallerKey> {
         for (name, value) in
             [("name", &entry.name), ("tenant", &entry.tenant), ("workspace", &entry.workspace)]
         {
@@ -191,6 +212,7 @@ impl Desk<'_> {
                 source,
                 tenant: entry.tenant.clone(),
                 workspace: entry.workspace.clone(),
+                rights,
             }),
             Some(Err(fault)) => {
                 self.report.error(&given[usize::from(place.env.is_none())], fault);

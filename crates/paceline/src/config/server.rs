@@ -38,6 +38,7 @@ pub(super) fn resolve(written: &typed::Server, desk: &mut Desk<'_>) -> Server {
         allowed_hosts: hosts(&written.allowed_hosts, desk),
         answer_headers: written.answer_headers,
         detect: desk.detect,
+        keys_required: written.keys_required,
     }
 }
 

@@ -1,5 +1,9 @@
 //! What `paceline check` prints: the configuration as it is meant. Secrets by their place, never by value.
 
+mod rights;
+
+pub(crate) use rights::{limits_json, rights_json};
+
 use super::values::TimeoutOverrides;
 use super::{Auth, Config, Loaded, OnClientCancel, Origin, Provider, StorageKind, Timeouts};
 use paceline_stats::indicator::{Core, Rule};
@@ -25,6 +29,7 @@ pub fn render(loaded: &Loaded, color: bool) -> String {
     out.push_str(&page.block("Roles", &chains::role_rows(config)));
     out.push_str(&page.block("Prices", &price_rows(config)));
     out.push_str(&page.block("Callers", &caller_rows(config)));
+    out.push_str(&page.block("Limits", &rights::limit_rows(config)));
     out.push_str(&page.block("Settings given", &set_rows(config)));
     for warning in &loaded.warnings {
         let _ = writeln!(out, "\n{}", warning.render("warning", color));
@@ -208,7 +213,8 @@ fn credential(provider: &Provider) -> String {
 fn caller_rows(config: &Config) -> Vec<Vec<String>> {
     let row = |key: &super::CallerKey| {
         let owner = format!("tenant {}, workspace {}", key.tenant, key.workspace);
-        vec![key.name.clone(), format!("key from {}", key.source), owner]
+        let row = vec![key.name.clone(), format!("key from {}", key.source), owner];
+        row.into_iter().chain(rights::rights_text(&key.rights)).collect()
     };
     config.keys.iter().map(row).collect()
 }
@@ -298,6 +304,7 @@ pub fn render_json(loaded: &Loaded) -> Value {
             "allowed_hosts": server.allowed_hosts,
             "answer_headers": server.answer_headers,
             "detect": server.detect,
+            "keys_required": server.keys_required,
         },
         "data": config.data.display().to_string(),
         "records": { "keep": config.records.keep },
@@ -327,16 +334,23 @@ pub fn render_json(loaded: &Loaded) -> Value {
         "models": chains::models_json(config),
         "tiers": chains::tiers_json(config),
         "roles": chains::roles_json(config),
-        "keys": config.keys.iter().map(|key| json!({
-            "name": key.name,
-            "key_from": key.source.to_string(),
-            "tenant": key.tenant,
-            "workspace": key.workspace,
-        })).collect::<Vec<_>>(),
+        "keys": config.keys.iter().map(key_json).collect::<Vec<_>>(),
+        "tenants": rights::tenants_json(config),
+        "workspaces": rights::workspaces_json(config),
+        "budgets": rights::budgets_json(&config.budgets),
         "indicators": indicators_json(config),
         "sources": sources,
         "warnings": loaded.warnings,
     })
+}
+
+fn key_json(key: &super::CallerKey) -> Value {
+    let mut out = rights_json(&key.rights);
+    out["name"] = json!(key.name);
+    out["key_from"] = json!(key.source.to_string());
+    out["tenant"] = json!(key.tenant);
+    out["workspace"] = json!(key.workspace);
+    out
 }
 
 fn indicators_json(config: &Config) -> Value {
@@ -389,6 +403,7 @@ fn provider_json(provider: &Provider) -> Value {
         "idle_connection_ms": provider.idle_connection.as_millis() as u64,
         "max_connection_age_ms": provider.max_connection_age.as_millis() as u64,
         "timeouts": timeouts_json(&provider.timeouts),
+        "limits": limits_json(&provider.limits),
     })
 }
 

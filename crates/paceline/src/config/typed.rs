@@ -9,11 +9,13 @@ use std::collections::BTreeMap;
 
 mod kept;
 mod models;
+mod rights;
 mod survive;
 
 pub use kept::StorageKind;
 pub(super) use kept::{Catalog, Files, OwnPrice, Storage};
 pub(super) use models::{Model, ModelTable, Pick, Role, Shadow, TargetEntry, Tiers};
+pub(super) use rights::{Budget, Budgets, Limits, Priority, Scope, UnknownPrice};
 pub(super) use survive::{Health, Queue, Retry};
 
 /// Settings of Paceline. Everything is optional; an empty file is valid.
@@ -60,6 +62,12 @@ pub(super) struct File {
     /// Keys of callers. With none, callers need no key.
     #[schemars(length(max = 10_000))]
     pub keys: Vec<CallerKey>,
+    /// Limits and budgets of tenants by name: of all keys of a tenant together.
+    pub tenants: BTreeMap<String, Scope>,
+    /// Limits and budgets of workspaces by `"tenant/workspace"`: of all keys of a workspace together.
+    pub workspaces: BTreeMap<String, Scope>,
+    /// What all budgets have in common.
+    pub budgets: Budgets,
     /// The core indicators: what is good, what needs a look, what is bad. `target`, `warning` and `critical` are
     /// worse one after the other; each indicator may be a table in one line, e.g.
     /// `error_rate = { target = 0.01, warning = 0.02, critical = 0.05 }`.
@@ -86,6 +94,9 @@ impl Default for File {
             tiers: Tiers::default(),
             roles: BTreeMap::new(),
             keys: Vec::new(),
+            tenants: BTreeMap::new(),
+            workspaces: BTreeMap::new(),
+            budgets: Budgets::default(),
             indicators: Indicators::default(),
         }
     }
@@ -137,6 +148,10 @@ pub(super) struct Server {
     /// Whether to add the providers whose keys or addresses are in the environment.
     #[schemars(extend("x-default" = "true without `[providers]` in the file, else false"))]
     pub detect: Option<bool>,
+    /// Whether calls need a key. With `false` calls without one are taken although there are keys, on a loopback address
+    /// only: the first step from no keys to keys. A key that nobody has is refused either way.
+    #[schemars(extend("x-default" = "true with keys, else false"))]
+    pub keys_required: Option<bool>,
 }
 
 impl Default for Server {
@@ -156,6 +171,7 @@ impl Default for Server {
             allowed_hosts: Vec::new(),
             answer_headers: true,
             detect: None,
+            keys_required: None,
         }
     }
 }
@@ -293,6 +309,8 @@ pub(super) struct Provider {
     pub max_connection_age_ms: u64,
     /// Timeouts of this provider; what is not given is as in `[timeouts]`.
     pub timeouts: Timeouts,
+    /// How much of this provider may be used at a time, by all callers together.
+    pub limits: Limits,
 }
 
 impl Default for Provider {
@@ -315,6 +333,7 @@ impl Default for Provider {
             idle_connection_ms: 60_000,
             max_connection_age_ms: 300_000,
             timeouts: Timeouts::default(),
+            limits: Limits::default(),
         }
     }
 }
@@ -357,6 +376,22 @@ pub(super) struct CallerKey {
     /// Workspace that the calls belong to.
     #[serde(default = "default_owner")]
     pub workspace: String,
+    /// Models that the key may name, as callers write them; a final `*` stands for any ending, e.g. `openai/*`.
+    #[serde(default)]
+    #[schemars(length(max = 256), extend("x-default" = "all"))]
+    pub models: Vec<String>,
+    /// When the key ends: a date (its first moment) or a moment as `2027-01-31T18:00:00+01:00`.
+    #[schemars(extend("x-default" = "never"))]
+    pub expires: Option<String>,
+    /// Where calls have to wait: `interactive` ones go before `batch` ones.
+    #[serde(default)]
+    pub priority: Priority,
+    /// How much may be used at a time.
+    #[serde(default)]
+    pub limits: Limits,
+    /// How much may be spent.
+    #[serde(default)]
+    pub budget: Budget,
 }
 
 fn default_owner() -> String {

@@ -8,6 +8,7 @@ use paceline_dialect::compatible::Compatible;
 use paceline_routing::place::Policy;
 use paceline_stats::indicator::{Core, Rule};
 use paceline_types::price::Rates;
+use paceline_types::rules::Limits;
 use paceline_types::secret::Secret;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,8 +18,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 mod models;
+mod rights;
 
 pub use models::{Link, Model, Role, Shadow, TIERS, Target, Tier};
+pub use rights::{Budgets, CallerKey, Tenant, Workspace};
 pub use typed::{Auth, Level, OnClientCancel, StorageKind};
 
 /// Everything that was set, found or assumed.
@@ -53,6 +56,12 @@ pub struct Config {
     pub roles: Vec<Role>,
     /// Keys of callers in the order of the file; with none, callers need no key.
     pub keys: Vec<CallerKey>,
+    /// What tenants may use, by name.
+    pub tenants: Vec<Tenant>,
+    /// What workspaces may use, by name.
+    pub workspaces: Vec<Workspace>,
+    /// What all budgets have in common.
+    pub budgets: Budgets,
     /// The limits of the core indicators, in the order of [`Core::ALL`].
     pub indicators: [Rule; Core::ALL.len()],
     /// Folder for what is kept on disk.
@@ -141,6 +150,8 @@ pub struct Server {
     pub answer_headers: bool,
     /// Whether providers were looked for in the environment.
     pub detect: bool,
+    /// Whether calls need a key; `None`: where there are keys.
+    pub keys_required: Option<bool>,
 }
 
 /// Call records and statistics kept on disk.
@@ -336,23 +347,10 @@ pub struct Provider {
     pub max_connection_age: Duration,
     /// Its timeouts: its own over the general ones.
     pub timeouts: Timeouts,
+    /// How much of it may be used at a time.
+    pub limits: Limits,
     /// The variable by which it was found in the environment, if it is not in the file.
     pub detected_by: Option<String>,
-}
-
-/// The key of one caller.
-#[derive(Clone, Debug)]
-pub struct CallerKey {
-    /// Its name in records.
-    pub name: String,
-    /// The key.
-    pub key: Secret,
-    /// Where it comes from.
-    pub source: KeySource,
-    /// Tenant of its calls.
-    pub tenant: String,
-    /// Workspace of its calls.
-    pub workspace: String,
 }
 
 /// Where a secret comes from; the name of the place, never the value.

@@ -113,6 +113,7 @@ pub struct Span {
 enum Unit {
     Hour,
     Day,
+    Month,
 }
 
 impl Zone {
@@ -153,6 +154,11 @@ impl Zone {
     /// The local day in which `at` lies: 24 hours, mostly.
     pub fn day_of(&self, at: Timestamp) -> Span {
         self.span(at, Unit::Day)
+    }
+
+    /// The local month in which `at` lies.
+    pub fn month_of(&self, at: Timestamp) -> Span {
+        self.span(at, Unit::Month)
     }
 
     /// `2025-07-21T22:20:02.074461+02:00`.
@@ -204,6 +210,7 @@ impl Zone {
         let next = match unit {
             Unit::Hour => begin.saturating_add(1.hour()),
             Unit::Day => begin.saturating_add(1.day()),
+            Unit::Month => begin.saturating_add(1.month()),
         };
         Span { from: self.first(begin), until: self.first(next), name: name(begin, unit) }
     }
@@ -242,6 +249,7 @@ fn floor(local: DateTime, unit: Unit) -> DateTime {
     match unit {
         Unit::Hour => local.date().at(local.hour(), 0, 0, 0),
         Unit::Day => local.date().at(0, 0, 0, 0),
+        Unit::Month => local.date().first_of_month().at(0, 0, 0, 0),
     }
 }
 
@@ -253,6 +261,7 @@ fn name(begin: DateTime, unit: Unit) -> String {
     match unit {
         Unit::Hour => format!("{}_{:02}", date_name(begin.date()), begin.hour()),
         Unit::Day => date_name(begin.date()),
+        Unit::Month => format!("{:04}{:02}", begin.year(), begin.month()),
     }
 }
 
@@ -439,9 +448,13 @@ mod tests {
     proptest! {
         /// Every moment lies in its span; spans follow each other without gap and overlap and with growing names.
         #[test]
-        fn spans_tile_time(seconds in 0i64..2_000_000_000, which in 0..ZONES.len(), hourly: bool) {
+        fn spans_tile_time(seconds in 0i64..2_000_000_000, which in 0..ZONES.len(), unit in 0..3) {
             let zone = zone(ZONES[which]);
-            let of = |at| if hourly { zone.hour_of(at) } else { zone.day_of(at) };
+            let of = |at| match unit {
+                0 => zone.hour_of(at),
+                1 => zone.day_of(at),
+                _ => zone.month_of(at),
+            };
             let moment = Timestamp(seconds * 1_000_000 + 17);
             let span = of(moment);
             prop_assert!(span.from <= moment && moment < span.until, "{span:?}");

@@ -176,7 +176,7 @@ fn gateway(page: &mut Page, admin: &Admin) {
     page.single(names::IN_FLIGHT, gauges.calls_in_flight.load(Ordering::Relaxed));
     page.single(names::CONNECTIONS, gauges.connections.load(Ordering::Relaxed));
     page.single(names::CONNECTIONS_REFUSED, gauges.connections_refused.load(Ordering::Relaxed));
-    let totals = gateway.ledger.totals();
+    let totals = gateway.known.ledger.totals();
     page.single(names::LEDGER_CALLS, totals.calls);
     page.head(names::LEDGER_TOKENS);
     for (kind, count) in [("input", totals.input_tokens), ("output", totals.output_tokens)] {

@@ -133,6 +133,7 @@ fn model_json(config: &Config, model: &Model) -> Value {
         "reasoning": model.reasoning,
         "tier": model.tier.map(|tier| format!("tier{}", tier.number())),
         "fallback": model.fallback.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "limits": super::limits_json(&model.limits),
         "fallback_enabled": model.fallback_enabled,
         "fallback_on_content_filter": model.fallback_on_content_filter,
         "shadow": model.shadow.as_ref().map(|shadow| json!({

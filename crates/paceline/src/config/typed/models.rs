@@ -1,6 +1,6 @@
 //! Settings of what can be asked for: models, tiers, roles.
 
-use super::Timeouts;
+use super::{Limits, Timeouts};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +45,8 @@ pub(in crate::config) struct ModelTable {
     pub shadow: Option<Shadow>,
     /// Timeouts of this model; what is not given is as in its provider.
     pub timeouts: Timeouts,
+    /// How much of this model may be used at a time, by all callers together.
+    pub limits: Limits,
 }
 
 impl Default for ModelTable {
@@ -60,6 +62,7 @@ impl Default for ModelTable {
             tier: None,
             shadow: None,
             timeouts: Timeouts::default(),
+            limits: Limits::default(),
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::TimeoutOverrides;
 use paceline_catalog::ModelTier;
 use paceline_routing::plan::Pick;
+use paceline_types::rules::Limits;
 use std::fmt;
 
 /// How many tiers there are.
@@ -35,6 +36,8 @@ pub struct Model {
     pub shadow: Option<Shadow>,
     /// Its own timeouts; see [`super::Config::effective_timeouts`].
     pub timeouts: TimeoutOverrides,
+    /// How much of it may be used at a time.
+    pub limits: Limits,
 }
 
 impl Model {
