@@ -1,5 +1,6 @@
 //! The configuration room: reads `paceline.toml`, environment and flags into one checked [`Config`].
 
+pub(crate) mod asked;
 mod check;
 mod detect;
 mod entries;
@@ -14,7 +15,7 @@ mod providers;
 mod reference;
 mod report;
 mod resolve;
-pub(crate) mod rights;
+mod rights;
 mod schema;
 mod secrets;
 mod server;
