@@ -237,6 +237,11 @@ impl Gateway {
         })
     }
 
+    /// What calls see now.
+    pub fn config(&self) -> GatewayConfig {
+        self.snapshot.load().config.clone()
+    }
+
     /// Calls from now on see `config`; those under way go on with what they saw.
     pub fn replace(&self, config: GatewayConfig) {
         self.snapshot.store(Arc::new(Snapshot::new(config, &self.known)));

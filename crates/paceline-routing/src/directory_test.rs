@@ -2,11 +2,13 @@
 
 use super::{Directory, MAX_LEARNED, ModelEntry, ProviderEntry, Unfound};
 use crate::chain::{Chain, Link, Place, RoleEntry};
+use crate::place::Fleet;
 use crate::plan::{Patience, Pick, Plan};
 use paceline_types::ports::PriceBook;
 use paceline_types::price::Price;
+use paceline_types::rules::Limits;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 #[derive(Debug)]
 struct Unpriced;
@@ -19,7 +21,14 @@ impl PriceBook for Unpriced {
 
 fn patience() -> Patience {
     let second = Duration::from_secs(1);
-    Patience { first_token: second, idle: second, total: second, stream_total: second }
+    Patience {
+        first_token: second,
+        first_token_auto: false,
+        idle: second,
+        total: second,
+        stream_total: second,
+        least_tokens_per_s: 0.0,
+    }
 }
 
 /// Models, each with its places.
@@ -40,17 +49,28 @@ fn chain(links: Links<'_>) -> Chain {
 }
 
 fn model(name: &str, links: Links<'_>) -> ModelEntry {
-    ModelEntry { name: name.into(), aliases: vec![format!("{name}-alias").into()], chain: chain(links) }
+    ModelEntry {
+        name: name.into(),
+        aliases: vec![format!("{name}-alias").into()],
+        chain: chain(links),
+        limits: Limits::default(),
+    }
 }
 
 fn directory(providers: &[(&str, &'static [&'static str])], models: &[ModelEntry]) -> Directory {
     let provider = |&(name, model_prefixes): &(&str, &'static [&'static str])| ProviderEntry {
+        keys: vec![0],
         name: name.into(),
         region: None,
         model_prefixes,
         patience: patience(),
     };
-    Directory::new(providers.iter().map(provider).collect(), models, Arc::new(Unpriced))
+    Directory::new(
+        providers.iter().map(provider).collect(),
+        models,
+        Arc::new(Unpriced),
+        Arc::new(Fleet::new(Instant::now())),
+    )
 }
 
 fn targets(plan: &Plan) -> Vec<String> {

@@ -4,9 +4,11 @@
 //! [`sqlite::SqliteStore`] does not.
 
 mod column;
+pub mod control;
 pub mod error;
 pub mod filter;
 pub mod memory;
+pub mod memory_control;
 pub mod session;
 pub mod sqlite;
 pub mod store;

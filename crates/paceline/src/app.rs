@@ -1,30 +1,33 @@
 //! Assembly: configuration in, a running Paceline out. The one place that knows every room.
 
 use crate::admin::models::Listing;
-use crate::admin::{Admin, AdminSide};
+use crate::admin::{Admin, AdminSide, Refusals};
 use crate::assemble;
 use crate::config::{Config, Loaded, StorageKind};
 use crate::files::run::{Files, TURN};
+use crate::keys::Keys;
+use crate::keys::value::random;
 use crate::labels::Bounded;
 use crate::log::Log;
 use crate::recorder::{RecordQueue, Recorder, now};
 use crate::reload::Source;
 use crate::tokens::BytePairs;
 use arc_swap::ArcSwap;
-use paceline_gateway::config::HashKey;
 use paceline_gateway::{Gateway, Patience, ServeError, Server, Totals};
 use paceline_sim::{SimConfig, SimServer};
+use paceline_store::control::Control;
 use paceline_store::error::StoreError;
 use paceline_store::memory::MemoryStore;
+use paceline_store::memory_control::MemoryControl;
 use paceline_store::sqlite::{Settings, SqliteStore};
 use paceline_store::store::{Account, Store};
 use paceline_types::ports::RecordSink;
 use std::fmt;
 use std::future::Future;
-use std::io::{self, Read};
+use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
 /// Calls that the simulated provider in process remembers.
@@ -74,13 +77,18 @@ impl App {
         let config = &mut loaded.config;
         let sim = if config.simulated { Some(simulated(config).await?) } else { None };
         let config = config.clone();
-        let random = random().map_err(|error| AppError::Io("no random numbers from the system", error))?;
-        let hash_key = HashKey(random);
-        let gateway_config = assemble::gateway(&config, hash_key);
         let log = Arc::new(Log::new(config.log.level, config.log.calls_per_second));
         let names = Arc::new(Bounded::default());
         names.configured(config.model_names().iter().map(String::as_str));
-        let store = store(&config, &names, &log)?;
+        let (store, control) = store(&config, &names, &log)?;
+        let no_random = |error| AppError::Io("no random numbers from the system", error);
+        let seed = random().map_err(no_random)?;
+        let fresh = random().map_err(no_random)?;
+        let keys = Keys::open(control, fresh).map_err(AppError::Store)?;
+        if !keys.is_settled() {
+            log.warn("control.db cannot be read: until it can, keys that were made here are not known");
+        }
+        let gateway_config = assemble::gateway(&config, &keys);
         let settles = config.storage.kind == StorageKind::Disk && config.storage.window.is_zero();
         let queue = Arc::new(if settles { RecordQueue::settling() } else { RecordQueue::default() });
         let sink: Arc<dyn RecordSink> = Arc::clone(&queue) as _;
@@ -89,7 +97,10 @@ impl App {
         let admin = Arc::new(Admin {
             recorder: Recorder::new(queue, Arc::clone(&store), names, log).with_files(files),
             gateway: OnceLock::new(),
-            hash_key,
+            keys,
+            refusals: Refusals::default(),
+            runtime: tokio::runtime::Handle::current(),
+            replacing: Mutex::default(),
             loaded: ArcSwap::from_pointee(loaded),
             source: OnceLock::new(),
             draining: AtomicBool::new(false),
@@ -101,7 +112,7 @@ impl App {
         admin.recorder.metrics.configured(&config);
         let control = Arc::new(AdminSide::new(Arc::clone(&admin)));
         let runtime = tokio::runtime::Handle::current();
-        let gateway = Gateway::new(gateway_config, random, sink, control, Arc::new(BytePairs), runtime);
+        let gateway = Gateway::new(gateway_config, seed, sink, control, Arc::new(BytePairs), runtime);
         let _ = admin.gateway.set(Arc::clone(&gateway));
         let bound = Server::bind(config.server.listen, config.server.workers, gateway).await;
         let server = bound.map_err(AppError::Serve)?;
@@ -140,6 +151,7 @@ impl App {
         });
         let files = tokio::spawn(write_files(Arc::clone(&self.admin)));
         let accounts = tokio::spawn(open_accounts(Arc::clone(&self.admin)));
+        let keys = tokio::spawn(read_keys(Arc::clone(&self.admin)));
         let draining = async {
             shutdown.await;
             self.admin.announce_end()
@@ -153,6 +165,7 @@ impl App {
         self.admin.recorder.drain();
         files.abort();
         accounts.abort();
+        keys.abort();
         let recorder = &self.admin.recorder;
         if let Some(files) = &recorder.files {
             files.close(&*recorder.store, recorder.log());
@@ -197,10 +210,15 @@ async fn write_files(admin: Arc<Admin>) {
 }
 
 /// Where records are kept.
-fn store(config: &Config, names: &Arc<Bounded>, log: &Arc<Log>) -> Result<Arc<dyn Store>, AppError> {
+fn store(
+    config: &Config,
+    names: &Arc<Bounded>,
+    log: &Arc<Log>,
+) -> Result<(Arc<dyn Store>, Arc<dyn Control>), AppError> {
     let storage = &config.storage;
     if storage.kind == StorageKind::Memory {
-        return Ok(Arc::new(MemoryStore::new(config.records.keep)));
+        let store = Arc::new(MemoryStore::new(config.records.keep));
+        return Ok((store, Arc::new(MemoryControl::default())));
     }
     let names = Arc::clone(names);
     let settings = Settings {
@@ -213,7 +231,20 @@ fn store(config: &Config, names: &Arc<Bounded>, log: &Arc<Log>) -> Result<Arc<dy
     let log = Arc::clone(log);
     let tell = move |urgent: bool, text: &str| if urgent { log.warn(text) } else { log.info(text) };
     let store = SqliteStore::open(settings, Box::new(tell)).map_err(AppError::Store)?;
-    Ok(Arc::new(store))
+    let control = Arc::new(store.control());
+    Ok((Arc::new(store), control))
+}
+
+/// Keys that could not be read at the start are read as soon as that is possible.
+async fn read_keys(admin: Arc<Admin>) {
+    while !admin.keys.is_settled() {
+        tokio::time::sleep(TURN).await;
+        let own = Arc::clone(&admin);
+        let read = move || own.keys.read().map(|()| own.apply_keys());
+        if let Ok(Ok(())) = tokio::task::spawn_blocking(read).await {
+            admin.recorder.log().info("the keys that were made here are known again");
+        }
+    }
 }
 
 /// What callers used before this start is in their accounts, and goes on being kept. Until it is known nothing is kept:
@@ -260,11 +291,4 @@ async fn simulated(config: &mut Config) -> Result<SimServer, AppError> {
     let names: Vec<String> = server.models().map(str::to_owned).collect();
     assemble::add_simulated(config, server.addr(), &names);
     Ok(server)
-}
-
-/// 32 bytes nobody can guess.
-fn random() -> io::Result<[u8; 32]> {
-    let mut bytes = [0; 32];
-    std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-    Ok(bytes)
 }

@@ -3,9 +3,10 @@
 use crate::admin::models::Source;
 use crate::calendar::ZoneCalendar;
 use crate::config::{Auth, Config, KeySource, Model, OnClientCancel, Provider};
+use crate::keys::Keys;
 use crate::prices::Prices;
 use paceline_gateway::config::{
-    Credential, GatewayConfig, HashKey, KeyConfig, KeyRule, KeyValue, OnCancel, ProviderConfig, ProviderKey,
+    Credential, GatewayConfig, KeyConfig, KeyRule, KeyValue, OnCancel, ProviderConfig, ProviderKey,
 };
 use paceline_http::proxy::Proxy;
 use paceline_http::{Origin, OriginConfig, Tls};
@@ -33,7 +34,7 @@ pub fn add_simulated(config: &mut Config, address: SocketAddr, models: &[String]
 }
 
 /// What the gateway receives.
-pub fn gateway(config: &Config, hash_key: HashKey) -> GatewayConfig {
+pub fn gateway(config: &Config, keys: &Keys) -> GatewayConfig {
     let mut trusts: HashMap<Option<PathBuf>, Arc<Tls>> = HashMap::new();
     let providers = config.providers.iter().map(|provider| {
         let tls = trusts.entry(provider.ca_file.clone());
@@ -41,15 +42,15 @@ pub fn gateway(config: &Config, hash_key: HashKey) -> GatewayConfig {
         provider_config(config, provider, Arc::clone(tls))
     });
     let server = &config.server;
-    GatewayConfig {
+    let mut gateway = GatewayConfig {
         providers: providers.collect(),
         models: chains::models(config),
         tiers: chains::tiers(config),
         roles: chains::roles(config),
         prices: Arc::new(Prices::new(config)),
-        keys: config.keys.iter().map(key).collect(),
-        hash_key,
-        key_rule: key_rule(config, !config.keys.is_empty()),
+        keys: Vec::new(),
+        hash_key: keys.hash_key(),
+        key_rule: KeyRule::Required,
         tenants: config
             .tenants
             .iter()
@@ -73,7 +74,16 @@ pub fn gateway(config: &Config, hash_key: HashKey) -> GatewayConfig {
         answer_headers: server.answer_headers,
         anonymous: DEFAULT_TENANT.into(),
         policy: config.policy,
-    }
+    };
+    set_keys(&mut gateway, config, keys);
+    gateway
+}
+
+/// The keys of the configuration and those that were made while Paceline ran.
+pub fn set_keys(gateway: &mut GatewayConfig, config: &Config, keys: &Keys) {
+    gateway.hash_key = keys.hash_key();
+    gateway.keys = config.keys.iter().map(key).chain(keys.for_gateway(config)).collect();
+    gateway.key_rule = key_rule(config, !config.keys.is_empty() || keys.any());
 }
 
 fn key(key: &crate::config::CallerKey) -> KeyConfig {

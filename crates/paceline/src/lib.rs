@@ -9,6 +9,7 @@ pub mod cli;
 pub mod config;
 pub mod files;
 pub mod fill;
+pub mod keys;
 pub mod labels;
 pub mod log;
 pub mod metrics;

@@ -3,12 +3,12 @@
 use crate::admin::Admin;
 use crate::assemble;
 use crate::config::{self, ConfigError, Flags, Loaded, Problem, show};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, SystemTime};
 
 /// How often the file is looked at.
@@ -71,7 +71,8 @@ impl Source {
         }
         let mut config = loaded.config.clone();
         config.server.listen = self.bound.unwrap_or(config.server.listen);
-        let gateway = assemble::gateway(&config, admin.hash_key);
+        let _turn = admin.replacing.lock().unwrap_or_else(PoisonError::into_inner);
+        let gateway = assemble::gateway(&config, &admin.keys);
         admin.recorder.names.configured(loaded.config.model_names().iter().map(String::as_str));
         admin.recorder.metrics.configured(&loaded.config);
         admin.recorder.unpriced.forget();
@@ -124,9 +125,10 @@ impl Source {
     }
 
     /// Reloads and says in the log what came of it.
-    pub fn reload_and_tell(&self, admin: &Admin, why: &str) {
+    pub fn reload_and_tell(&self, admin: &Arc<Admin>, why: &str) {
         match self.reload(admin) {
             Ok(reloaded) => {
+                reloaded.note(admin, why);
                 admin.recorder.log().info(&format!("configuration reloaded ({why}): {}", reloaded.line()));
             }
             Err(error) => {
@@ -142,7 +144,7 @@ impl Source {
     }
 
     /// Watches the file for ever; the caller drops the future to stop.
-    pub async fn watch(&self, admin: &Admin) {
+    pub async fn watch(&self, admin: &Arc<Admin>) {
         let Some(file) = &self.file else { return std::future::pending().await };
         let mut tick = tokio::time::interval(LOOK);
         let mut known = mark(file);
@@ -161,6 +163,13 @@ impl Source {
 }
 
 impl Reloaded {
+    /// Into the audit log.
+    pub fn note(&self, admin: &Arc<Admin>, who: &str) {
+        let change = |(path, (before, after)): (&String, &(Value, Value))| json!({ "setting": path, "before": before, "after": after });
+        let changes: Vec<Value> = self.changes.iter().map(change).collect();
+        admin.note(who, "config.reload", "configuration", &json!({ "changes": changes }));
+    }
+
     /// In one line.
     pub fn line(&self) -> String {
         if self.changes.is_empty() {

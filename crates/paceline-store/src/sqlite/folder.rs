@@ -3,9 +3,9 @@
 use super::schema::{self, Which};
 use crate::error::StoreError;
 use rusqlite::{Connection, OpenFlags};
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions, Permissions, TryLockError};
 use std::io::{Read, Seek, Write};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -95,7 +95,15 @@ impl Folder {
 
     /// Opens history to write; a file that is no database is put aside and a new one begun.
     pub(crate) fn history(&self, full_sync: bool) -> Result<(Connection, Option<PathBuf>), StoreError> {
-        self.open_or_begin(HISTORY, Which::History, full_sync)
+        let file = self.path.join(HISTORY);
+        match open(&file, Which::History, full_sync) {
+            Err(StoreError::Database(error)) if is_damage(&error) => {
+                let aside = put_aside(&file)?;
+                self.epoch.fetch_add(1, Ordering::AcqRel);
+                open(&file, Which::History, full_sync).map(|connection| (connection, Some(aside)))
+            }
+            other => other.map(|connection| (connection, None)),
+        }
     }
 
     /// Opens history to write where it is well.
@@ -103,25 +111,23 @@ impl Folder {
         open(&self.path.join(HISTORY), Which::History, full_sync)
     }
 
-    /// Opens the small file to write; a broken one is put aside, for it is only a copy.
+    /// Opens the small file to write. A broken one stays where it is: with no keys, calls would need none.
     pub(crate) fn control(&self) -> Result<Connection, StoreError> {
-        self.open_or_begin(CONTROL, Which::Control, true).map(|(connection, _)| connection)
-    }
-
-    fn open_or_begin(
-        &self,
-        name: &str,
-        which: Which,
-        full_sync: bool,
-    ) -> Result<(Connection, Option<PathBuf>), StoreError> {
-        let file = self.path.join(name);
-        match open(&file, which, full_sync) {
+        let file = self.path.join(CONTROL);
+        // Before the first byte: hashes of keys are the owner's alone, also in a folder that is not.
+        let mut options = OpenOptions::new();
+        let made = options.write(true).create(true).truncate(false).mode(0o600).open(&file);
+        let private = made.and_then(|open| open.set_permissions(Permissions::from_mode(0o600)));
+        private.map_err(io("cannot open", &file))?;
+        match open(&file, Which::Control, true) {
             Err(StoreError::Database(error)) if is_damage(&error) => {
-                let aside = put_aside(&file)?;
-                self.epoch.fetch_add(1, Ordering::AcqRel);
-                open(&file, which, full_sync).map(|connection| (connection, Some(aside)))
+                let text = format!(
+                    "{} ({error}); keys of callers are in it: put back a copy of it, or move it away to go on without them",
+                    file.display()
+                );
+                Err(StoreError::Damaged(text))
             }
-            other => other.map(|connection| (connection, None)),
+            other => other,
         }
     }
 }

@@ -2,9 +2,10 @@
 //!
 //! `history.db` holds records and their sums: what comes is appended to a *tail* (one row a commit) and, 16,384 records
 //! later, sealed into a *segment* of sorted columns; sums of minutes, hours, days and weeks lie beside them.
-//! `control.db` holds what must not be lost with damaged history. See docs/decisions/0008.
+//! `control.db` holds what must not be lost with damaged history: keys, the audit log, a copy of accounts. See docs/decisions/0008.
 
 mod blocks;
+mod control;
 mod folder;
 mod keeper;
 mod live;
@@ -19,6 +20,7 @@ mod sessions;
 mod tallies;
 mod writer;
 
+pub use control::SqliteControl;
 pub use folder::{CONTROL, HISTORY};
 pub use offline::{History, copy};
 pub use schema::{Retention, TABLES, VERSION};
@@ -134,6 +136,11 @@ impl SqliteStore {
     /// Where it is.
     pub fn folder(&self) -> &Path {
         &self.settings.folder
+    }
+
+    /// Keys and the audit log of the same folder.
+    pub fn control(&self) -> SqliteControl {
+        SqliteControl::new(Arc::clone(&self.folder))
     }
 
     /// Puts all in order now: sums, segments, retention; else this happens by and by.

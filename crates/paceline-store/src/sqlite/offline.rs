@@ -7,6 +7,7 @@ use crate::error::StoreError;
 use crate::filter::Filter;
 use paceline_types::record::CallRecord;
 use rusqlite::Connection;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,6 +53,11 @@ impl History {
     }
 }
 
+/// Makes an empty file that is its owner's alone: the copy is written into it.
+fn private(copy: &Path) -> std::io::Result<()> {
+    std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(copy).map(drop)
+}
+
 /// Copies the store's files to another folder, as of one moment, while they are written. Returns the copies.
 ///
 /// # Errors
@@ -73,6 +79,7 @@ pub fn copy(data: &Path, to: &Path) -> Result<Vec<PathBuf>, StoreError> {
         let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY | rusqlite::OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let source = Connection::open_with_flags(&from, flags)?;
         source.busy_timeout(Duration::from_secs(10))?;
+        private(&copy).map_err(|error| StoreError::Io(format!("cannot write {}", copy.display()), error))?;
         // One read transaction: the copy is of one moment, whatever is written meanwhile.
         source.execute("VACUUM INTO ?1", [copy.to_string_lossy()])?;
         let sync = std::fs::File::open(&copy).and_then(|file| file.sync_all());

@@ -1,19 +1,21 @@
 //! `POST /v1/config/reload`: the configuration, read again.
 
-use crate::admin::{Admin, reply};
-use axum::extract::State;
+use crate::admin::{Admin, audit, reply};
+use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use paceline_gateway::Asker;
 use serde_json::json;
 use std::sync::Arc;
 
-pub(crate) async fn reload(State(admin): State<Arc<Admin>>) -> Response {
+pub(crate) async fn reload(State(admin): State<Arc<Admin>>, Extension(asker): Extension<Asker>) -> Response {
     let Some(source) = admin.source.get() else {
         let message = "this Paceline was not started from a configuration that can be read again";
         return reply::fail(StatusCode::CONFLICT, "not_reloadable", None, message);
     };
     match source.reload(&admin) {
         Ok(reloaded) => {
+            reloaded.note(&admin, audit::who(&asker));
             admin
                 .recorder
                 .log()

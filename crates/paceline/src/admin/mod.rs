@@ -1,10 +1,12 @@
 //! The admin side: everything that is no call. One file a subject.
 
+mod audit;
 mod calls;
 mod configuration;
 mod costs;
 mod health;
 mod indicators;
+mod keys;
 pub mod models;
 mod performance;
 mod query;
@@ -13,29 +15,30 @@ mod sessions;
 pub(crate) mod shape;
 mod sums;
 
+pub use audit::Refusals;
 pub(crate) use calls::{PARAMETERS as CALLS_PARAMETERS, filter_of};
 
+use crate::assemble;
 use crate::config::Loaded;
+use crate::keys::Keys;
 use crate::recorder::Recorder;
 use crate::reload::Source;
 use arc_swap::ArcSwap;
 use axum::Router;
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::BodyExt;
-use paceline_gateway::config::HashKey;
-use paceline_gateway::{Control, ControlBody, Gateway};
+use paceline_gateway::{Control, ControlBody, Gateway, Refused};
 use paceline_store::error::StoreError;
 use paceline_store::store::Store;
 use paceline_types::time::Timestamp;
 use std::pin::Pin;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 use tower::ServiceExt;
 
@@ -45,8 +48,14 @@ pub struct Admin {
     pub recorder: Recorder,
     /// The gateway, once it is there.
     pub gateway: OnceLock<Arc<Gateway>>,
-    /// What keys are hashed with.
-    pub hash_key: HashKey,
+    /// Keys that were made here, and the audit log.
+    pub keys: Keys,
+    /// Refused logins of the last minute.
+    pub refusals: Refusals,
+    /// Where the admin side's work is done.
+    pub runtime: tokio::runtime::Handle,
+    /// The gateway gets one new configuration at a time.
+    pub replacing: Mutex<()>,
     /// The configuration as it is meant now.
     pub loaded: ArcSwap<Loaded>,
     /// Where it came from.
@@ -80,12 +89,25 @@ impl Admin {
             Ok(Err(error)) => error.to_string(),
             Err(error) => error.to_string(),
         };
-        Err(reply::fail(StatusCode::SERVICE_UNAVAILABLE, "storage_unavailable", None, &told))
+        Err(reply::no_store(&told))
+    }
+
+    /// Calls from now on see the keys as they are.
+    pub(crate) fn apply_keys(&self) {
+        let _turn = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(gateway) = self.gateway.get() {
+            let mut config = gateway.config();
+            assemble::set_keys(&mut config, &self.loaded.load().config, &self.keys);
+            gateway.replace(config);
+        }
     }
 }
 
 /// The router as the gateway's door to the admin side.
-pub struct AdminSide(Router);
+pub struct AdminSide {
+    router: Router,
+    admin: Arc<Admin>,
+}
 
 impl AdminSide {
     /// All routes.
@@ -104,23 +126,31 @@ impl AdminSide {
             .route("/v1/calls", get(calls::list))
             .route("/v1/calls/{id}", get(calls::one))
             .route("/v1/sessions", get(sessions::list))
+            .route("/v1/keys", get(keys::list).post(keys::create))
+            .route("/v1/keys/{name}", get(keys::one).patch(keys::update).delete(keys::revoke))
+            .route("/v1/keys/{name}/rotate", post(keys::rotate))
+            .route("/v1/audit", get(audit::list))
             .route("/v1/costs/recalculate", post(costs::recalculate))
             .fallback(reply::no_such_path)
             .method_not_allowed_fallback(reply::wrong_method)
-            .with_state(admin);
-        Self(router)
+            .with_state(Arc::clone(&admin));
+        Self { router, admin }
     }
 }
 
 impl Control for AdminSide {
     fn handle(&self, request: Request<Bytes>) -> Pin<Box<dyn Future<Output = Response<ControlBody>> + Send>> {
-        let router = self.0.clone();
+        let router = self.router.clone();
         Box::pin(async move {
             let request = request.map(axum::body::Body::from);
             // The router's error type is uninhabited.
             let response = router.oneshot(request).await.unwrap_or_else(|never| match never {});
             response.map(|body| body.map_err(Into::into).boxed_unsync())
         })
+    }
+
+    fn refused(&self, refused: Refused) {
+        self.admin.note_refusal(&refused);
     }
 }
 

@@ -12,6 +12,11 @@ pub(crate) fn fail(status: StatusCode, code: &str, param: Option<&str>, message:
     (status, [(CONTENT_TYPE, "application/json")], body).into_response()
 }
 
+/// What is asked for is on a disk that does not answer.
+pub(crate) fn no_store(why: &str) -> Response {
+    fail(StatusCode::SERVICE_UNAVAILABLE, "storage_unavailable", None, why)
+}
+
 /// A JSON answer, indented for people who look at it in a browser or with curl.
 pub(crate) fn json(value: &impl Serialize) -> Response {
     match serde_json::to_vec_pretty(value) {
@@ -29,6 +34,8 @@ pub(crate) async fn no_such_path(method: Method, uri: Uri) -> Response {
         "/v1/models",
         "/v1/calls",
         "/v1/sessions",
+        "/v1/keys",
+        "/v1/audit",
         "/v1/costs/recalculate",
         "/v1/performance/summary",
         "/health/live",
@@ -44,8 +51,16 @@ pub(crate) async fn no_such_path(method: Method, uri: Uri) -> Response {
 }
 
 pub(crate) async fn wrong_method(method: Method, uri: Uri) -> Response {
-    let use_instead =
-        if ["/reload", "/recalculate"].iter().any(|end| uri.path().ends_with(end)) { "POST" } else { "GET" };
+    let path = uri.path();
+    let use_instead = if ["/reload", "/recalculate", "/rotate"].iter().any(|end| path.ends_with(end)) {
+        "POST"
+    } else if path == "/v1/keys" {
+        "GET or POST"
+    } else if path.starts_with("/v1/keys/") {
+        "GET, PATCH or DELETE"
+    } else {
+        "GET"
+    };
     let message = format!("{method} is not possible at {}; use {use_instead}", uri.path());
     fail(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", None, &message)
 }

@@ -1,11 +1,13 @@
 //! The command line: one file a command.
 
+mod audit;
 mod backup;
 mod calls;
 mod catalog;
 mod check;
 mod client;
 mod export;
+mod keys;
 mod out;
 mod serve;
 mod sessions;
@@ -45,6 +47,10 @@ enum Command {
     Calls(calls::CallsArgs),
     /// List sessions of a running Paceline or of operations logs, or show all that is in one.
     Sessions(sessions::SessionsArgs),
+    /// Make, list, change, rotate and revoke keys of callers.
+    Keys(keys::KeysArgs),
+    /// Show what administrators did.
+    Audit(audit::AuditArgs),
     /// Copy the data folder, also while Paceline runs.
     Backup(backup::BackupArgs),
     /// Write call records as CSV, JSON lines or Parquet.
@@ -85,6 +91,8 @@ pub fn main() -> ExitCode {
         Command::Sim(args) => sim::run(&args),
         Command::Calls(args) => calls::run(&args),
         Command::Sessions(args) => sessions::run(&args),
+        Command::Keys(args) => keys::run(&args),
+        Command::Audit(args) => audit::run(&args),
         Command::Stats(args) => stats::run(&args),
         Command::Backup(args) => backup::run(&args),
         Command::Export(args) => export::run(&args),

@@ -1,5 +1,6 @@
 //! The configuration room: reads `paceline.toml`, environment and flags into one checked [`Config`].
 
+pub(crate) mod asked;
 mod chains;
 mod check;
 mod detect;
@@ -16,7 +17,7 @@ mod providers;
 mod reference;
 mod report;
 mod resolve;
-pub(crate) mod rights;
+mod rights;
 mod roles;
 mod schema;
 mod secrets;
