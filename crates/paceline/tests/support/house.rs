@@ -24,6 +24,9 @@ pub(crate) const USUAL: &str = r#"
     workers = 2
     [log]
     level = "off"
+    [retry]
+    attempts = 0
+    max_wait_ms = 0
     [providers.sim]
     kind = "compatible"
     base_url = "http://SIM/v1"
