@@ -120,6 +120,15 @@ impl Snapshot {
         }
     }
 
+    /// All who may call.
+    pub(crate) fn parties(&self) -> impl Iterator<Item = &Arc<Party>> {
+        let callers = self.keys.values().filter_map(|access| match access {
+            Access::Caller(party) => Some(party),
+            Access::Administrator => None,
+        });
+        callers.chain([&self.anonymous, &self.administrator])
+    }
+
     /// Who carries `credential`. Keys are compared by keyed hash, so time tells nothing about them.
     pub(crate) fn identify(&self, credential: Option<&str>) -> Identity {
         if let (false, Some(credential)) = (self.keys.is_empty(), credential) {

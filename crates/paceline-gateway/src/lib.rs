@@ -30,6 +30,7 @@ mod server;
 mod step;
 mod turn;
 mod upstream;
+mod view;
 mod worker;
 
 pub use control::{Asker, Control, ControlBody, Refused};
@@ -39,3 +40,4 @@ pub use gateway::{Gateway, Gauges};
 pub use ledger::{AccountName, Ledger, Totals};
 pub use scope::{Kind as ScopeKind, Scopes};
 pub use server::{ServeError, Server};
+pub use view::{PlaceView, ScopeView};

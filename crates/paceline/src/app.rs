@@ -150,6 +150,7 @@ impl App {
             }
         });
         let files = tokio::spawn(write_files(Arc::clone(&self.admin)));
+        let events = tokio::spawn(crate::events::tell(Arc::clone(&self.admin)));
         let accounts = tokio::spawn(open_accounts(Arc::clone(&self.admin)));
         let keys = tokio::spawn(read_keys(Arc::clone(&self.admin)));
         let draining = async {
@@ -164,6 +165,7 @@ impl App {
         recorder.abort();
         self.admin.recorder.drain();
         files.abort();
+        events.abort();
         accounts.abort();
         keys.abort();
         let recorder = &self.admin.recorder;

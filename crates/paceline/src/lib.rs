@@ -7,6 +7,7 @@ pub mod board;
 pub mod calendar;
 pub mod cli;
 pub mod config;
+pub(crate) mod events;
 pub mod files;
 pub mod fill;
 pub mod keys;

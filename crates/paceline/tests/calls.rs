@@ -11,6 +11,8 @@ mod raw;
 #[path = "calls/roles.rs"]
 mod roles;
 mod support;
+#[path = "calls/survive.rs"]
+mod survive;
 #[path = "calls/timeouts.rs"]
 mod timeouts;
 #[path = "calls/whole.rs"]

@@ -81,7 +81,10 @@ impl From<Fail> for Trouble {
 impl Trouble {
     /// The caller should wait so long at least.
     pub(crate) fn wait_at_least(&mut self, left: Duration) {
-        let ms = (left.as_millis() as u64).max(self.fail.retry_after_ms.unwrap_or(0));
+        let ms = (left.as_millis() as u64).max(1);
+        if self.fail.retry_after_ms.is_some_and(|told| told >= ms) {
+            return;
+        }
         self.fail.retry_after_ms = Some(ms);
         if let Some(answer) = &mut self.answer {
             tell_wait(answer.headers_mut(), ms);

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 /// Generated tokens that are reserved where neither the call nor experience says how many.
 const USUAL_OUTPUT: u64 = 1000;
 /// A wait up to which an SDK's own further try is better than an error.
-const SHORT_WAIT: Duration = Duration::from_mins(1);
+pub(crate) const SHORT_WAIT: Duration = Duration::from_mins(1);
 
 /// What a request asks for, as far as limits count it.
 #[derive(Clone, Copy, Debug)]

@@ -9,7 +9,7 @@ use crate::held::Held;
 use crate::refuse::Fail;
 use crate::step::attempt::{self, Outcome, Trouble};
 use crate::step::limits::deadline_of;
-use crate::step::quota::{self, Need};
+use crate::step::quota::{self, Need, SHORT_WAIT};
 use crate::step::read::Ask;
 use http::StatusCode;
 use paceline_routing::choose::{Choice, Spot, choose, others};
@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 
 /// How often one call waits for a provider that asks to be left alone.
 const MAX_WAITS: u32 = 4;
-/// After a provider's time is over those who waited come back within this share of a second, not all at once.
+/// After a provider's time is over those who waited come back within a tenth of it, so long at most, not all at once.
 const SPREAD: Duration = Duration::from_millis(100);
 
 /// What has been tried.
@@ -224,7 +224,8 @@ impl Story<'_> {
     /// Waits until a place may be asked again; `false` where the caller's time does not allow it.
     async fn wait(&mut self, call: &mut Call, spot: Spot, until: Instant) -> bool {
         let began = Instant::now();
-        let ends = until + SPREAD.mul_f64(call.worker.chance());
+        let spread = SPREAD.min(until.saturating_duration_since(began) / 10);
+        let ends = until + spread.mul_f64(call.worker.chance());
         let longest = self.policy.max_wait.map_or(ends, |longest| began + longest);
         if ends > longest || ends >= self.deadline(call, spot) || self.waits >= MAX_WAITS || call.is_alone() {
             return false;
@@ -292,22 +293,23 @@ impl Story<'_> {
         if call.is_alone() || Instant::now() >= self.deadline(call, *spot) {
             return false;
         }
+        let spot = *spot;
         match trouble.fail.kind {
             // Another place of the same model has the same window and the same filter.
-            ErrorKind::ContextTooLong => self.leave_group(*spot),
-            ErrorKind::ContentFilter if self.plan.fallback_on_content_filter => self.leave_group(*spot),
+            ErrorKind::ContextTooLong => self.leave_model(spot),
+            ErrorKind::ContentFilter if self.plan.fallback_on_content_filter => self.leave_model(spot),
             kind if kind.retry() == Retry::Never => return trouble.should_retry == Some(true),
             _ => {}
         }
         true
     }
 
-    fn leave_group(&mut self, spot: Spot) {
-        let group = self.group(spot);
-        for (number, target) in
-            self.plan.targets.iter().enumerate().filter(|(_, target)| target.group == group)
-        {
-            self.tried.extend((0..target.places.len()).map(|key| Spot { target: number, key }));
+    fn leave_model(&mut self, spot: Spot) {
+        let model = &self.plan.targets[spot.target].deployment.upstream_model;
+        for (number, target) in self.plan.targets.iter().enumerate() {
+            if target.deployment.upstream_model == *model {
+                self.tried.extend((0..target.places.len()).map(|key| Spot { target: number, key }));
+            }
         }
         self.here = self.policy.retry.attempts;
     }
@@ -343,11 +345,12 @@ impl Story<'_> {
                     "provider {} asks for no more calls of {} for {:.1} s; wait so long, or give the model another target",
                     target.deployment.provider,
                     target.deployment.upstream_model,
-                    left.as_secs_f64()
+                    left.as_secs_f64().max(0.1)
                 );
                 let status = StatusCode::TOO_MANY_REQUESTS;
                 let mut fail = Fail::refuse(status, ErrorKind::RateLimited, "provider_rate_limited", message);
                 fail.retry_after_ms = Some(left.as_millis() as u64);
+                fail.should_retry = Some(left <= SHORT_WAIT);
                 Err(fail)
             }
         }

@@ -7,6 +7,7 @@ mod costs;
 mod health;
 mod indicators;
 mod keys;
+mod limits;
 pub mod models;
 mod performance;
 mod query;
@@ -123,6 +124,7 @@ impl AdminSide {
             .route("/v1/performance/summary", get(performance::summary))
             .route("/v1/performance/models/{*model}", get(performance::model))
             .route("/v1/config/reload", post(configuration::reload))
+            .route("/v1/limits", get(limits::limits))
             .route("/v1/calls", get(calls::list))
             .route("/v1/calls/{id}", get(calls::one))
             .route("/v1/sessions", get(sessions::list))

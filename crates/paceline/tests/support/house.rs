@@ -27,6 +27,10 @@ pub(crate) const USUAL: &str = r#"
     [retry]
     attempts = 0
     max_wait_ms = 0
+    [health]
+    failures = 1000
+    rate_limited_max_ms = 1
+    key_retry_ms = 1
     [providers.sim]
     kind = "compatible"
     base_url = "http://SIM/v1"

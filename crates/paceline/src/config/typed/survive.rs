@@ -67,10 +67,10 @@ pub(in crate::config) struct Health {
     #[schemars(range(min = 10, max = 600_000))]
     pub rate_limited_ms: u64,
     /// The longest time that a provider may ask to be left alone, in milliseconds.
-    #[schemars(range(min = 1000, max = 86_400_000))]
+    #[schemars(range(min = 1, max = 86_400_000))]
     pub rate_limited_max_ms: u64,
     /// How often a refused key is tried again, in milliseconds.
-    #[schemars(range(min = 1000, max = 86_400_000))]
+    #[schemars(range(min = 1, max = 86_400_000))]
     pub key_retry_ms: u64,
 }
 
