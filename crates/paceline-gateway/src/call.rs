@@ -4,6 +4,7 @@ use crate::config::OnCancel;
 use crate::gateway::{Gauges, Party, Snapshot};
 use crate::ledger::Account;
 use crate::refuse::Fail;
+use crate::tape::Tape;
 use crate::worker::Worker;
 use paceline_http::Marks;
 use paceline_types::error::ErrorKind;
@@ -91,6 +92,8 @@ pub(crate) struct Call {
     pub(crate) price: Option<Arc<Price>>,
     /// The provider itself said what the call cost.
     pub(crate) cost_reported: bool,
+    /// Where the bodies are copied to, when somebody asked to see them.
+    pub(crate) tape: Option<Box<Tape>>,
     account: Arc<Account>,
     record: Option<Box<CallRecord>>,
 }
@@ -133,6 +136,9 @@ impl Call {
             itl_p99: None,
             attempts: Vec::new(),
         };
+        let tape = party.capture.takes().then(|| {
+            Tape::new(Arc::clone(&worker.gateway.sink), id, started_at, Arc::clone(&party.caller))
+        });
         let watch = Stopwatch { resumed: started, worked: Duration::ZERO };
         let record = Some(Box::new(record));
         Self {
@@ -146,6 +152,7 @@ impl Call {
             outlive: None,
             price: None,
             cost_reported: false,
+            tape,
             account: Arc::clone(&party.account),
             record,
         }
@@ -236,6 +243,8 @@ impl Call {
         self.account.settle(record.usage.as_ref(), record.cost);
         Gauges::remove(&gateway.gauges.calls_in_flight);
         gateway.sink.accept(record);
+        // After the record: whoever finds the bodies finds their call.
+        self.tape = None;
     }
 }
 

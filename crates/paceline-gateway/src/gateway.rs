@@ -1,5 +1,6 @@
 //! What all workers share: the configuration as calls see it, and the counts.
 
+use crate::capture::{Capture, Captures, Running, UnknownKey};
 use crate::config::{GatewayConfig, KeyConfig, OnCancel};
 use crate::control::Control;
 use crate::ledger::{Account, Ledger};
@@ -13,6 +14,7 @@ use paceline_types::record::Caller;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 /// What a call sees from its first step to its record.
 pub(crate) struct Snapshot {
@@ -33,6 +35,7 @@ pub(crate) struct Snapshot {
 pub(crate) struct Party {
     pub(crate) caller: Arc<Caller>,
     pub(crate) account: Arc<Account>,
+    pub(crate) capture: Arc<Capture>,
 }
 
 /// Who a key belongs to.
@@ -57,13 +60,16 @@ pub(crate) enum Identity {
 }
 
 impl Snapshot {
-    pub(crate) fn new(config: GatewayConfig, hash_key: [u8; 32], ledger: &Ledger) -> Self {
+    pub(crate) fn new(config: GatewayConfig, hash_key: [u8; 32], ledger: &Ledger, captures: &Captures) -> Self {
         let entries = config.providers.iter().map(|provider| provider.entry.clone()).collect();
         let directory = Directory::new(entries, &config.models, Arc::clone(&config.prices));
         let upstreams = config.providers.iter().map(|provider| Arc::new(Upstream::new(provider))).collect();
         let drains = config.providers.iter().any(|provider| provider.on_cancel != OnCancel::Abort);
         let default = Arc::clone(&config.anonymous);
-        let party = |caller: Arc<Caller>| Arc::new(Party { account: ledger.account(&caller), caller });
+        let party = |caller: Arc<Caller>| {
+            let (account, capture) = (ledger.account(&caller), captures.of(&caller));
+            Arc::new(Party { caller, account, capture })
+        };
         let named = |key: Option<&str>| {
             let caller = Caller {
                 tenant: Arc::clone(&default),
@@ -82,6 +88,23 @@ impl Snapshot {
         }
         let (anonymous, administrator) = (named(None), named(Some("admin")));
         Self { config, directory, upstreams, drains, keys, hash_key, anonymous, administrator }
+    }
+
+    /// Who calls under that key's name, or without a key.
+    fn party(&self, key: Option<&str>) -> Option<&Arc<Party>> {
+        let Some(key) = key else { return Some(&self.anonymous).filter(|_| self.config.keys.is_empty()) };
+        let mut parties = self.keys.values().map(|access| match access {
+            Access::Caller(party) => party,
+            Access::Administrator => &self.administrator,
+        });
+        parties.find(|party| party.caller.key.as_deref() == Some(key))
+    }
+
+    /// The names of all keys.
+    fn key_names(&self) -> Vec<String> {
+        let callers = self.config.keys.iter().filter_map(|key| key.caller.key.as_deref());
+        let admin = self.config.admin_key.as_ref().map(|_| "admin");
+        callers.chain(admin).map(str::to_owned).collect()
     }
 
     /// Who carries `credential`. Keys are compared by keyed hash, so time tells nothing about them.
@@ -134,6 +157,7 @@ pub struct Gateway {
     pub gauges: Gauges,
     /// Sums that are never dropped.
     pub ledger: Ledger,
+    captures: Captures,
     pub(crate) sink: Arc<dyn RecordSink>,
     /// Whether answers wait until their records are kept.
     pub(crate) keeps: bool,
@@ -153,12 +177,13 @@ impl Gateway {
         counter: Arc<dyn TokenCounter>,
         control_runtime: tokio::runtime::Handle,
     ) -> Arc<Self> {
-        let ledger = Ledger::default();
+        let (ledger, captures) = (Ledger::default(), Captures::default());
         Arc::new(Self {
-            snapshot: ArcSwap::from_pointee(Snapshot::new(config, random, &ledger)),
+            snapshot: ArcSwap::from_pointee(Snapshot::new(config, random, &ledger, &captures)),
             hash_key: random,
             gauges: Gauges::default(),
             ledger,
+            captures,
             keeps: sink.settled().is_some(),
             sink,
             control,
@@ -170,7 +195,33 @@ impl Gateway {
 
     /// Calls from now on see `config`; those under way go on with what they saw.
     pub fn replace(&self, config: GatewayConfig) {
-        self.snapshot.store(Arc::new(Snapshot::new(config, self.hash_key, &self.ledger)));
+        let snapshot = Snapshot::new(config, self.hash_key, &self.ledger, &self.captures);
+        self.snapshot.store(Arc::new(snapshot));
+    }
+
+    /// Captures the bodies of the next `calls` of a key, or of calls without one, for `time` at most. One that is under
+    /// way begins anew.
+    ///
+    /// # Errors
+    /// When nobody can call by that name, or without a key.
+    pub fn capture(&self, key: Option<&str>, calls: u32, time: Duration) -> Result<(), UnknownKey> {
+        let snapshot = self.snapshot.load();
+        let party = snapshot.party(key).ok_or_else(|| UnknownKey {
+            key: key.map(str::to_owned),
+            known: snapshot.key_names(),
+        })?;
+        self.captures.start(&party.caller, calls, time);
+        Ok(())
+    }
+
+    /// The captures under way.
+    pub fn captures(&self) -> Vec<Running> {
+        self.captures.running()
+    }
+
+    /// Ends the capture of a key, `None` for calls without one; `false` where none was under way.
+    pub fn end_capture(&self, key: Option<&str>) -> bool {
+        self.captures.end(key)
     }
 
     /// A number for worker `at` that other processes are unlikely to have.

@@ -5,6 +5,7 @@
 
 mod body;
 mod call;
+mod capture;
 pub mod config;
 mod control;
 mod door;
@@ -21,10 +22,12 @@ mod refuse;
 mod routes;
 mod server;
 mod step;
+mod tape;
 mod turn;
 mod upstream;
 mod worker;
 
+pub use capture::{Running, UnknownKey};
 pub use control::{Control, ControlBody};
 pub use gateway::{Gateway, Gauges};
 pub use ledger::{AccountName, Ledger, Totals};

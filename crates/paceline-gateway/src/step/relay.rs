@@ -9,6 +9,7 @@ use crate::step::ending::{drain, finish_aside};
 use crate::step::inflate::Inflate;
 use crate::step::limits::Limits;
 use crate::step::observe::{DocumentWatch, EventWatch};
+use crate::tape::Tape;
 use crate::upstream::Upstream;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
@@ -42,6 +43,8 @@ pub(crate) struct Relay(Option<Parts>);
 
 pub(crate) struct Parts {
     pub(crate) call: Option<Call>,
+    /// Where what the caller gets is copied to.
+    pub(crate) tape: Option<Box<Tape>>,
     pub(crate) exchange: Exchange,
     pub(crate) upstream: Arc<Upstream>,
     pub(crate) watch: Watch,
@@ -66,6 +69,7 @@ impl Relay {
     pub(crate) fn new(exchange: Exchange, upstream: Arc<Upstream>, watch: Watch, limits: Limits) -> Self {
         let parts = Parts {
             call: None,
+            tape: None,
             exchange,
             upstream,
             watch,
@@ -107,6 +111,7 @@ impl Relay {
     pub(crate) fn own(&mut self, mut call: Call) {
         call.watch.pause(Instant::now());
         if let Some(parts) = &mut self.0 {
+            parts.tape = call.tape.take();
             parts.call = Some(call);
         }
     }
@@ -184,6 +189,7 @@ impl Relay {
         }
         let step = catch_unwind(AssertUnwindSafe(|| parts.step(cx)));
         let step = step.unwrap_or_else(|_| parts.fail(&defect()));
+        parts.copy(&step);
         if parts.breaking.is_some() {
             cx.waker().wake_by_ref();
         }
@@ -252,6 +258,19 @@ impl Parts {
                     return self.fail(&fail);
                 }
             }
+        }
+    }
+
+    /// Copies what goes to a caller whose bodies are captured; with the last piece the copy is handed on.
+    fn copy(&mut self, step: &Step) {
+        let Some(tape) = &mut self.tape else { return };
+        if let Poll::Ready(Some(Ok(frame))) = step
+            && let Some(data) = frame.data_ref()
+        {
+            tape.answer(data);
+        }
+        if self.over {
+            self.tape = None;
         }
     }
 
@@ -381,6 +400,7 @@ pub(crate) fn frame(bytes: Bytes) -> Step {
 impl Drop for Relay {
     fn drop(&mut self) {
         let Some(mut parts) = self.0.take().filter(|parts| !parts.over) else { return };
+        let tape = parts.tape.take();
         if let (OnCancel::Drain(limit), Ok(runtime), false) =
             (parts.upstream.on_cancel, tokio::runtime::Handle::try_current(), std::thread::panicking())
             && let Some((place, left)) = parts.drain_place(limit)
@@ -389,5 +409,7 @@ impl Drop for Relay {
             return;
         }
         parts.cancel();
+        // After the record: whoever finds the bodies finds their call.
+        drop(tape);
     }
 }
