@@ -60,7 +60,12 @@ pub(crate) enum Identity {
 }
 
 impl Snapshot {
-    pub(crate) fn new(config: GatewayConfig, hash_key: [u8; 32], ledger: &Ledger, captures: &Captures) -> Self {
+    pub(crate) fn new(
+        config: GatewayConfig,
+        hash_key: [u8; 32],
+        ledger: &Ledger,
+        captures: &Captures,
+    ) -> Self {
         let entries = config.providers.iter().map(|provider| provider.entry.clone()).collect();
         let directory = Directory::new(entries, &config.models, Arc::clone(&config.prices));
         let upstreams = config.providers.iter().map(|provider| Arc::new(Upstream::new(provider))).collect();
@@ -206,10 +211,9 @@ impl Gateway {
     /// When nobody can call by that name, or without a key.
     pub fn capture(&self, key: Option<&str>, calls: u32, time: Duration) -> Result<(), UnknownKey> {
         let snapshot = self.snapshot.load();
-        let party = snapshot.party(key).ok_or_else(|| UnknownKey {
-            key: key.map(str::to_owned),
-            known: snapshot.key_names(),
-        })?;
+        let party = snapshot
+            .party(key)
+            .ok_or_else(|| UnknownKey { key: key.map(str::to_owned), known: snapshot.key_names() })?;
         self.captures.start(&party.caller, calls, time);
         Ok(())
     }

@@ -50,7 +50,8 @@ pub struct Captured {
 impl Captured {
     /// Bytes that it takes in memory.
     pub fn bytes(&self) -> usize {
-        let held = |side: &Option<Side>| side.as_ref().and_then(|side| side.bytes.as_ref()).map_or(0, Vec::capacity);
+        let held =
+            |side: &Option<Side>| side.as_ref().and_then(|side| side.bytes.as_ref()).map_or(0, Vec::capacity);
         size_of::<Self>() + held(&self.request) + held(&self.answer)
     }
 }

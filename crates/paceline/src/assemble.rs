@@ -3,12 +3,14 @@
 use crate::admin::models::Source;
 use crate::config::{Auth, Config, Model, OnClientCancel, Provider};
 use crate::prices::Prices;
+use crate::redact::Secrets;
 use paceline_gateway::config::{Credential, GatewayConfig, KeyConfig, OnCancel, ProviderConfig};
 use paceline_http::proxy::Proxy;
 use paceline_http::{Origin, OriginConfig, Tls};
 use paceline_routing::directory::{ModelEntry, ProviderEntry};
 use paceline_routing::plan::Patience;
 use paceline_types::record::Caller;
+use paceline_types::secret::Secret;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -50,6 +52,28 @@ pub fn gateway(config: &Config) -> GatewayConfig {
         answer_headers: server.answer_headers,
         anonymous: DEFAULT_TENANT.into(),
     }
+}
+
+/// Everything secret in the configuration: what no stored text may show.
+pub fn secrets(config: &Config) -> Secrets {
+    let callers = config.keys.iter().map(|key| key.key.expose());
+    let admin = config.server.admin_key.iter().map(Secret::expose);
+    let providers = config.providers.iter().flat_map(|provider| {
+        let proxy = provider.proxy.as_ref().and_then(|proxy| proxy.credential.as_ref());
+        let headers = provider.headers.iter().filter(|(name, _)| carries_secret(name));
+        // With and without the scheme before it.
+        let values =
+            headers.flat_map(|(_, value)| [value.as_str(), value.rsplit(' ').next().unwrap_or_default()]);
+        provider.key.iter().chain(proxy).map(Secret::expose).chain(values)
+    });
+    Secrets::new(callers.chain(admin).chain(providers))
+}
+
+/// Whether a header of that name carries a credential.
+fn carries_secret(name: &str) -> bool {
+    ["key", "token", "secret", "auth", "cookie", "password", "credential"]
+        .iter()
+        .any(|part| name.contains(part))
 }
 
 fn key(key: &crate::config::CallerKey) -> KeyConfig {

@@ -4,8 +4,11 @@ use crate::error::StoreError;
 use rusqlite::Connection;
 use std::path::Path;
 
-/// The version of the files' format that this code writes.
-pub const VERSION: i64 = 1;
+/// The version of history's format that this code writes.
+pub const VERSION: i64 = HISTORY.len() as i64;
+
+/// From this version on history has bodies.
+pub(super) const WITH_BODIES: i64 = 2;
 
 /// Marks our files (`PRAGMA application_id`): "pace".
 const APPLICATION: i64 = 0x7061_6365;
@@ -13,19 +16,21 @@ const APPLICATION: i64 = 0x7061_6365;
 /// Bytes of a page: columns are read in few steps, and a small commit writes little.
 const PAGE: i64 = 8192;
 
-/// What brings a file of one version to the next; a file of version `n` is brought on from the `n`th.
+/// What brings history of one version to the next; a file of version `n` is brought on from the `n`th.
 ///
 /// A step is never changed once it was released. The way back is the copy that `paceline backup` made.
-const HISTORY: [&str; VERSION as usize] = [include_str!("history_1.sql")];
+const HISTORY: [&str; 2] = [include_str!("history_1.sql"), include_str!("history_2.sql")];
 
-/// The same for the small file of what must never be lost with damaged history.
-const CONTROL: [&str; VERSION as usize] = [include_str!("control_1.sql")];
+/// The same for the small file of what must never be lost with damaged history: its versions are counted apart.
+const CONTROL: [&str; 1] = [include_str!("control_1.sql")];
 
 /// How long what is in a table is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retention {
     /// `storage.records_days`, or less by `storage.max_mb`.
     Records,
+    /// `storage.bodies_days`, or less by their size.
+    Bodies,
     /// By its level: see `paceline_stats::rollup::KEEP_SECONDS`.
     Rollups,
     /// One row for each thing of the configuration: does not grow.
@@ -33,12 +38,13 @@ pub enum Retention {
 }
 
 /// Every table with its retention: a table that is not here fails a test.
-pub const TABLES: [(&str, Retention); 9] = [
+pub const TABLES: [(&str, Retention); 10] = [
     ("tail", Retention::Records),
     ("segment", Retention::Records),
     ("segment_column", Retention::Records),
     ("patch", Retention::Records),
     ("gap", Retention::Records),
+    ("body", Retention::Bodies),
     ("rollup", Retention::Rollups),
     ("account", Retention::Bounded),
     ("meta", Retention::Bounded),
@@ -52,11 +58,27 @@ pub(crate) enum Which {
     Control,
 }
 
+impl Which {
+    fn steps(self) -> &'static [&'static str] {
+        match self {
+            Self::History => &HISTORY,
+            Self::Control => &CONTROL,
+        }
+    }
+}
+
+/// The version of an open file; 0 while it has no tables.
+pub(super) fn version(connection: &Connection) -> Result<i64, StoreError> {
+    Ok(connection.query_row("PRAGMA user_version", [], |row| row.get(0))?)
+}
+
 /// Makes or brings on the tables of a file.
 pub(crate) fn migrate(connection: &mut Connection, file: &Path, which: Which) -> Result<(), StoreError> {
-    let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    if found > VERSION {
-        return Err(StoreError::Newer { file: file.to_owned(), found, known: VERSION });
+    let steps = which.steps();
+    let known = steps.len() as i64;
+    let found = version(connection)?;
+    if found > known {
+        return Err(StoreError::Newer { file: file.to_owned(), found, known });
     }
     if found == 0 {
         // Both must be said before the first table is made.
@@ -67,18 +89,17 @@ pub(crate) fn migrate(connection: &mut Connection, file: &Path, which: Which) ->
     if mode != "wal" {
         return Err(StoreError::Damaged(format!("{} cannot have a log of changes", file.display())));
     }
-    if found == VERSION {
+    if found == known {
         return Ok(());
     }
-    let steps = if which == Which::History { &HISTORY } else { &CONTROL };
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     // Another connection may have been faster.
-    let found: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let found = version(&transaction)?;
     for step in steps.iter().skip(found as usize) {
         transaction.execute_batch(step)?;
     }
     transaction.pragma_update(None, "application_id", APPLICATION)?;
-    transaction.pragma_update(None, "user_version", VERSION)?;
+    transaction.pragma_update(None, "user_version", known)?;
     transaction.commit()?;
     Ok(())
 }

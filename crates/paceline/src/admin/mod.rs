@@ -1,6 +1,7 @@
 //! The admin side: everything that is no call. One file a subject.
 
 mod calls;
+mod captures;
 mod configuration;
 mod costs;
 mod health;
@@ -24,7 +25,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::response::IntoResponse;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::BodyExt;
@@ -35,7 +36,7 @@ use paceline_types::time::Timestamp;
 use std::pin::Pin;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tower::ServiceExt;
 
 /// What the admin side reads.
@@ -52,6 +53,8 @@ pub struct Admin {
     pub draining: AtomicBool,
     /// Costs are being recalculated.
     pub recalculating: AtomicBool,
+    /// How long captured bodies are kept.
+    pub kept_bodies: Duration,
     /// When the process started, by the wall clock.
     pub started_at: Timestamp,
     /// When the process started.
@@ -100,6 +103,9 @@ impl AdminSide {
             .route("/v1/config/reload", post(configuration::reload))
             .route("/v1/calls", get(calls::list))
             .route("/v1/calls/{id}", get(calls::one))
+            .route("/v1/calls/{id}/body", get(captures::body))
+            .route("/v1/captures", get(captures::list).post(captures::start).delete(captures::end_keyless))
+            .route("/v1/captures/{key}", delete(captures::end))
             .route("/v1/sessions", get(sessions::list))
             .route("/v1/costs/recalculate", post(costs::recalculate))
             .fallback(reply::no_such_path)

@@ -28,6 +28,7 @@ pub(crate) async fn no_such_path(method: Method, uri: Uri) -> Response {
         "/v1/embeddings",
         "/v1/models",
         "/v1/calls",
+        "/v1/captures",
         "/v1/sessions",
         "/v1/costs/recalculate",
         "/v1/performance/summary",
@@ -44,8 +45,12 @@ pub(crate) async fn no_such_path(method: Method, uri: Uri) -> Response {
 }
 
 pub(crate) async fn wrong_method(method: Method, uri: Uri) -> Response {
-    let use_instead =
-        if ["/reload", "/recalculate"].iter().any(|end| uri.path().ends_with(end)) { "POST" } else { "GET" };
+    let use_instead = match uri.path() {
+        "/v1/captures" => "GET, POST or DELETE",
+        path if path.starts_with("/v1/captures/") => "DELETE",
+        path if ["/reload", "/recalculate"].iter().any(|end| path.ends_with(end)) => "POST",
+        _ => "GET",
+    };
     let message = format!("{method} is not possible at {}; use {use_instead}", uri.path());
     fail(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", None, &message)
 }

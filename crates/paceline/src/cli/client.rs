@@ -2,6 +2,7 @@
 
 use super::Where;
 use crate::config::{self, Flags};
+use bytes::Bytes;
 use paceline_http::{Client, Marks, Origin, OriginConfig, Tls};
 use serde_json::Value;
 use std::future::poll_fn;
@@ -18,15 +19,31 @@ const LONG_PATIENCE: Duration = Duration::from_hours(1);
 /// # Errors
 /// In words: it does not run, it refuses, or it says what is wrong with the question.
 pub(crate) fn get(place: &Where, path: &str) -> Result<Value, String> {
-    ask("GET", place, path, PATIENCE)
+    ask("GET", place, path, None, PATIENCE)
 }
 
 /// `POST path`, without a body, of the Paceline at `place`; as [`get`], but with more patience.
 pub(crate) fn post(place: &Where, path: &str) -> Result<Value, String> {
-    ask("POST", place, path, LONG_PATIENCE)
+    ask("POST", place, path, None, LONG_PATIENCE)
 }
 
-fn ask(method: &str, place: &Where, path: &str, patience: Duration) -> Result<Value, String> {
+/// `POST path` with a JSON body; as [`get`].
+pub(crate) fn post_json(place: &Where, path: &str, body: &Value) -> Result<Value, String> {
+    ask("POST", place, path, Some(body), PATIENCE)
+}
+
+/// `DELETE path`; as [`get`].
+pub(crate) fn delete(place: &Where, path: &str) -> Result<Value, String> {
+    ask("DELETE", place, path, None, PATIENCE)
+}
+
+fn ask(
+    method: &str,
+    place: &Where,
+    path: &str,
+    body: Option<&Value>,
+    patience: Duration,
+) -> Result<Value, String> {
     let (url, admin_key) = address(place)?;
     let (https, rest) = match url.split_once("://") {
         Some(("https", rest)) => (true, rest),
@@ -54,13 +71,16 @@ fn ask(method: &str, place: &Where, path: &str, patience: Duration) -> Result<Va
         max_age: Duration::ZERO,
     });
     let authorization = admin_key.map_or_else(String::new, |key| format!("authorization: Bearer {key}\r\n"));
+    let body = body.map_or_else(Bytes::new, |body| body.to_string().into());
     let head = format!(
-        "{method} {path} HTTP/1.1\r\nhost: {authority}\r\n{authorization}content-length: 0\r\nconnection: close\r\n\r\n"
+        "{method} {path} HTTP/1.1\r\nhost: {authority}\r\n{authorization}content-type: application/json\r\n\
+         content-length: {}\r\nconnection: close\r\n\r\n",
+        body.len()
     );
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
-    let answer =
-        runtime.block_on(async { tokio::time::timeout(patience, fetch(&origin, head.as_bytes())).await });
+    let answer = runtime
+        .block_on(async { tokio::time::timeout(patience, fetch(&origin, head.as_bytes(), body)).await });
     let (status, body) = answer
         .map_err(|_| format!("no answer from {url} within {} s", patience.as_secs()))?
         .map_err(|error| {
@@ -78,9 +98,13 @@ fn ask(method: &str, place: &Where, path: &str, patience: Duration) -> Result<Va
     Err(format!("{said}{hint}"))
 }
 
-async fn fetch(origin: &Arc<Origin>, head: &[u8]) -> Result<(u16, Vec<u8>), paceline_http::HttpError> {
+async fn fetch(
+    origin: &Arc<Origin>,
+    head: &[u8],
+    body: Bytes,
+) -> Result<(u16, Vec<u8>), paceline_http::HttpError> {
     let mut marks = Marks::default();
-    let mut exchange = Client::new().send(origin, head, &[], &mut marks).await?;
+    let mut exchange = Client::new().send(origin, head, &[body], &mut marks).await?;
     while !exchange.is_ended() {
         poll_fn(|cx| exchange.poll_more(cx)).await?;
     }

@@ -2,6 +2,7 @@
 
 mod backup;
 mod calls;
+mod capture;
 mod catalog;
 mod check;
 mod client;
@@ -43,6 +44,8 @@ enum Command {
     Sim(sim::SimArgs),
     /// Find calls of a running Paceline.
     Calls(calls::CallsArgs),
+    /// Keep the bodies of the next calls of a running Paceline, redacted and for some days.
+    Capture(capture::CaptureArgs),
     /// List sessions of a running Paceline or of operations logs, or show all that is in one.
     Sessions(sessions::SessionsArgs),
     /// Copy the data folder, also while Paceline runs.
@@ -84,6 +87,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Sim(args) => sim::run(&args),
         Command::Calls(args) => calls::run(&args),
+        Command::Capture(args) => capture::run(&args),
         Command::Sessions(args) => sessions::run(&args),
         Command::Stats(args) => stats::run(&args),
         Command::Backup(args) => backup::run(&args),
