@@ -158,6 +158,14 @@ mod tests {
     }
 
     #[test]
+    fn a_caller_of_the_next_configuration_has_the_same_capture() {
+        let captures = Captures::default();
+        let (before, after) = (captures.of(&caller(Some("a"))), captures.of(&caller(Some("a"))));
+        captures.start(&caller(Some("a")), 2, Duration::from_mins(1));
+        assert_eq!([before.takes(), after.takes(), before.takes()], [true, true, false]);
+    }
+
+    #[test]
     fn one_that_has_expired_or_was_ended_takes_none() {
         let captures = Captures::default();
         let mine = captures.of(&caller(None));
