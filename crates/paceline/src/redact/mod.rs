@@ -67,6 +67,12 @@ fn form(content_type: Option<&str>, text: &str) -> Form {
     if kind.starts_with("text/event-stream") {
         return Form::Events;
     }
-    let opens = text.trim_start().starts_with(['{', '[', '"']);
-    if opens && (kind.is_empty() || kind.contains("json")) { Form::Json } else { Form::Text }
+    let first = text.trim_start().chars().next();
+    let is_json = match first {
+        Some('{' | '[' | '"') => kind.is_empty() || kind.contains("json"),
+        // A number alone is JSON too.
+        Some('-' | '0'..='9') => kind.contains("json"),
+        _ => false,
+    };
+    if is_json { Form::Json } else { Form::Text }
 }

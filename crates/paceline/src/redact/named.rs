@@ -6,6 +6,8 @@ use super::span::{Span, run};
 const NAME: usize = 64;
 /// A value under a name that only may mean a secret has so many characters at least.
 const LONG: usize = 16;
+/// So much of a value tells whether it goes, in bytes: a text of nothing but names is still read in one go.
+const LOOK: usize = 512;
 
 /// How much a name says of its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,12 +112,14 @@ pub(super) fn find(text: &[u8], spans: &mut Vec<Span>) {
         // A header's value has spaces: `Basic …`.
         let header = called.to_ascii_lowercase();
         let spaced = quotes > 0 || header.ends_with(b"authorization") || header.ends_with(b"cookie");
-        let len = run(text, start, usize::MAX, |byte| match byte {
+        let fits = |byte: u8| match byte {
             b'"' | b'\'' | b'`' | b'\\' | b'\n' | b'\r' => false,
             b' ' | b'\t' | b',' | b';' | b'&' | b')' | b'}' | b']' | b'<' => spaced,
             _ => true,
-        });
+        };
+        let mut len = run(text, start, LOOK, fits);
         if goes(means, &text[start..start + len]) {
+            len += run(text, start + len, usize::MAX, fits);
             spans.push(Span { start, end: start + len, label: "[secret]" });
             from = start + len;
         }

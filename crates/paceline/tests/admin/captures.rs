@@ -3,6 +3,7 @@
 use crate::support::house::{PROVIDER_KEY, USUAL};
 use crate::support::{Ask, House, PATIENCE, Reply, ask, ask_with, chat, chat_raw};
 use flate2::{Compression, write::GzEncoder};
+use paceline_sim::Outcome;
 use serde_json::{Value, json};
 use std::io::Write;
 use std::time::Instant;
@@ -152,8 +153,12 @@ async fn calls_that_went_wrong_are_kept_too() {
     assert_eq!(house.record(&early.id()).await["status"], "canceled");
     // One that leaves before there is an answer.
     let seen = house.sim.calls(0).len();
-    let conn = house.begin(&chat("stall-after=0", &ask(false))).await;
-    house.sim.settled(0, seen, PATIENCE).await;
+    let conn = house.begin(&chat("stall-before-head", &ask(false))).await;
+    let began = Instant::now();
+    while house.sim.calls(0).get(seen).is_none_or(|call| call.outcome != Outcome::Stalled) {
+        assert!(began.elapsed() < PATIENCE);
+        tokio::task::yield_now().await;
+    }
     drop(conn);
     let record = house.newest_of(6).await;
     let kept = bodies(&house, record["id"].as_str().unwrap()).await;
@@ -213,7 +218,7 @@ async fn only_the_key_that_was_asked_for_is_captured() {
             "`expires_in_s` must be 1 to 86400 (a day), not 86401",
         ),
         (json!({"key": "team-a", "call": 5}), "unknown field `call`"),
-        (json!([]), "the body must be like"),
+        (json!("team-a"), "the body must be like"),
     ] {
         let reply = capture(&house, &asked).await;
         assert_eq!(reply.refusal(), (400, "invalid_parameter".into()), "{asked}");
