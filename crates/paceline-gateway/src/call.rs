@@ -136,10 +136,10 @@ impl Call {
             itl_p99: None,
             attempts: Vec::new(),
         };
-        let tape = party
-            .capture
-            .takes()
-            .then(|| Tape::new(Arc::clone(&worker.gateway.sink), id, started_at, Arc::clone(&party.caller)));
+        let tape = party.capture.takes().then(|| {
+            let (sink, caller) = (Arc::clone(&worker.gateway.sink), Arc::clone(&party.caller));
+            Box::new(Tape::new(sink, id, started_at, caller))
+        });
         let watch = Stopwatch { resumed: started, worked: Duration::ZERO };
         let record = Some(Box::new(record));
         Self {

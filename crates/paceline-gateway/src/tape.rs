@@ -36,9 +36,9 @@ impl Tape {
         id: CallId,
         started_at: Timestamp,
         caller: Arc<Caller>,
-    ) -> Box<Self> {
+    ) -> Self {
         let captured = Captured { id, started_at, caller, request: None, answer: None };
-        Box::new(Self { sink, captured: Some(Box::new(captured)) })
+        Self { sink, captured: Some(Box::new(captured)) }
     }
 
     /// A request with this head comes.

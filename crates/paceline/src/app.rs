@@ -98,7 +98,7 @@ impl App {
             listing: Listing::new(assemble::sources(&gateway_config)),
         });
         admin.recorder.metrics.configured(&config);
-        admin.recorder.bodies.know(assemble::secrets(&config));
+        admin.recorder.bodies.know(&assemble::secrets(&config));
         let control = Arc::new(AdminSide::new(Arc::clone(&admin)));
         let random = random().map_err(|error| AppError::Io("no random numbers from the system", error))?;
         let runtime = tokio::runtime::Handle::current();

@@ -92,7 +92,7 @@ struct Turn {
 
 impl BodyKeeper {
     /// Cuts out these secrets too from now on.
-    pub fn know(&self, new: Secrets) {
+    pub fn know(&self, new: &Secrets) {
         let mut known = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
         *known = new.and(&known, SECRETS);
         self.redactor.store(Arc::new(Redactor::new(known.clone())));

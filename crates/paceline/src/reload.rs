@@ -80,7 +80,7 @@ impl Source {
         {
             files.set(&loaded.config);
         }
-        admin.recorder.bodies.know(assemble::secrets(&config));
+        admin.recorder.bodies.know(&assemble::secrets(&config));
         admin.listing.replace(assemble::sources(&gateway));
         if let Some(running) = admin.gateway.get() {
             running.replace(gateway);

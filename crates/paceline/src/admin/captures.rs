@@ -111,8 +111,8 @@ fn ended(admin: &Admin, key: Option<&str>) -> Response {
 
 /// The captures under way, in words.
 fn running(gateway: &Gateway) -> String {
-    let named = |one: Running| one.key.unwrap_or_else(|| "calls without a key".into());
-    let names: Vec<String> = gateway.captures().into_iter().map(named).collect();
+    let whose = |one: Running| one.key.unwrap_or_else(|| "calls without a key".into());
+    let names: Vec<String> = gateway.captures().into_iter().map(whose).collect();
     if names.is_empty() { "there is none at all".into() } else { format!("there are: {}", names.join(", ")) }
 }
 

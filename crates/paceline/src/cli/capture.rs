@@ -126,7 +126,7 @@ fn visible(text: &str) -> String {
         match found {
             '\r' => {}
             other if other.is_control() && !matches!(other, '\n' | '\t') => {
-                out.extend(other.escape_default())
+                out.extend(other.escape_default());
             }
             other => out.push(other),
         }

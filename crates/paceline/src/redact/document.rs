@@ -43,7 +43,7 @@ pub(super) fn json(redactor: &Redactor, text: &str, limit: usize) -> String {
         if quote == text.len() || quote >= limit {
             break;
         }
-        let value = if is_value(&text[at..quote]) { name } else { named::last(text[at..quote].as_bytes()) };
+        let value = if is_value(&text[at..quote]) { name } else { named::last(&text.as_bytes()[at..quote]) };
         let end = string_end(text, quote + 1);
         let literal = &text[quote..end];
         name = string(redactor, literal, value, limit - quote, &mut out);
