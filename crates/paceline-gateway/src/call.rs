@@ -5,6 +5,7 @@ use crate::gateway::{Gauges, Party, Snapshot};
 use crate::held::Held;
 use crate::lease::{Leases, Told, Took};
 use crate::refuse::Fail;
+use crate::tape::Tape;
 use crate::worker::Worker;
 use paceline_http::Marks;
 use paceline_types::error::ErrorKind;
@@ -99,6 +100,8 @@ pub(crate) struct Call {
     pub(crate) price: Option<Arc<Price>>,
     /// The provider itself said what the call cost.
     pub(crate) cost_reported: bool,
+    /// Where the bodies are copied to, when somebody asked to see them.
+    pub(crate) tape: Option<Box<Tape>>,
     /// Who calls.
     pub(crate) party: Arc<Party>,
     /// What is held of scopes; of it the first so many are the caller's own, the others the target's.
@@ -147,6 +150,10 @@ impl Call {
             itl_p99: None,
             attempts: Vec::new(),
         };
+        let tape = party.capture.takes().then(|| {
+            let (sink, caller) = (Arc::clone(&worker.gateway.sink), Arc::clone(&party.caller));
+            Box::new(Tape::new(sink, id, started_at, caller))
+        });
         let watch = Stopwatch { resumed: started, worked: Duration::ZERO };
         let record = Some(Box::new(record));
         Self {
@@ -163,6 +170,7 @@ impl Call {
             allowed: None,
             price: None,
             cost_reported: false,
+            tape,
             party: Arc::clone(party),
             leases: None,
             callers_leases: 0,
@@ -303,6 +311,8 @@ impl Call {
         }
         Gauges::remove(&gateway.gauges.calls_in_flight);
         gateway.sink.accept(record);
+        // After the record: whoever finds the bodies finds their call.
+        self.tape = None;
     }
 }
 

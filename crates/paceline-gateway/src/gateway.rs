@@ -1,6 +1,7 @@
 //! What all workers share: the configuration as calls see it, and the counts.
 
 use crate::caps::Caps;
+use crate::capture::{Capture, Captures, Running, UnknownKey};
 use crate::config::{GatewayConfig, KeyConfig, KeyRule, KeyValue, OnCancel};
 use crate::control::Control;
 use crate::drain::Drain;
@@ -20,7 +21,7 @@ use paceline_types::rules::Rights;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What a call sees from its first step to its record.
 pub(crate) struct Snapshot {
@@ -47,6 +48,7 @@ pub(crate) struct Party {
     pub(crate) scopes: Vec<Arc<Scope>>,
     /// What it may do.
     pub(crate) rights: Arc<Rights>,
+    pub(crate) capture: Arc<Capture>,
 }
 
 /// Who a key belongs to.
@@ -83,7 +85,8 @@ impl Snapshot {
         let caps = Caps::new(&config, known);
         let party = |caller: Arc<Caller>, rights: Arc<Rights>| {
             let scopes = caps.of(&caller, &rights);
-            Arc::new(Party { account: known.ledger.account(&caller), caller, scopes, rights })
+            let (account, capture) = (known.ledger.account(&caller), known.captures.of(&caller));
+            Arc::new(Party { account, caller, scopes, rights, capture })
         };
         let named = |key: Option<&str>| {
             let caller = Caller {
@@ -127,6 +130,23 @@ impl Snapshot {
             Access::Administrator => None,
         });
         callers.chain([&self.anonymous, &self.administrator])
+    }
+
+    /// Who calls under that key's name, or without a key.
+    fn party(&self, key: Option<&str>) -> Option<&Arc<Party>> {
+        let Some(key) = key else { return Some(&self.anonymous).filter(|_| self.config.keys.is_empty()) };
+        let mut parties = self.keys.values().map(|access| match access {
+            Access::Caller(party) => party,
+            Access::Administrator => &self.administrator,
+        });
+        parties.find(|party| party.caller.key.as_deref() == Some(key))
+    }
+
+    /// The names of all keys.
+    fn key_names(&self) -> Vec<String> {
+        let callers = self.config.keys.iter().filter_map(|key| key.caller.key.as_deref());
+        let admin = self.config.admin_key.as_ref().map(|_| "admin");
+        callers.chain(admin).map(str::to_owned).collect()
     }
 
     /// Who carries `credential`. Keys are compared by keyed hash, so time tells nothing about them.
@@ -193,6 +213,7 @@ pub struct Known {
     pub fleet: Arc<Fleet>,
     /// What is used of limits and budgets.
     pub scopes: Scopes,
+    captures: Captures,
 }
 
 /// The gateway: shared by all workers.
@@ -228,7 +249,12 @@ impl Gateway {
         control_runtime: tokio::runtime::Handle,
     ) -> Arc<Self> {
         let fleet = Arc::new(Fleet::new(Instant::now()));
-        let known = Known { ledger: Ledger::default(), fleet, scopes: Scopes::default() };
+        let known = Known {
+            ledger: Ledger::default(),
+            fleet,
+            scopes: Scopes::default(),
+            captures: Captures::default(),
+        };
         Arc::new(Self {
             snapshot: ArcSwap::from_pointee(Snapshot::new(config, &known)),
             known,
@@ -267,6 +293,30 @@ impl Gateway {
     /// Calls that wait until a provider may be asked again.
     pub fn waiting(&self) -> usize {
         self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Captures the bodies of the next `calls` of a key, or of calls without one, for `time` at most. One that is under
+    /// way begins anew.
+    ///
+    /// # Errors
+    /// When nobody can call by that name, or without a key.
+    pub fn capture(&self, key: Option<&str>, calls: u32, time: Duration) -> Result<(), UnknownKey> {
+        let snapshot = self.snapshot.load();
+        let party = snapshot
+            .party(key)
+            .ok_or_else(|| UnknownKey { key: key.map(str::to_owned), known: snapshot.key_names() })?;
+        self.known.captures.start(&party.caller, calls, time);
+        Ok(())
+    }
+
+    /// The captures under way.
+    pub fn captures(&self) -> Vec<Running> {
+        self.known.captures.running()
+    }
+
+    /// Ends the capture of a key, `None` for calls without one; `false` where none was under way.
+    pub fn end_capture(&self, key: Option<&str>) -> bool {
+        self.known.captures.end(key)
     }
 
     /// A number for worker `at` that other processes are unlikely to have.

@@ -6,6 +6,7 @@
 mod body;
 mod call;
 mod caps;
+mod capture;
 pub mod config;
 mod control;
 mod door;
@@ -28,11 +29,13 @@ mod routes;
 mod scope;
 mod server;
 mod step;
+mod tape;
 mod turn;
 mod upstream;
 mod view;
 mod worker;
 
+pub use capture::{Running, UnknownKey};
 pub use control::{Asker, Control, ControlBody, Refused};
 pub use drain::Patience;
 pub use events::{Event, Events};

@@ -143,8 +143,13 @@ async fn steps(
         Ok(relayed) => relayed.into_answer(call),
         Err(fail) => {
             call.note_failure(&fail);
+            let answer = fail.response();
+            if let (Some(tape), AnswerBody::Whole(Some(body))) = (&mut call.tape, answer.body()) {
+                tape.answered(answer.headers());
+                tape.answer(body);
+            }
             call.close(Instant::now());
-            fail.response()
+            answer
         }
     };
     if let (true, Some(id)) = (named, id) {

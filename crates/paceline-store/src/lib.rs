@@ -3,6 +3,7 @@
 //! [`store::Store`] is what every store can do; [`memory::MemoryStore`] forgets at the end of the process,
 //! [`sqlite::SqliteStore`] does not.
 
+pub mod bodies;
 mod column;
 pub mod control;
 pub mod error;

@@ -1,5 +1,6 @@
 //! The newest records, in memory, bounded in number: the oldest gives way.
 
+use crate::bodies::{self, Bodies, MEMORY_BYTES};
 use crate::error::StoreError;
 use crate::filter::Filter;
 use crate::session::{Session, Sessions};
@@ -11,11 +12,13 @@ use paceline_types::record::{CallRecord, Status};
 use paceline_types::time::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A store that ends with the process.
 #[derive(Debug)]
 pub struct MemoryStore {
     keep: usize,
+    keep_bodies: Duration,
     inner: Mutex<Inner>,
 }
 
@@ -24,6 +27,8 @@ struct Inner {
     records: BTreeMap<CallId, Entry>,
     levels: [Buckets; 4],
     accounts: Accounts,
+    bodies: BTreeMap<CallId, Bodies>,
+    body_bytes: u64,
     given_up: u64,
     stopped: bool,
     /// The hour in which old sums were forgotten last.
@@ -37,11 +42,26 @@ impl MemoryStore {
             records: BTreeMap::new(),
             levels: Level::ALL.map(Buckets::new),
             accounts: Vec::new(),
+            bodies: BTreeMap::new(),
+            body_bytes: 0,
             given_up: 0,
             stopped: false,
             cleaned: 0,
         };
-        Self { keep: keep.max(1), inner: Mutex::new(inner) }
+        Self { keep: keep.max(1), keep_bodies: bodies::KEEP, inner: Mutex::new(inner) }
+    }
+
+    /// The same, which keeps bodies for so long.
+    #[must_use]
+    pub fn with_bodies_for(mut self, keep: Duration) -> Self {
+        self.keep_bodies = keep;
+        self
+    }
+
+    /// Of what time bodies are still kept.
+    fn oldest_body(&self) -> Timestamp {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        bodies::oldest(Timestamp(now.as_micros() as i64), self.keep_bodies)
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -50,6 +70,16 @@ impl MemoryStore {
 }
 
 impl Inner {
+    /// Forgets bodies from before `oldest`, and the oldest of too many. Ids sort by time.
+    fn forget_bodies(&mut self, oldest: Timestamp) {
+        while let Some(first) = self.bodies.first_entry() {
+            if first.get().started_at >= oldest && self.body_bytes <= MEMORY_BYTES {
+                return;
+            }
+            self.body_bytes -= first.remove().bytes();
+        }
+    }
+
     /// Forgets sums that are older than their level keeps them, once an hour of the newest record.
     fn clean(&mut self, newest: Timestamp) {
         let hour = newest.seconds() / 3600;
@@ -69,6 +99,9 @@ impl Store for MemoryStore {
         if inner.stopped {
             inner.given_up += entries.len() as u64;
             return;
+        }
+        if !inner.bodies.is_empty() {
+            inner.forget_bodies(self.oldest_body());
         }
         for entry in entries {
             for level in &mut inner.levels {
@@ -144,6 +177,27 @@ impl Store for MemoryStore {
             }
         }
         Ok(found)
+    }
+
+    fn keep_bodies(&self, all: &[Bodies]) -> Result<(), StoreError> {
+        let mut inner = self.lock();
+        if inner.stopped {
+            return Err(StoreError::Stopped);
+        }
+        for bodies in all {
+            if !inner.bodies.contains_key(&bodies.id) {
+                inner.body_bytes += bodies.bytes();
+                inner.bodies.insert(bodies.id, bodies.clone());
+            }
+        }
+        inner.forget_bodies(self.oldest_body());
+        Ok(())
+    }
+
+    fn bodies(&self, id: CallId) -> Result<Option<Bodies>, StoreError> {
+        let mut inner = self.lock();
+        inner.forget_bodies(self.oldest_body());
+        Ok(inner.bodies.get(&id).cloned())
     }
 
     fn keep_accounts(&self, accounts: Accounts) {

@@ -1,5 +1,6 @@
 //! What every store can do.
 
+use crate::bodies::Bodies;
 use crate::error::StoreError;
 use crate::filter::Filter;
 use crate::session::Session;
@@ -137,6 +138,13 @@ pub trait Store: Send + Sync {
     /// Notes what was learned later; ids that are not there are passed over. Returns how many were there.
     fn patch(&self, patches: &[Patch]) -> Result<usize, StoreError>;
 
+    /// Keeps bodies, redacted before. Waits for the disk; on an error any of them may be kept, and to give them again does
+    /// no harm.
+    fn keep_bodies(&self, all: &[Bodies]) -> Result<(), StoreError>;
+
+    /// The bodies of a call, where they were captured and are still kept.
+    fn bodies(&self, id: CallId) -> Result<Option<Bodies>, StoreError>;
+
     /// Gives the accounts as they stand, to be kept with the next records.
     fn keep_accounts(&self, accounts: Accounts);
 
@@ -177,6 +185,14 @@ impl<S: Store + ?Sized> Store for Arc<S> {
 
     fn patch(&self, patches: &[Patch]) -> Result<usize, StoreError> {
         (**self).patch(patches)
+    }
+
+    fn keep_bodies(&self, all: &[Bodies]) -> Result<(), StoreError> {
+        (**self).keep_bodies(all)
+    }
+
+    fn bodies(&self, id: CallId) -> Result<Option<Bodies>, StoreError> {
+        (**self).bodies(id)
     }
 
     fn keep_accounts(&self, accounts: Accounts) {

@@ -2,6 +2,7 @@
 //!
 //! Words only. A type that decides something belongs to the room that needs the decision.
 
+pub mod capture;
 pub mod deployment;
 pub mod error;
 pub mod grade;

@@ -1,5 +1,6 @@
 //! The sockets in the walls: what the call path asks of the rest of the house.
 
+use crate::capture::Captured;
 use crate::price::Price;
 use crate::record::CallRecord;
 use crate::time::Timestamp;
@@ -18,6 +19,11 @@ pub trait RecordSink: Send + Sync {
     /// which is usual. Ready also when the record cannot be kept: calls go on whatever happens to disks.
     fn settled(&self) -> Option<Settled> {
         None
+    }
+
+    /// Accepts the bodies of one call, where somebody asked to see them, or drops and counts them.
+    fn capture(&self, captured: Box<Captured>) {
+        drop(captured);
     }
 }
 

@@ -105,11 +105,13 @@ impl App {
             source: OnceLock::new(),
             draining: AtomicBool::new(false),
             recalculating: AtomicBool::new(false),
+            kept_bodies: config.storage.keep_bodies,
             started_at,
             started,
             listing: Listing::new(assemble::sources(&gateway_config)),
         });
         admin.recorder.metrics.configured(&config);
+        admin.recorder.bodies.know(&assemble::secrets(&config));
         let control = Arc::new(AdminSide::new(Arc::clone(&admin)));
         let runtime = tokio::runtime::Handle::current();
         let gateway = Gateway::new(gateway_config, seed, sink, control, Arc::new(BytePairs), runtime);
@@ -151,6 +153,7 @@ impl App {
         });
         let files = tokio::spawn(write_files(Arc::clone(&self.admin)));
         let events = tokio::spawn(crate::events::tell(Arc::clone(&self.admin)));
+        let bodies = tokio::spawn(keep_bodies(Arc::clone(&self.admin)));
         let accounts = tokio::spawn(open_accounts(Arc::clone(&self.admin)));
         let keys = tokio::spawn(read_keys(Arc::clone(&self.admin)));
         let draining = async {
@@ -166,12 +169,15 @@ impl App {
         self.admin.recorder.drain();
         files.abort();
         events.abort();
+        bodies.abort();
         accounts.abort();
         keys.abort();
         let recorder = &self.admin.recorder;
         if let Some(files) = &recorder.files {
             files.close(&*recorder.store, recorder.log());
         }
+        recorder.keep_bodies();
+        recorder.bodies.close(&recorder.queue.bodies, recorder.log());
         recorder.store.stop();
         self.admin.recorder.log().info("stopped");
         self.admin.recorder.log().flush();
@@ -211,6 +217,19 @@ async fn write_files(admin: Arc<Admin>) {
     }
 }
 
+/// Stores captured bodies, for ever; the disk is waited for on a thread of its own.
+async fn keep_bodies(admin: Arc<Admin>) {
+    let mut tick = tokio::time::interval(crate::recorder::DRAIN);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        if admin.recorder.queue.bodies.waiting() > 0 {
+            let admin = Arc::clone(&admin);
+            let _ = tokio::task::spawn_blocking(move || admin.recorder.keep_bodies()).await;
+        }
+    }
+}
+
 /// Where records are kept.
 fn store(
     config: &Config,
@@ -219,14 +238,15 @@ fn store(
 ) -> Result<(Arc<dyn Store>, Arc<dyn Control>), AppError> {
     let storage = &config.storage;
     if storage.kind == StorageKind::Memory {
-        let store = Arc::new(MemoryStore::new(config.records.keep));
-        return Ok((store, Arc::new(MemoryControl::default())));
+        let store = MemoryStore::new(config.records.keep).with_bodies_for(storage.keep_bodies);
+        return Ok((Arc::new(store), Arc::new(MemoryControl::default())));
     }
     let names = Arc::clone(names);
     let settings = Settings {
         window: storage.window.saturating_sub(crate::recorder::DRAIN),
         flush: storage.window.is_zero(),
         keep: storage.keep,
+        keep_bodies: storage.keep_bodies,
         max_bytes: storage.max_bytes,
         ..Settings::new(&config.data, Arc::new(move |record| names.of(record)))
     };

@@ -5,6 +5,7 @@ use crate::calendar::ZoneCalendar;
 use crate::config::{Auth, Config, KeySource, Model, OnClientCancel, Provider};
 use crate::keys::Keys;
 use crate::prices::Prices;
+use crate::redact::Secrets;
 use paceline_gateway::config::{
     Credential, GatewayConfig, KeyConfig, KeyRule, KeyValue, OnCancel, ProviderConfig, ProviderKey,
 };
@@ -84,6 +85,28 @@ pub fn set_keys(gateway: &mut GatewayConfig, config: &Config, keys: &Keys) {
     gateway.hash_key = keys.hash_key();
     gateway.keys = config.keys.iter().map(key).chain(keys.for_gateway(config)).collect();
     gateway.key_rule = key_rule(config, !config.keys.is_empty() || keys.any());
+}
+
+/// Everything secret in the configuration: what no stored text may show.
+pub fn secrets(config: &Config) -> Secrets {
+    let callers = config.keys.iter().map(|key| key.key.expose());
+    let admin = config.server.admin_key.iter().map(Secret::expose);
+    let providers = config.providers.iter().flat_map(|provider| {
+        let proxy = provider.proxy.as_ref().and_then(|proxy| proxy.credential.as_ref());
+        let headers = provider.headers.iter().filter(|(name, _)| carries_secret(name));
+        // With and without the scheme before it.
+        let values =
+            headers.flat_map(|(_, value)| [value.as_str(), value.rsplit(' ').next().unwrap_or_default()]);
+        provider.key.iter().chain(proxy).map(Secret::expose).chain(values)
+    });
+    Secrets::new(callers.chain(admin).chain(providers))
+}
+
+/// Whether a header of that name carries a credential.
+fn carries_secret(name: &str) -> bool {
+    ["key", "token", "secret", "auth", "cookie", "password", "credential"]
+        .iter()
+        .any(|part| name.contains(part))
 }
 
 fn key(key: &crate::config::CallerKey) -> KeyConfig {

@@ -1,6 +1,7 @@
 //! From the path to everything that reads records: a bounded queue that never makes a call wait, drained in batches.
 
 use crate::board::Board;
+use crate::bodies::{BodyKeeper, BodyQueue};
 use crate::files::run::Files;
 use crate::labels::Bounded;
 use crate::log::Log;
@@ -8,6 +9,7 @@ use crate::metrics::series::Series;
 use crate::unpriced::Unpriced;
 use crossbeam_queue::ArrayQueue;
 use paceline_store::store::{Accounts, Entry, Store};
+use paceline_types::capture::Captured;
 use paceline_types::ports::{RecordSink, Settled};
 use paceline_types::record::CallRecord;
 use paceline_types::time::Timestamp;
@@ -27,11 +29,14 @@ pub struct RecordQueue {
     dropped: AtomicU64,
     /// Where answers wait for their records: who waits, and what wakes the recorder.
     waiting: Option<(ArrayQueue<oneshot::Sender<()>>, Arc<Notify>)>,
+    /// Bodies that were captured, beside the records.
+    pub bodies: BodyQueue,
 }
 
 impl Default for RecordQueue {
     fn default() -> Self {
-        Self { queue: ArrayQueue::new(QUEUE), dropped: AtomicU64::new(0), waiting: None }
+        let queue = ArrayQueue::new(QUEUE);
+        Self { queue, dropped: AtomicU64::new(0), waiting: None, bodies: BodyQueue::default() }
     }
 }
 
@@ -40,6 +45,10 @@ impl RecordSink for RecordQueue {
         if self.queue.push(record).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    fn capture(&self, captured: Box<Captured>) {
+        self.bodies.push(captured);
     }
 
     fn settled(&self) -> Option<Settled> {
@@ -103,6 +112,8 @@ pub struct Recorder {
     pub metrics: Series,
     /// Snapshots and the operations log.
     pub files: Option<Files>,
+    /// What becomes of captured bodies.
+    pub bodies: BodyKeeper,
     /// Whose prices are not known.
     pub unpriced: Unpriced,
     /// All records that are kept.
@@ -123,6 +134,7 @@ impl Recorder {
             board: Board::default(),
             metrics: Series::default(),
             files: None,
+            bodies: BodyKeeper::default(),
             unpriced: Unpriced::default(),
             store,
             names,
@@ -180,6 +192,11 @@ impl Recorder {
         for waiter in waiters {
             let _ = waiter.send(());
         }
+    }
+
+    /// Stores the captured bodies that wait. Waits for the disk.
+    pub fn keep_bodies(&self) {
+        self.bodies.keep(&self.queue.bodies, &*self.store, &self.log);
     }
 
     /// Takes what waits, now. Whoever asks for records calls it first, so that an answered call is found at once.

@@ -15,13 +15,14 @@ use std::time::{Duration, SystemTime};
 const LOOK: Duration = Duration::from_secs(2);
 
 /// Settings that are read at start only.
-const AT_START: [&str; 8] = [
+const AT_START: [&str; 9] = [
     "server.listen",
     "server.workers",
     "records.keep",
     "storage.kind",
     "storage.window_ms",
     "storage.records_days",
+    "storage.bodies_days",
     "storage.max_mb",
     "data",
 ];
@@ -81,6 +82,7 @@ impl Source {
         {
             files.set(&loaded.config);
         }
+        admin.recorder.bodies.know(&assemble::secrets(&config));
         admin.listing.replace(assemble::sources(&gateway));
         if let Some(running) = admin.gateway.get() {
             running.replace(gateway);

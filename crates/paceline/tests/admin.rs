@@ -4,6 +4,8 @@
 
 #[path = "admin/calls.rs"]
 mod calls;
+#[path = "admin/captures.rs"]
+mod captures;
 #[path = "admin/history.rs"]
 mod history;
 #[path = "admin/indicators.rs"]

@@ -4,6 +4,8 @@
 
 #[path = "cli/asking.rs"]
 mod asking;
+#[path = "cli/capture.rs"]
+mod capture;
 #[path = "cli/catalog.rs"]
 mod catalog;
 #[path = "cli/history.rs"]

@@ -64,7 +64,7 @@ pub(crate) async fn control(
         return fail.response();
     }
     let (mut parts, incoming) = request.into_parts();
-    let body = match collect(incoming, MAX_BODY).await {
+    let body = match collect(incoming, MAX_BODY, None).await {
         Ok(body) => body,
         Err(fail) => return fail.response(),
     };

@@ -52,10 +52,17 @@ impl Outcome {
     pub(crate) fn into_answer(self, mut call: Call) -> Answer {
         match self {
             Self::Whole(response) => {
+                if let Some(tape) = &mut call.tape {
+                    tape.answered(response.headers());
+                    tape.answer(response.body());
+                }
                 call.close(Instant::now());
                 response.map(AnswerBody::whole)
             }
             Self::Coming(head, mut relay) => {
+                if let Some(tape) = &mut call.tape {
+                    tape.answered(head.headers());
+                }
                 relay.own(call);
                 head.map(|()| AnswerBody::Relay(relay))
             }

@@ -14,6 +14,7 @@ use crate::step::observe::{DocumentWatch, EventWatch};
 use crate::step::read::{body_cut, collect};
 use crate::step::relay::{Relay, Watch};
 use crate::step::rights;
+use crate::tape::Tape;
 use crate::upstream::Upstream;
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
@@ -95,7 +96,11 @@ pub(crate) async fn run(
     call.may_drain(provider);
     let max_body = call.snapshot.config.max_body;
     let client = Arc::clone(&call.worker.client);
-    let sending = ask.send(&client, &upstream, incoming, max_body, &mut call.marks);
+    let mut tape = call.tape.as_deref_mut();
+    if let Some(tape) = tape.as_deref_mut().filter(|_| !incoming.is_end_stream()) {
+        tape.asked(&parts.headers);
+    }
+    let sending = ask.send(&client, &upstream, incoming, max_body, &mut call.marks, tape);
     let sent = call.watch.wait_until(limits.total_deadline(), sending).await;
     note_marks(call);
     let exchange = sent.unwrap_or_else(|| Err(limits.late_total(&upstream.name)))?;
@@ -190,10 +195,11 @@ impl Raw<'_> {
         incoming: Incoming,
         max_body: usize,
         marks: &mut Marks,
+        tape: Option<&mut Tape>,
     ) -> Result<Exchange, Fail> {
         let length = incoming.size_hint().exact();
         if length.is_some_and(|len| len <= SMALL) {
-            let body = collect(incoming, max_body).await?;
+            let body = collect(incoming, max_body, tape).await?;
             let head = upstream.raw_head(
                 self.key,
                 self.method,
@@ -211,7 +217,8 @@ impl Raw<'_> {
         let head = upstream.raw_head(self.key, self.method, self.path, self.headers, length, self.snapshot);
         let failed = |error: HttpError| upstream.no_answer(&error);
         let mut exchange = client.connect(&upstream.origin, marks).await.map_err(failed)?;
-        let streamed = stream_up(&mut exchange, &head, incoming, length.is_none(), max_body, self.idle).await;
+        let upload = Upload { incoming, tape, chunked: length.is_none(), limit: max_body };
+        let streamed = stream_up(&mut exchange, &head, upload, self.idle).await;
         marks.sent = Some(Instant::now());
         // The provider may have answered and closed before the body was over.
         let streamed = match streamed {
@@ -249,15 +256,23 @@ enum Streaming {
     Provider(HttpError),
 }
 
+/// A body on its way from the caller.
+struct Upload<'a> {
+    incoming: Incoming,
+    tape: Option<&'a mut Tape>,
+    chunked: bool,
+    /// Bytes at most.
+    limit: usize,
+}
+
 /// Sends a body piece by piece as it comes.
 async fn stream_up(
     exchange: &mut Exchange,
     head: &[u8],
-    mut incoming: Incoming,
-    chunked: bool,
-    limit: usize,
+    upload: Upload<'_>,
     idle: Duration,
 ) -> Result<(), Streaming> {
+    let Upload { mut incoming, mut tape, chunked, limit } = upload;
     if !exchange.write_parts(head, &[]).await.map_err(Streaming::Provider)? {
         return Ok(());
     }
@@ -271,6 +286,9 @@ async fn stream_up(
         let Some(frame) = frame else { break };
         let Ok(data) = frame.map_err(|_| Streaming::Caller(body_cut()))?.into_data() else { continue };
         total += data.len();
+        if let Some(tape) = &mut tape {
+            tape.request(&data);
+        }
         if total > limit {
             return Err(Streaming::Caller(too_large(limit)));
         }

@@ -4,6 +4,7 @@ use crate::call::Call;
 use crate::headers;
 use crate::refuse::Fail;
 use crate::step::limits;
+use crate::tape::Tape;
 use bytes::{Bytes, BytesMut};
 use flate2::read::MultiGzDecoder;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
@@ -77,11 +78,21 @@ async fn whole(call: &mut Call, headers: &HeaderMap, incoming: Incoming) -> Resu
     let limit = call.snapshot.config.max_body;
     let announced = incoming.size_hint().upper().unwrap_or(limit as u64).min(limit as u64);
     let patience = BODY_GRACE + Duration::from_secs(announced / BODY_BYTES_PER_SECOND);
-    let collecting = tokio::time::timeout(patience, collect(incoming, limit));
+    let mut tape = call.tape.as_deref_mut();
+    if let Some(tape) = &mut tape {
+        tape.asked(headers);
+    }
+    let collecting = tokio::time::timeout(patience, collect(incoming, limit, tape));
     let body = call.watch.wait(collecting).await.map_err(|_| too_slow(patience))??;
     match headers.get(CONTENT_ENCODING).map(|coding| coding.as_bytes().to_ascii_lowercase()).as_deref() {
         None | Some(b"identity") => Ok(body),
-        Some(b"gzip" | b"x-gzip") => gunzip(&body, limit),
+        Some(b"gzip" | b"x-gzip") => {
+            let plain = gunzip(&body, limit)?;
+            if let Some(tape) = &mut call.tape {
+                tape.unpacked(&plain);
+            }
+            Ok(plain)
+        }
         Some(other) => {
             let message = format!(
                 "content-encoding `{}` is not possible here; send gzip or none",
@@ -109,8 +120,12 @@ fn too_slow(patience: Duration) -> Fail {
     Fail::refuse(StatusCode::REQUEST_TIMEOUT, ErrorKind::BadRequest, "slow_body", message)
 }
 
-/// Collects a body; without a copy when it came in one piece.
-pub(crate) async fn collect(mut incoming: Incoming, limit: usize) -> Result<Bytes, Fail> {
+/// Collects a body; without a copy when it came in one piece and is not captured.
+pub(crate) async fn collect(
+    mut incoming: Incoming,
+    limit: usize,
+    mut tape: Option<&mut Tape>,
+) -> Result<Bytes, Fail> {
     let announced = incoming.size_hint().exact();
     if announced.is_some_and(|len| len > limit as u64) {
         return Err(too_large(limit));
@@ -118,6 +133,9 @@ pub(crate) async fn collect(mut incoming: Incoming, limit: usize) -> Result<Byte
     let mut whole = BytesMut::new();
     while let Some(frame) = incoming.frame().await {
         let Ok(data) = frame.map_err(|_| body_cut())?.into_data() else { continue };
+        if let Some(tape) = &mut tape {
+            tape.request(&data);
+        }
         if whole.is_empty() && Some(data.len() as u64) == announced {
             return Ok(data);
         }

@@ -10,6 +10,7 @@ use crate::step::ending::{defect, drain, finish_aside};
 use crate::step::inflate::Inflate;
 use crate::step::limits::Limits;
 use crate::step::observe::{DocumentWatch, EventWatch};
+use crate::tape::Tape;
 use crate::upstream::Upstream;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
@@ -44,6 +45,8 @@ pub(crate) struct Relay(Option<Parts>);
 
 pub(crate) struct Parts {
     pub(crate) call: Option<Call>,
+    /// Where what the caller gets is copied to.
+    pub(crate) tape: Option<Box<Tape>>,
     pub(crate) exchange: Exchange,
     pub(crate) upstream: Arc<Upstream>,
     pub(crate) watch: Watch,
@@ -68,6 +71,7 @@ impl Relay {
     pub(crate) fn new(exchange: Exchange, upstream: Arc<Upstream>, watch: Watch, limits: Limits) -> Self {
         let parts = Parts {
             call: None,
+            tape: None,
             exchange,
             upstream,
             watch,
@@ -109,6 +113,7 @@ impl Relay {
     pub(crate) fn own(&mut self, mut call: Call) {
         call.watch.pause(Instant::now());
         if let Some(parts) = &mut self.0 {
+            parts.tape = call.tape.take();
             parts.call = Some(call);
         }
     }
@@ -186,6 +191,7 @@ impl Relay {
         }
         let step = catch_unwind(AssertUnwindSafe(|| parts.step(cx)));
         let step = step.unwrap_or_else(|_| parts.fail(&defect()));
+        parts.copy(&step);
         if parts.breaking.is_some() {
             cx.waker().wake_by_ref();
         }
@@ -256,6 +262,19 @@ impl Parts {
                     return self.fail(&fail);
                 }
             }
+        }
+    }
+
+    /// Copies what goes to a caller whose bodies are captured; with the last piece the copy is handed on.
+    fn copy(&mut self, step: &Step) {
+        let Some(tape) = &mut self.tape else { return };
+        if let Poll::Ready(Some(Ok(frame))) = step
+            && let Some(data) = frame.data_ref()
+        {
+            tape.answer(data);
+        }
+        if self.over {
+            self.tape = None;
         }
     }
 
@@ -405,6 +424,7 @@ impl Drop for Relay {
             let _ = parts.fail(&cut_off());
             return;
         }
+        let tape = parts.tape.take();
         if let (OnCancel::Drain(limit), Ok(runtime), false) =
             (parts.upstream.on_cancel, tokio::runtime::Handle::try_current(), std::thread::panicking())
             && let Some((place, left)) = parts.drain_place(limit)
@@ -413,5 +433,7 @@ impl Drop for Relay {
             return;
         }
         parts.cancel();
+        // After the record: whoever finds the bodies finds their call.
+        drop(tape);
     }
 }

@@ -5,6 +5,7 @@
 //! `control.db` holds what must not be lost with damaged history: keys, the audit log, a copy of accounts. See docs/decisions/0008.
 
 mod blocks;
+mod bodies;
 mod control;
 mod folder;
 mod keeper;
@@ -26,6 +27,7 @@ pub use offline::{History, copy};
 pub use schema::{Retention, TABLES, VERSION};
 pub use writer::Tell;
 
+use crate::bodies::{self as kept_bodies, Bodies};
 use crate::error::StoreError;
 use crate::filter::Filter;
 use crate::session::Session;
@@ -62,6 +64,8 @@ pub struct Settings {
     pub flush: bool,
     /// How long records are kept.
     pub keep: Duration,
+    /// How long bodies are kept.
+    pub keep_bodies: Duration,
     /// History takes no more bytes on disk; the oldest records go first.
     pub max_bytes: u64,
     /// How often what is old is looked for.
@@ -80,6 +84,7 @@ impl Settings {
             window: Duration::from_millis(150),
             flush: false,
             keep: Duration::from_hours(30 * 24),
+            keep_bodies: kept_bodies::KEEP,
             max_bytes: 8 << 30,
             tidy_every: Duration::from_mins(10),
             segment: SEGMENT,
@@ -200,6 +205,17 @@ impl Store for SqliteStore {
         }
         let mut connection = self.folder.well_history(self.settings.flush)?;
         patch::apply(&mut connection, &self.live, &self.settings.names, &self.pen, patches)
+    }
+
+    fn keep_bodies(&self, all: &[Bodies]) -> Result<(), StoreError> {
+        if self.live.is_stopping() {
+            return Err(StoreError::Stopped);
+        }
+        bodies::keep(&self.folder, &self.settings, &self.pen, all)
+    }
+
+    fn bodies(&self, id: CallId) -> Result<Option<Bodies>, StoreError> {
+        self.ask(|history| bodies::get(history, &self.settings, id))
     }
 
     fn keep_accounts(&self, accounts: Accounts) {

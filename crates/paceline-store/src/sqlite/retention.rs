@@ -1,9 +1,9 @@
 //! What is too old, or too much, goes: whole segments, in small steps, in constant memory.
 
 use super::Settings;
-use super::blocks;
 use super::live::Live;
 use super::roll;
+use super::{blocks, bodies};
 use crate::error::StoreError;
 use paceline_stats::bucket::Level;
 use paceline_stats::rollup::{Facet, kept};
@@ -25,7 +25,8 @@ pub(super) fn step(
     now: Timestamp,
 ) -> Result<bool, StoreError> {
     let oldest = now.0 - settings.keep.as_micros() as i64;
-    let mut more = false;
+    // First: what goes here makes room for records.
+    let mut more = bodies::forget(history, settings, now)?;
     for _ in 0..SEGMENTS {
         let gone = segment(history, oldest, settings.max_bytes)?;
         more |= gone;

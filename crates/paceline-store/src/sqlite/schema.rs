@@ -7,6 +7,9 @@ use std::path::Path;
 /// The version of history's format that this code writes.
 pub const VERSION: i64 = HISTORY.len() as i64;
 
+/// From this version on history has bodies.
+pub(super) const WITH_BODIES: i64 = 2;
+
 /// Marks our files (`PRAGMA application_id`): "pace".
 const APPLICATION: i64 = 0x7061_6365;
 
@@ -16,7 +19,7 @@ const PAGE: i64 = 8192;
 /// What brings history of one version to the next; a file of version `n` is brought on from the `n`th.
 ///
 /// A step is never changed once it was released. The way back is the copy that `paceline backup` made.
-const HISTORY: [&str; 1] = [include_str!("history_1.sql")];
+const HISTORY: [&str; 2] = [include_str!("history_1.sql"), include_str!("history_2.sql")];
 
 /// The same for the small file of what must never be lost with damaged history: its versions are counted apart.
 const CONTROL: [&str; 2] = [include_str!("control_1.sql"), include_str!("control_2.sql")];
@@ -26,6 +29,8 @@ const CONTROL: [&str; 2] = [include_str!("control_1.sql"), include_str!("control
 pub enum Retention {
     /// `storage.records_days`, or less by `storage.max_mb`.
     Records,
+    /// `storage.bodies_days`, or less by their size.
+    Bodies,
     /// By its level: see `paceline_stats::rollup::KEEP_SECONDS`.
     Rollups,
     /// One row for each thing of the configuration, or each key: does not grow.
@@ -35,12 +40,13 @@ pub enum Retention {
 }
 
 /// Every table with its retention: a table that is not here fails a test.
-pub const TABLES: [(&str, Retention); 12] = [
+pub const TABLES: [(&str, Retention); 13] = [
     ("tail", Retention::Records),
     ("segment", Retention::Records),
     ("segment_column", Retention::Records),
     ("patch", Retention::Records),
     ("gap", Retention::Records),
+    ("body", Retention::Bodies),
     ("rollup", Retention::Rollups),
     ("account", Retention::Bounded),
     ("meta", Retention::Bounded),

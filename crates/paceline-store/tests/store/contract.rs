@@ -5,6 +5,7 @@ use crate::records::{Dice, entry, names, records, start_ms};
 use paceline_stats::bucket::Level;
 use paceline_stats::rollup::{Facet, Key};
 use paceline_stats::tally::{Sample, Tally};
+use paceline_store::bodies::{Bodies, Body};
 use paceline_store::filter::Filter;
 use paceline_store::memory::MemoryStore;
 use paceline_store::sqlite::{Settings, SqliteStore};
@@ -291,6 +292,55 @@ fn accounts_are_those_given_last() {
         let mut accounts = subject.store.accounts().unwrap();
         accounts.sort_by(|a, b| a.0.cmp(&b.0));
         assert_eq!(accounts, [(name("a"), account(5)), (name("b"), account(2))]);
+    });
+}
+
+/// Bodies of a call that began so long after the records'.
+pub(crate) fn bodies(after_ms: i64, text: &str) -> Bodies {
+    let ms = start_ms().saturating_add_signed(after_ms);
+    let body = |text: &str| Body {
+        content_type: Some("application/json".into()),
+        length: 1 << 33,
+        cut: true,
+        text: Some(text.to_owned()),
+    };
+    Bodies {
+        id: CallId::new(ms, 1, 1),
+        started_at: Timestamp::from_millis(ms as i64),
+        request: Some(body(text)),
+        answer: Some(Body { content_type: None, length: 7, cut: false, text: None }),
+    }
+}
+
+#[test]
+fn bodies_are_found_by_their_call_as_they_were_given_first() {
+    every("bodies", |subject| {
+        let (one, other) = (bodies(1, "{\"ä\": \"one\"}"), Bodies { request: None, ..bodies(2, "") });
+        let none = Bodies { answer: None, ..bodies(3, "no answer") };
+        subject.store.keep_bodies(&[one.clone(), other.clone()]).unwrap();
+        let again = Bodies { id: one.id, started_at: one.started_at, ..bodies(1, "again") };
+        subject.store.keep_bodies(&[again, none.clone()]).unwrap();
+        for _ in 0..2 {
+            for wanted in [&one, &other, &none] {
+                assert_eq!(subject.store.bodies(wanted.id).unwrap().as_ref(), Some(wanted));
+            }
+            assert_eq!(subject.store.bodies(bodies(4, "").id).unwrap(), None);
+            (subject.rest)();
+        }
+    });
+}
+
+#[test]
+fn bodies_that_are_too_old_are_not_shown() {
+    every("old-bodies", |subject| {
+        // The records begin 37 hours ago, bodies are kept seven days.
+        let (old, young) = (bodies(-6 * 86_400_000, "old"), bodies(-5 * 86_400_000, "young"));
+        subject.store.keep_bodies(&[young.clone(), old.clone()]).unwrap();
+        for _ in 0..2 {
+            assert_eq!(subject.store.bodies(old.id).unwrap(), None);
+            assert_eq!(subject.store.bodies(young.id).unwrap(), Some(young.clone()));
+            (subject.rest)();
+        }
     });
 }
 

@@ -1,6 +1,7 @@
 //! What a store on disk must do besides: last, refuse what it must, forget what is old.
 
 use crate::Folder;
+use crate::contract::bodies;
 use crate::records::{entry, names, records, start_ms};
 use paceline_store::error::StoreError;
 use paceline_store::filter::Filter;
@@ -187,6 +188,83 @@ fn a_copy_made_while_records_come_is_whole_and_can_be_served() {
     whole.sort();
     assert_eq!(exported, whole);
     assert!(History::open(&folder.0.join("nowhere")).is_err());
+}
+
+#[test]
+fn a_file_of_the_first_version_is_brought_on() {
+    let folder = Folder::new("first");
+    let store = open(settings(&folder)).unwrap();
+    store.append(records(19, 40, 3).into_iter().map(entry).collect());
+    store.settle().unwrap();
+    let before = listed(&store);
+    store.stop();
+    drop(store);
+    let file = Connection::open(folder.0.join(HISTORY)).unwrap();
+    file.execute_batch("DROP TABLE body; PRAGMA user_version = 1").unwrap();
+    drop(file);
+    // What only reads, reads it as it is.
+    assert!(History::open(&folder.0).is_ok());
+    let store = open(settings(&folder)).unwrap();
+    assert_eq!(listed(&store), before);
+    store.keep_bodies(&[bodies(1, "new")]).unwrap();
+    assert!(store.bodies(bodies(1, "").id).unwrap().is_some());
+    let version = |name: &str| -> i64 {
+        let file = Connection::open(folder.0.join(name)).unwrap();
+        file.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap()
+    };
+    store.stop();
+    assert_eq!((version(HISTORY), version("control.db")), (VERSION, 1));
+}
+
+/// How many bodies a file holds.
+fn body_rows(folder: &Folder) -> i64 {
+    let file = Connection::open(folder.0.join(HISTORY)).unwrap();
+    file.query_row("SELECT count(*) FROM body", [], |row| row.get(0)).unwrap()
+}
+
+#[test]
+fn bodies_survive_a_restart_and_go_without_a_trace_when_they_are_old() {
+    let folder = Folder::new("forgotten");
+    let store = open(settings(&folder)).unwrap();
+    let (old, young) = (bodies(0, &"words of long ago, ".repeat(3000)), bodies(30 * 3_600_000, "young"));
+    store.keep_bodies(&[old.clone(), young.clone()]).unwrap();
+    store.stop();
+    drop(store);
+    let holds = |text: &[u8]| {
+        let bytes = std::fs::read(folder.0.join(HISTORY)).unwrap();
+        bytes.windows(text.len()).any(|window| window == text)
+    };
+    assert!(holds(b"words of long ago"));
+    let store = open(settings(&folder)).unwrap();
+    assert_eq!(store.bodies(old.id).unwrap(), Some(old.clone()));
+    store.stop();
+    drop(store);
+    // Twelve hours are kept; the old ones are of 37 hours ago.
+    let store = open(Settings { keep_bodies: Duration::from_hours(12), ..settings(&folder) }).unwrap();
+    store.tidy().unwrap();
+    assert_eq!((store.bodies(old.id).unwrap(), store.bodies(young.id).unwrap()), (None, Some(young)));
+    store.stop();
+    assert_eq!(body_rows(&folder), 1);
+    assert!(!holds(b"words of long ago"), "also pages that are free do not show it");
+}
+
+#[test]
+fn of_too_many_bodies_the_oldest_go() {
+    let folder = Folder::new("bodies-bound");
+    // Bodies take a quarter of a small history.
+    let small = Settings { max_bytes: 400_000, ..settings(&folder) };
+    let store = open(small).unwrap();
+    let all: Vec<_> = (0..30).map(|n| bodies(n, &"x".repeat(10_000))).collect();
+    store.keep_bodies(&all).unwrap();
+    store.tidy().unwrap();
+    assert_eq!(store.bodies(all[0].id).unwrap(), None);
+    assert!(store.bodies(all[29].id).unwrap().is_some());
+    let left = body_rows(&folder);
+    assert!((5..=9).contains(&left), "{left} of 10 kB are left of 100 kB");
+    // A copy holds them too.
+    let backup = Folder::new("bodies-copy");
+    copy(&folder.0, &backup.0).unwrap();
+    assert_eq!(body_rows(&backup), left);
 }
 
 #[test]

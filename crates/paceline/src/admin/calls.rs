@@ -124,6 +124,11 @@ pub(crate) async fn one(State(admin): State<Arc<Admin>>, Path(id): Path<String>)
         Ok(None) => {}
         Err(answer) => return answer,
     }
+    not_found(&admin, &id)
+}
+
+/// The answer for an id that nobody knows, or no more.
+pub(crate) fn not_found(admin: &Admin, id: &str) -> Response {
     let kept = admin.recorder.store.state().records;
     let setting = match admin.loaded.load().config.storage.kind {
         StorageKind::Disk => "storage.records_days, storage.max_mb",

@@ -2,6 +2,7 @@
 
 mod audit;
 mod calls;
+mod captures;
 mod configuration;
 mod costs;
 mod health;
@@ -29,7 +30,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::response::IntoResponse;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::BodyExt;
@@ -40,7 +41,7 @@ use paceline_types::time::Timestamp;
 use std::pin::Pin;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tower::ServiceExt;
 
 /// What the admin side reads.
@@ -65,6 +66,8 @@ pub struct Admin {
     pub draining: AtomicBool,
     /// Costs are being recalculated.
     pub recalculating: AtomicBool,
+    /// How long captured bodies are kept.
+    pub kept_bodies: Duration,
     /// When the process started, by the wall clock.
     pub started_at: Timestamp,
     /// When the process started.
@@ -127,6 +130,9 @@ impl AdminSide {
             .route("/v1/limits", get(limits::limits))
             .route("/v1/calls", get(calls::list))
             .route("/v1/calls/{id}", get(calls::one))
+            .route("/v1/calls/{id}/body", get(captures::body))
+            .route("/v1/captures", get(captures::list).post(captures::start).delete(captures::end_keyless))
+            .route("/v1/captures/{key}", delete(captures::end))
             .route("/v1/sessions", get(sessions::list))
             .route("/v1/keys", get(keys::list).post(keys::create))
             .route("/v1/keys/{name}", get(keys::one).patch(keys::update).delete(keys::revoke))

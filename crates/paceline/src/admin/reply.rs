@@ -33,6 +33,7 @@ pub(crate) async fn no_such_path(method: Method, uri: Uri) -> Response {
         "/v1/embeddings",
         "/v1/models",
         "/v1/calls",
+        "/v1/captures",
         "/v1/sessions",
         "/v1/keys",
         "/v1/audit",
@@ -58,6 +59,10 @@ pub(crate) async fn wrong_method(method: Method, uri: Uri) -> Response {
         "GET or POST"
     } else if path.starts_with("/v1/keys/") {
         "GET, PATCH or DELETE"
+    } else if path == "/v1/captures" {
+        "GET, POST or DELETE"
+    } else if path.starts_with("/v1/captures/") {
+        "DELETE"
     } else {
         "GET"
     };

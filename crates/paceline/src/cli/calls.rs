@@ -13,6 +13,9 @@ pub(crate) struct CallsArgs {
     /// One call by its id; else filters as name=value, e.g. model=gpt-4o status=error.
     #[arg(value_name = "ID | NAME=VALUE")]
     what: Vec<String>,
+    /// Show what was captured of the call's bodies (`paceline capture`).
+    #[arg(long)]
+    body: bool,
     /// How far back: 15m, 24h, 30d.
     #[arg(long, value_name = "TIME")]
     window: Option<String>,
@@ -40,6 +43,8 @@ pub(crate) fn run(args: &CallsArgs) -> ExitCode {
     };
     if args.place.json {
         say(format_args!("{value:#}\n"));
+    } else if args.body {
+        say(super::capture::bodies(&value));
     } else if value.get("calls").is_some() {
         say(list(&value, out::color()));
     } else {
@@ -52,7 +57,11 @@ fn path(args: &CallsArgs) -> Result<String, String> {
     if let [id] = args.what.as_slice()
         && !id.contains('=')
     {
-        return Ok(format!("/v1/calls/{}", encoded(id)));
+        let body = if args.body { "/body" } else { "" };
+        return Ok(format!("/v1/calls/{}{body}", encoded(id)));
+    }
+    if args.body {
+        return Err("bodies are shown of one call: paceline calls ID --body".into());
     }
     let mut path = format!("/v1/calls?limit={}", args.limit);
     for part in &args.what {

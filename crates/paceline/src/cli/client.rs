@@ -32,6 +32,16 @@ pub(crate) fn post(place: &Where, path: &str) -> Result<Value, String> {
     ask("POST", place, path, None, LONG_PATIENCE)
 }
 
+/// `POST path` with a JSON body; as [`get`].
+pub(crate) fn post_json(place: &Where, path: &str, body: &Value) -> Result<Value, String> {
+    ask("POST", place, path, Some(body), PATIENCE)
+}
+
+/// `DELETE path`; as [`get`].
+pub(crate) fn delete(place: &Where, path: &str) -> Result<Value, String> {
+    ask("DELETE", place, path, None, PATIENCE)
+}
+
 fn ask(
     method: &str,
     place: &Where,

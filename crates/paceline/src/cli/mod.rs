@@ -3,6 +3,7 @@
 mod audit;
 mod backup;
 mod calls;
+mod capture;
 mod catalog;
 mod check;
 mod client;
@@ -45,6 +46,8 @@ enum Command {
     Sim(sim::SimArgs),
     /// Find calls of a running Paceline.
     Calls(calls::CallsArgs),
+    /// Keep the bodies of the next calls of a running Paceline, redacted and for some days.
+    Capture(capture::CaptureArgs),
     /// List sessions of a running Paceline or of operations logs, or show all that is in one.
     Sessions(sessions::SessionsArgs),
     /// Make, list, change, rotate and revoke keys of callers.
@@ -90,6 +93,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Sim(args) => sim::run(&args),
         Command::Calls(args) => calls::run(&args),
+        Command::Capture(args) => capture::run(&args),
         Command::Sessions(args) => sessions::run(&args),
         Command::Keys(args) => keys::run(&args),
         Command::Audit(args) => audit::run(&args),

@@ -115,6 +115,7 @@ impl Desk<'_> {
                 kind: written.storage.kind,
                 window: Duration::from_millis(written.storage.window_ms),
                 keep: Duration::from_hours(24 * written.storage.records_days),
+                keep_bodies: Duration::from_hours(24 * written.storage.bodies_days),
                 max_bytes: written.storage.max_mb << 20,
             },
             log: Log { level: written.log.level, calls_per_second: written.log.calls_per_second as u32 },

@@ -312,6 +312,7 @@ pub fn render_json(loaded: &Loaded) -> Value {
             "kind": config.storage.kind,
             "window_ms": config.storage.window.as_millis() as u64,
             "records_days": config.storage.keep.as_secs() / 86_400,
+            "bodies_days": config.storage.keep_bodies.as_secs() / 86_400,
             "max_mb": config.storage.max_bytes >> 20,
         },
         "files": files_json(&config.files),

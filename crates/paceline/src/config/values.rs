@@ -163,6 +163,8 @@ pub struct Storage {
     pub window: Duration,
     /// How long records are kept.
     pub keep: Duration,
+    /// How long captured bodies are kept.
+    pub keep_bodies: Duration,
     /// Bytes that history may take.
     pub max_bytes: u64,
 }

@@ -161,6 +161,12 @@ pub const STORAGE_DAMAGED: Family = family(
 /// Bytes.
 pub const STORAGE_BYTES: Family =
     family("paceline_storage_bytes", "gauge", "Bytes that the store takes on disk.");
+/// Dropped bodies.
+pub const BODIES_DROPPED: Family = family(
+    "paceline_captures_dropped_total",
+    "counter",
+    "Captured calls whose bodies were given up for want of room.",
+);
 /// Unknown prices.
 pub const PRICE_UNKNOWN: Family = family(
     "paceline_price_unknown_models",

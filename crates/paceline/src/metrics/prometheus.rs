@@ -192,5 +192,6 @@ fn storage(page: &mut Page, admin: &Admin) {
     page.single(names::STORAGE_DROPPED, state.dropped);
     page.single(names::STORAGE_DAMAGED, state.damaged);
     page.single(names::STORAGE_BYTES, state.bytes);
+    page.single(names::BODIES_DROPPED, admin.recorder.queue.bodies.dropped());
     page.single(names::PRICE_UNKNOWN, admin.recorder.unpriced.count());
 }

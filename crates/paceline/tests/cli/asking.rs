@@ -9,7 +9,7 @@ async fn run(args: Vec<String>, env: &'static [(&'static str, &'static str)]) ->
     tokio::task::spawn_blocking(run).await.unwrap()
 }
 
-async fn asked(house: &House, args: &[&str]) -> Ended {
+pub(crate) async fn asked(house: &House, args: &[&str]) -> Ended {
     let url = format!("http://{}", house.address);
     let args = args.iter().copied().chain(["--url", &url]).map(str::to_owned).collect();
     run(args, &[]).await

@@ -67,6 +67,9 @@ fn wrong_use_is_2_and_help_is_0() {
         &["calls", "--limit", "many"],
         &["calls", "colour=red"],
         &["calls", "id-1", "id-2"],
+        &["calls", "--body"],
+        &["capture", "--for", "soon"],
+        &["capture", "--list", "--calls", "5"],
         &["sim", "--seed", "x"],
     ] {
         let ended = Folder::new().run(args, &[]);

@@ -17,6 +17,10 @@ pub(in crate::config) struct Storage {
     /// days two years, weeks ten years.
     #[schemars(range(min = 1, max = 3660))]
     pub records_days: u64,
+    /// How many days bodies are kept, where somebody asked to capture them (`paceline capture`); all of them
+    /// together take 256 MB at most.
+    #[schemars(range(min = 1, max = 365))]
+    pub bodies_days: u64,
     /// Megabytes that history may take on disk; beyond, the oldest call records go first.
     #[schemars(range(min = 16, max = 1_000_000))]
     pub max_mb: u64,
@@ -24,7 +28,7 @@ pub(in crate::config) struct Storage {
 
 impl Default for Storage {
     fn default() -> Self {
-        Self { kind: StorageKind::Disk, window_ms: 250, records_days: 30, max_mb: 8192 }
+        Self { kind: StorageKind::Disk, window_ms: 250, records_days: 30, bodies_days: 7, max_mb: 8192 }
     }
 }
 
