@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -36,6 +36,8 @@ pub struct Source {
     pub config: Option<PathBuf>,
     /// The file that was read.
     pub file: Option<PathBuf>,
+    /// How that file was then: what changes before it is watched is seen too.
+    pub mark: Option<(SystemTime, u64)>,
     /// Where Paceline itself listens, whatever the file says later.
     pub bound: Option<SocketAddr>,
     /// Where the simulated provider in process listens, and its models.
@@ -149,8 +151,8 @@ impl Source {
     pub async fn watch(&self, admin: &Arc<Admin>) {
         let Some(file) = &self.file else { return std::future::pending().await };
         let mut tick = tokio::time::interval(LOOK);
-        let mut known = mark(file);
-        let mut seen = known;
+        let mut known = self.mark;
+        let mut seen = mark(file);
         loop {
             tick.tick().await;
             let now = mark(file);
@@ -187,7 +189,8 @@ impl Reloaded {
     }
 }
 
-fn mark(file: &PathBuf) -> Option<(SystemTime, u64)> {
+/// What tells one state of a file from another.
+pub(crate) fn mark(file: &Path) -> Option<(SystemTime, u64)> {
     let found = fs::metadata(file).ok()?;
     Some((found.modified().ok()?, found.len()))
 }

@@ -42,7 +42,8 @@ pub(crate) fn run(args: ServeArgs, started: Instant) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fail(format_args!("no runtime: {error}")),
     };
-    let source = Source { flags, config: args.config, file: loaded.file.clone(), ..Source::default() };
+    let mark = loaded.file.as_deref().and_then(crate::reload::mark);
+    let source = Source { flags, config: args.config, file: loaded.file.clone(), mark, ..Source::default() };
     runtime.block_on(async {
         // All are heard before anybody is told that Paceline runs: unheard, any of them would end the process.
         let heard = (stop_signal(1), stop_signal(2), signal(SignalKind::hangup()));
