@@ -186,6 +186,7 @@ async fn run(call: &mut Call, request: Request<Incoming>) -> Result<attempt::Out
         bytes: call.request_bytes,
         max_tokens: ask.asked.max_tokens,
         generates: call.record().is_some_and(|record| record.operation == Operation::Chat),
+        is_free: false,
     };
     quota::priority(call, &ask.headers);
     let first = plan.targets.first();

@@ -11,7 +11,8 @@ use crate::step::attempt::{
 use crate::step::inflate::Packing;
 use crate::step::limits::{Limits, allowed};
 use crate::step::observe::{DocumentWatch, EventWatch};
-use crate::step::read::{body_cut, collect};
+use crate::step::quota::{self, Need};
+use crate::step::read::{body_cut, collect, too_slow};
 use crate::step::relay::{Relay, Watch};
 use crate::step::rights;
 use crate::tape::Tape;
@@ -22,6 +23,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body::Body;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use paceline_dialect::openai::request;
 use paceline_http::{Exchange, HttpError, Marks};
 use paceline_routing::health::{Verdict, Why};
 use paceline_routing::place::PlaceName;
@@ -36,6 +38,8 @@ const METHODS: [Method; 7] =
     [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
 /// Bodies up to so many bytes are read whole, and can be sent again when a kept connection turns out dead.
 const SMALL: u64 = 1 << 20;
+/// How long they may take to come.
+const BODY_PATIENCE: Duration = Duration::from_mins(1);
 
 /// Passes one request on.
 pub(crate) async fn run(
@@ -63,6 +67,13 @@ pub(crate) async fn run(
         path.push('?');
         path.push_str(query);
     }
+    call.allowed = allowed(&parts.headers);
+    let body = Upload::read(call, incoming, &parts.headers).await?;
+    let need = need(call, provider, &parts.method, &body);
+    quota::priority(call, &parts.headers);
+    let price = call.price.clone();
+    quota::caller(call, &need, price, None).await?;
+    quota::provider(call, provider, &need).await?;
     let entry = &call.snapshot.directory.providers()[provider];
     let (name, patience, region) = (Arc::clone(&entry.name), entry.patience, entry.region.clone());
     let deployment = Deployment {
@@ -80,7 +91,6 @@ pub(crate) async fn run(
         record.route = started;
         record.attempts.push(Attempt::begin(AttemptReason::First, deployment, started));
     });
-    call.allowed = allowed(&parts.headers);
     let key = hold_key(call, provider, &upstream);
     // Uploads, speech and batches take as long as streams do.
     let limits = Limits::new(call.started, now, patience, true, call.allowed);
@@ -96,15 +106,52 @@ pub(crate) async fn run(
     call.may_drain(provider);
     let max_body = call.snapshot.config.max_body;
     let client = Arc::clone(&call.worker.client);
-    let mut tape = call.tape.as_deref_mut();
-    if let Some(tape) = tape.as_deref_mut().filter(|_| !incoming.is_end_stream()) {
-        tape.asked(&parts.headers);
-    }
-    let sending = ask.send(&client, &upstream, incoming, max_body, &mut call.marks, tape);
+    let tape = call.tape.as_deref_mut();
+    let sending = ask.send(&client, &upstream, body, max_body, &mut call.marks, tape);
     let sent = call.watch.wait_until(limits.total_deadline(), sending).await;
     note_marks(call);
     let exchange = sent.unwrap_or_else(|| Err(limits.late_total(&upstream.name)))?;
     answer(call, upstream, exchange, limits).await
+}
+
+/// The body of a raw request.
+enum Upload {
+    /// Small: at hand.
+    Whole(Bytes),
+    /// Sent on as it comes.
+    Coming(Incoming),
+}
+
+impl Upload {
+    async fn read(call: &mut Call, incoming: Incoming, headers: &HeaderMap) -> Result<Self, Fail> {
+        let max_body = call.snapshot.config.max_body;
+        let mut tape = call.tape.as_deref_mut();
+        if let Some(tape) = tape.as_deref_mut().filter(|_| !incoming.is_end_stream()) {
+            tape.asked(headers);
+        }
+        if incoming.size_hint().exact().is_none_or(|len| len > SMALL) {
+            return Ok(Self::Coming(incoming));
+        }
+        let collecting = tokio::time::timeout(BODY_PATIENCE, collect(incoming, max_body, tape));
+        call.watch.wait(collecting).await.map_err(|_| too_slow(BODY_PATIENCE))?.map(Self::Whole)
+    }
+}
+
+/// What a raw request asks for, as far as limits count it: model and output limit have the same names in most dialects.
+fn need(call: &mut Call, provider: usize, method: &Method, body: &Upload) -> Need {
+    let is_free = !matches!(*method, Method::POST | Method::PUT | Method::PATCH);
+    let mut need = Need { bytes: 0, max_tokens: None, generates: false, is_free };
+    let Upload::Whole(bytes) = body else { return need };
+    need.bytes = bytes.len() as u64;
+    call.request_bytes = need.bytes;
+    if let (false, Ok(asked)) = (is_free, request::read(bytes)) {
+        need.max_tokens = asked.max_tokens;
+        need.generates = asked.max_tokens.is_some();
+        let snapshot = &call.snapshot;
+        let provider = &snapshot.directory.providers()[provider].name;
+        call.price = asked.model.as_deref().and_then(|model| snapshot.config.prices.price(provider, model));
+    }
+    need
 }
 
 /// One of our keys there: any that is not refused. What raw calls come to is noted for all of them together, and closes
@@ -192,32 +239,29 @@ impl Raw<'_> {
         &self,
         client: &Arc<paceline_http::Client>,
         upstream: &Upstream,
-        incoming: Incoming,
+        body: Upload,
         max_body: usize,
         marks: &mut Marks,
         tape: Option<&mut Tape>,
     ) -> Result<Exchange, Fail> {
+        let incoming = match body {
+            Upload::Coming(incoming) => incoming,
+            Upload::Whole(body) => {
+                let length = Some(body.len() as u64);
+                let head =
+                    upstream.raw_head(self.key, self.method, self.path, self.headers, length, self.snapshot);
+                let sent = client.send(&upstream.origin, &head, &[body], marks).await;
+                return sent.map_err(|error| upstream.no_answer(&error));
+            }
+        };
         let length = incoming.size_hint().exact();
-        if length.is_some_and(|len| len <= SMALL) {
-            let body = collect(incoming, max_body, tape).await?;
-            let head = upstream.raw_head(
-                self.key,
-                self.method,
-                self.path,
-                self.headers,
-                Some(body.len() as u64),
-                self.snapshot,
-            );
-            let sent = client.send(&upstream.origin, &head, &[body], marks).await;
-            return sent.map_err(|error| upstream.no_answer(&error));
-        }
         if length.is_some_and(|len| len > max_body as u64) {
             return Err(too_large(max_body));
         }
         let head = upstream.raw_head(self.key, self.method, self.path, self.headers, length, self.snapshot);
         let failed = |error: HttpError| upstream.no_answer(&error);
         let mut exchange = client.connect(&upstream.origin, marks).await.map_err(failed)?;
-        let upload = Upload { incoming, tape, chunked: length.is_none(), limit: max_body };
+        let upload = Stream { incoming, tape, chunked: length.is_none(), limit: max_body };
         let streamed = stream_up(&mut exchange, &head, upload, self.idle).await;
         marks.sent = Some(Instant::now());
         // The provider may have answered and closed before the body was over.
@@ -257,7 +301,7 @@ enum Streaming {
 }
 
 /// A body on its way from the caller.
-struct Upload<'a> {
+struct Stream<'a> {
     incoming: Incoming,
     tape: Option<&'a mut Tape>,
     chunked: bool,
@@ -269,10 +313,10 @@ struct Upload<'a> {
 async fn stream_up(
     exchange: &mut Exchange,
     head: &[u8],
-    upload: Upload<'_>,
+    upload: Stream<'_>,
     idle: Duration,
 ) -> Result<(), Streaming> {
-    let Upload { mut incoming, mut tape, chunked, limit } = upload;
+    let Stream { mut incoming, mut tape, chunked, limit } = upload;
     if !exchange.write_parts(head, &[]).await.map_err(Streaming::Provider)? {
         return Ok(());
     }

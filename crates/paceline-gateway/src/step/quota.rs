@@ -5,11 +5,12 @@ use crate::call::Call;
 use crate::headers::put;
 use crate::lease::{Leases, Told};
 use crate::refuse::Fail;
-use crate::scope::{Demand, Refusal, Rule};
+use crate::scope::{Demand, Refusal, Rule, Scope};
 use http::header::HeaderName;
 use http::{HeaderMap, StatusCode};
 use paceline_routing::plan::Target;
 use paceline_types::error::ErrorKind;
+use paceline_types::money::Cost;
 use paceline_types::price::{Price, Tariff};
 use paceline_types::rules::Priority;
 use paceline_types::tokens::Usage;
@@ -30,6 +31,8 @@ pub(crate) struct Need {
     pub(crate) max_tokens: Option<u64>,
     /// Whether it generates anything.
     pub(crate) generates: bool,
+    /// It costs nothing: a look at a list, say.
+    pub(crate) is_free: bool,
 }
 
 impl Need {
@@ -43,7 +46,8 @@ impl Need {
         let wall = crate::worker::wall();
         let (input_tokens, output_tokens) = self.tokens(usual);
         let usage = Usage { input_tokens, output_tokens, ..Usage::default() };
-        let money = price.and_then(|price| Some(price.cost(&usage, wall, Tariff::default())?.total()));
+        let free = self.is_free.then_some(Cost(0));
+        let money = free.or_else(|| price?.cost(&usage, wall, Tariff::default()).map(|parts| parts.total()));
         Demand {
             tokens: input_tokens.saturating_add(output_tokens),
             money,
@@ -86,6 +90,7 @@ pub(crate) async fn caller(
         }
         return Err(refused(&refusal, call.told));
     }
+    call.callers_leases = leases.len();
     call.leases = Some(leases);
     Ok(())
 }
@@ -94,22 +99,43 @@ pub(crate) async fn caller(
 /// What was taken for the target before is given back. `waits`: there is no other target, so room is waited for.
 pub(crate) async fn target(call: &mut Call, target: &Target, need: &Need, waits: bool) -> Result<(), Fail> {
     let snapshot = Arc::clone(&call.snapshot);
-    leave_target(call);
     let scopes = [
         snapshot.model_scopes.get(&target.deployment.model),
         snapshot.provider_scopes.get(target.provider).and_then(Option::as_ref),
     ];
-    let has_leases = call.leases.is_some();
-    if !has_leases && scopes.iter().all(Option::is_none) {
+    leave_target(call);
+    if call.leases.is_none() && scopes.iter().all(Option::is_none) {
         return Ok(());
     }
     let usual = target.places.first().and_then(|place| place.load.usual_output());
     let demand = need.demand(call, target.price.as_ref(), usual);
+    enter(call, scopes, &demand, waits).await
+}
+
+/// Lets a raw call go to a provider where that has room.
+pub(crate) async fn provider(call: &mut Call, provider: usize, need: &Need) -> Result<(), Fail> {
+    let snapshot = Arc::clone(&call.snapshot);
+    let scope = snapshot.provider_scopes.get(provider).and_then(Option::as_ref);
+    if scope.is_none() {
+        return Ok(());
+    }
+    let price = call.price.clone();
+    let demand = need.demand(call, price.as_ref(), None);
+    enter(call, [None, scope], &demand, true).await
+}
+
+/// Takes what a call needs of the scopes of its target.
+async fn enter(
+    call: &mut Call,
+    scopes: [Option<&Arc<Scope>>; 2],
+    demand: &Demand,
+    waits: bool,
+) -> Result<(), Fail> {
+    let snapshot = Arc::clone(&call.snapshot);
     let worker = Arc::clone(&call.worker);
     let leases = call.leases.get_or_insert_with(|| Leases::new(Arc::clone(&snapshot), worker));
     let own = leases.len();
-    call.callers_leases = own;
-    leases.raise(&demand).map_err(|refusal| refused(&refusal, [None, None]))?;
+    leases.raise(demand).map_err(|refusal| refused(&refusal, [None, None]))?;
     for scope in scopes.into_iter().flatten() {
         let entering = async {
             if waits {
@@ -124,7 +150,7 @@ pub(crate) async fn target(call: &mut Call, target: &Target, need: &Need, waits:
             return Err(refused(&refusal, [None, None]));
         }
     }
-    leases.count(&demand).map_err(|refusal| {
+    leases.count(demand).map_err(|refusal| {
         for scope in scopes.into_iter().flatten().filter(|scope| scope.name == refusal.name) {
             scope.count(false);
         }

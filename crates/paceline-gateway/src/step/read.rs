@@ -115,7 +115,7 @@ fn too_large(limit: usize) -> Fail {
     Fail::refuse(StatusCode::PAYLOAD_TOO_LARGE, ErrorKind::TooLarge, "request_too_large", message)
 }
 
-fn too_slow(patience: Duration) -> Fail {
+pub(crate) fn too_slow(patience: Duration) -> Fail {
     let message = format!("the body did not come within {} s", patience.as_secs());
     Fail::refuse(StatusCode::REQUEST_TIMEOUT, ErrorKind::BadRequest, "slow_body", message)
 }

@@ -1,0 +1,224 @@
+//! Limits and budgets: what is let in, what is refused and in which words, and that nothing goes round them.
+
+use crate::support::house::USUAL;
+use crate::support::{Ask, Reply};
+use crate::support::{House, ask, chat};
+use serde_json::{Value, json};
+
+const KEY: &str = "pk-planted-caller-0123456789abcdef";
+
+/// A house with one key, `team-a` of tenant `acme`, and these settings of it and beside it.
+fn house(key: &str, more: &str) -> House {
+    let text = format!(
+        "{USUAL}\n[[keys]]\nname = \"team-a\"\nkey_env = \"TEAM_A\"\ntenant = \"acme\"\nworkspace = \"search\"\n{key}\n{more}"
+    );
+    House::with(&text, &[("TEAM_A", KEY), ("PACELINE_ADMIN_KEY", "ak-planted-admin-0123456789abcdef")])
+}
+
+fn by_key(fault: &str, body: &Value) -> Ask {
+    chat(fault, body).header("authorization", &format!("Bearer {KEY}"))
+}
+
+async fn call(house: &House, body: &Value) -> Reply {
+    house.send(&by_key("burst,tokens=5", body)).await
+}
+
+fn short(max_tokens: u64) -> Value {
+    let mut body = ask(false);
+    body["max_tokens"] = json!(max_tokens);
+    body
+}
+
+async fn scope(house: &House, kind: &str) -> Value {
+    let state = house.admin("/v1/limits").await.json();
+    let scopes = state["scopes"].as_array().unwrap();
+    scopes.iter().find(|scope| scope["kind"] == kind).cloned().unwrap_or_else(|| panic!("{kind}: {state:#}"))
+}
+
+#[tokio::test]
+async fn calls_a_minute_are_counted_and_told() {
+    let house = house("limits = { calls_per_minute = 3 }", "");
+    for left in ["2", "1", "0"] {
+        let reply = call(&house, &ask(false)).await;
+        assert_eq!((reply.status, reply.header("x-ratelimit-remaining-requests")), (200, Some(left)));
+        assert_eq!(reply.header("x-ratelimit-limit-requests"), Some("3"));
+    }
+    let reply = call(&house, &ask(false)).await;
+    assert_eq!(reply.refusal(), (429, "rate_limit_exceeded".into()));
+    let said = reply.error().1;
+    assert!(said.contains("key team-a: 3 of 3 calls a minute"), "{said}");
+    let wait: u64 = reply.header("retry-after").unwrap().parse().unwrap();
+    assert!((55..=60).contains(&wait), "{wait}");
+    assert_eq!(reply.header("x-should-retry"), Some("true"));
+    assert_eq!(house.sim.calls(0).len(), 3, "no provider was asked");
+    let record = house.newest_of(4).await;
+    assert_eq!(
+        (&record["status"], &record["error_code"]),
+        (&json!("refused"), &json!("rate_limit_exceeded"))
+    );
+    let key = scope(&house, "key").await;
+    assert_eq!(key["calls_per_minute"], json!({"used": 3, "limit": 3}));
+    assert_eq!(key["refused"], 1);
+    // Nothing goes round it.
+    let raw = Ask::post("/sim/chat/completions", ask(false).to_string())
+        .header("content-type", "application/json")
+        .header("authorization", &format!("Bearer {KEY}"));
+    assert_eq!(house.send(&raw).await.status, 429);
+}
+
+#[tokio::test]
+async fn tokens_are_reserved_by_estimate_and_settled_by_usage() {
+    let house = house("limits = { tokens_per_minute = 1000 }", "");
+    let reply = call(&house, &short(900)).await;
+    assert_eq!(reply.status, 200);
+    let used = scope(&house, "key").await["tokens_per_minute"]["used"].as_u64().unwrap();
+    let usage = reply.json()["usage"].clone();
+    assert_eq!(
+        json!(used),
+        json!(usage["prompt_tokens"].as_u64().unwrap() + usage["completion_tokens"].as_u64().unwrap())
+    );
+    // 900 fit again because 5 were used; what never fits is told so.
+    assert_eq!(call(&house, &short(900)).await.status, 200);
+    let reply = call(&house, &short(5000)).await;
+    assert_eq!(reply.refusal(), (429, "rate_limit_exceeded".into()));
+    assert!(reply.error().1.contains("lower max_tokens"), "{}", reply.error().1);
+    assert_eq!((reply.header("x-should-retry"), reply.header("retry-after")), (Some("false"), None));
+    // A call that fails gives back what it reserved.
+    let failed = house.send(&by_key("status=400", &short(900))).await;
+    assert_eq!(failed.status, 400);
+    assert_eq!(scope(&house, "key").await["tokens_per_minute"]["used"], 2 * used);
+}
+
+#[tokio::test]
+async fn calls_at_once_wait_for_room_and_not_for_ever() {
+    let text = "limits = { concurrent = 1 }";
+    let house = house(text, "[queue]\nmax_wait_ms = 400");
+    let mut held = house.begin(&by_key("burst,tokens=9,stall-after=3,stall-ms=60000", &ask(true))).await;
+    assert_eq!(held.head().await.status, 200);
+    let refused = call(&house, &ask(false)).await;
+    assert_eq!(refused.refusal(), (429, "concurrency_limit_exceeded".into()));
+    assert!(refused.header("retry-after").is_some());
+    let key = scope(&house, "key").await;
+    assert_eq!((&key["concurrent"]["used"], &key["concurrent"]["waiting"]), (&json!(1), &json!(0)));
+    // Whoever goes away makes room for who waits.
+    let body = ask(false);
+    let waiting = call(&house, &body);
+    let leaving = async {
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        held.reset();
+    };
+    let (reply, ()) = tokio::join!(waiting, leaving);
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    assert_eq!(scope(&house, "key").await["concurrent"]["used"], 0);
+}
+
+#[tokio::test]
+async fn tenants_models_and_providers_have_limits_too() {
+    for (more, kind) in [
+        ("[tenants.acme.limits]\ncalls_per_minute = 1", "tenant acme"),
+        ("[workspaces.\"acme/search\".limits]\ncalls_per_minute = 1", "workspace acme/search"),
+        ("[models.limited]\ntargets = [\"sim/fast\"]\nlimits = { calls_per_minute = 1 }", "model limited"),
+    ] {
+        let house = house("", more);
+        let mut body = ask(false);
+        if kind.starts_with("model") {
+            body["model"] = json!("limited");
+        }
+        assert_eq!(call(&house, &body).await.status, 200, "{kind}");
+        let reply = call(&house, &body).await;
+        assert_eq!(reply.refusal(), (429, "rate_limit_exceeded".into()), "{kind}");
+        assert!(reply.error().1.contains(kind), "{}", reply.error().1);
+    }
+    let text = USUAL.replace("[providers.sim]", "[providers.sim]\nlimits = { calls_per_minute = 1 }");
+    let house = House::with(&text, &[]);
+    assert_eq!(house.send(&chat("burst", &ask(false))).await.status, 200);
+    let reply = house.send(&chat("burst", &ask(false))).await;
+    assert!(reply.error().1.contains("provider sim"), "{}", reply.error().1);
+}
+
+#[tokio::test]
+async fn what_is_in_shadow_is_only_counted() {
+    let house = house("limits = { calls_per_minute = 1, concurrent = 1, shadow = true }", "");
+    for _ in 0..4 {
+        let reply = call(&house, &ask(false)).await;
+        assert_eq!((reply.status, reply.header("x-ratelimit-limit-requests")), (200, Some("10000")), "the provider's own, as it came");
+    }
+    let key = scope(&house, "key").await;
+    assert_eq!((&key["shadow"]["would_have_refused"], &key["refused"]), (&json!(3), &json!(0)));
+}
+
+const PRICE: &str =
+    "[prices.\"sim/sim/instant\"]\ninput_usd_per_million = 0\noutput_usd_per_million = 1000\n";
+
+#[tokio::test]
+async fn a_budget_is_reserved_settled_and_explained() {
+    // Each token costs a tenth of a cent; 100 tokens a day.
+    let house = house("budget = { day_usd = 0.1, soft = 0.5 }", PRICE);
+    let reply = call(&house, &short(90)).await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    let tokens = reply.json()["usage"]["completion_tokens"].as_u64().unwrap();
+    let key = scope(&house, "key").await;
+    assert_eq!(key["budget_day"]["spent_usd"], format!("0.00{tokens}"));
+    assert_eq!(key["budget_day"]["reserved_usd"], "0");
+    let reply = call(&house, &short(99)).await;
+    assert_eq!(reply.refusal(), (429, "budget_exceeded".into()));
+    let said = reply.error().1;
+    assert!(
+        said.contains("key team-a: $0.005 of $0.1 a day are spent") && said.contains("begins anew at"),
+        "{said}"
+    );
+    assert_eq!(reply.header("x-should-retry"), Some("false"));
+    assert!(reply.header("retry-after").is_some());
+    // Nothing goes round it, and what has no price is not let in.
+    let raw = |path: &str, body: &Value| {
+        Ask::post(path, body.to_string())
+            .header("content-type", "application/json")
+            .header("x-sim-fault", "burst,tokens=5")
+            .header("authorization", &format!("Bearer {KEY}"))
+    };
+    let mut body = short(99);
+    body["model"] = json!("sim/instant");
+    let refused = house.send(&raw("/sim/chat/completions", &body)).await;
+    assert_eq!(refused.refusal(), (429, "budget_exceeded".into()));
+    body["model"] = json!("sim/unpriced");
+    let refused = house.send(&raw("/sim/chat/completions", &body)).await;
+    assert_eq!(refused.refusal(), (403, "price_unknown".into()), "{}", refused.text());
+    let list = Ask::get("/sim/models").header("authorization", &format!("Bearer {KEY}"));
+    assert_eq!(house.send(&list).await.status, 200, "what costs nothing is let in");
+}
+
+#[tokio::test]
+async fn many_at_once_cannot_overspend() {
+    let house = house("", &format!("{PRICE}[tenants.acme.budget]\nday_usd = 0.1"));
+    let body = short(20);
+    let calls = (0..20).map(|_| call(&house, &body));
+    let mut fine = 0;
+    for reply in futures_of(calls).await {
+        match reply.status {
+            200 => fine += 1,
+            _ => assert_eq!(reply.refusal(), (429, "budget_exceeded".into())),
+        }
+    }
+    assert!(fine >= 5, "{fine}");
+    let tenant = scope(&house, "tenant").await;
+    let spent: f64 = tenant["budget_day"]["spent_usd"].as_str().unwrap().parse().unwrap();
+    assert!(spent <= 0.1 && spent > 0.0, "{spent}");
+}
+
+/// All of them at once.
+async fn futures_of<F: Future<Output = Reply>>(all: impl Iterator<Item = F>) -> Vec<Reply> {
+    let mut waiting: Vec<_> = all.map(Box::pin).collect();
+    let mut done: Vec<Option<Reply>> = waiting.iter().map(|_| None).collect();
+    std::future::poll_fn(|cx| {
+        for (one, place) in waiting.iter_mut().zip(&mut done) {
+            if place.is_none()
+                && let std::task::Poll::Ready(reply) = one.as_mut().poll(cx)
+            {
+                *place = Some(reply);
+            }
+        }
+        if done.iter().all(Option::is_some) { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    })
+    .await;
+    done.into_iter().flatten().collect()
+}
