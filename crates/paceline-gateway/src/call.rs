@@ -5,6 +5,7 @@ use crate::gateway::{Gauges, Party, Snapshot};
 use crate::held::Held;
 use crate::lease::{Leases, Told, Took};
 use crate::refuse::Fail;
+use crate::scope::Days;
 use crate::tape::Tape;
 use crate::worker::Worker;
 use paceline_http::Marks;
@@ -107,6 +108,8 @@ pub(crate) struct Call {
     /// What is held of scopes; of it the first so many are the caller's own, the others the target's.
     pub(crate) leases: Option<Leases>,
     pub(crate) callers_leases: usize,
+    /// Money that is promised to the call on its caller's account.
+    pub(crate) promised: Cost,
     /// How the caller's limits stand.
     pub(crate) told: [Option<Told>; 2],
     record: Option<Box<CallRecord>>,
@@ -174,6 +177,7 @@ impl Call {
             party: Arc::clone(party),
             leases: None,
             callers_leases: 0,
+            promised: Cost(0),
             told: [None, None],
             record,
         }
@@ -304,10 +308,14 @@ impl Call {
         self.tell_place(&record, now);
         let gateway = &self.worker.gateway;
         self.party.account.settle(record.usage.as_ref(), record.cost);
+        let wall = crate::worker::wall();
+        let days = Days(&*self.snapshot.config.calendar);
+        let money = record.cost.unwrap_or_default();
+        self.party.account.spend(self.promised, money, wall, days);
         if let Some(mut leases) = self.leases.take() {
             let tokens = record.usage.map_or(0, |usage| usage.input_tokens + usage.output_tokens);
-            let took = Took { tokens: sent.then_some(tokens), money: record.cost.unwrap_or_default() };
-            leases.settle(took, now, crate::worker::wall());
+            let took = Took { tokens: sent.then_some(tokens), money };
+            leases.settle(took, now, wall);
         }
         Gauges::remove(&gateway.gauges.calls_in_flight);
         gateway.sink.accept(record);

@@ -6,8 +6,8 @@ use crate::config::{GatewayConfig, KeyConfig, KeyRule, KeyValue, OnCancel};
 use crate::control::Control;
 use crate::drain::Drain;
 use crate::events::Events;
-use crate::ledger::{Account, Ledger};
-use crate::scope::{Scope, Scopes};
+use crate::ledger::{Account, AccountName, Ledger, Standing};
+use crate::scope::{Days, Scope, Scopes};
 use crate::step::count::Counting;
 use crate::upstream::Upstream;
 use arc_swap::ArcSwap;
@@ -282,6 +282,17 @@ impl Gateway {
         self.snapshot.store(Arc::new(Snapshot::new(config, &self.known)));
         self.known.fleet.forget_unused();
         self.known.scopes.forget_unused();
+    }
+
+    /// What callers had used before this process started: in their accounts, and in the budgets that count them.
+    pub fn open_accounts(&self, known: impl Iterator<Item = (AccountName, Standing)>) {
+        let (snapshot, wall) = (self.snapshot(), crate::worker::wall());
+        let days = Days(&*snapshot.config.calendar);
+        for (name, before) in known {
+            if self.known.ledger.open(name.clone(), before, wall, days) {
+                self.known.scopes.restore(&name, &before.spend, wall, days);
+            }
+        }
     }
 
     /// Room for one more call that waits for a provider; `None` where so many wait already.

@@ -161,6 +161,11 @@ impl Leases {
         Ok(())
     }
 
+    /// Whether money is counted.
+    pub(crate) fn has_budget(&self) -> bool {
+        self.held.iter().any(|lease| !lease.scope.budget.is_none())
+    }
+
     /// How many scopes are held.
     pub(crate) fn len(&self) -> usize {
         self.held.len()

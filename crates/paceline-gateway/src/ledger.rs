@@ -1,13 +1,16 @@
 //! The ledger: what each caller has used; never dropped, whatever happens to records.
 
+use crate::scope::{Days, locked};
+use paceline_routing::spend::Spend;
 use paceline_types::id::Name;
 use paceline_types::money::Cost;
 use paceline_types::record::Caller;
+use paceline_types::time::Timestamp;
 use paceline_types::tokens::Usage;
 use std::collections::BTreeMap;
 use std::ops::AddAssign;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 /// Sums of calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,6 +43,17 @@ pub(crate) struct Account {
     input: AtomicU64,
     output: AtomicU64,
     cost: AtomicI64,
+    /// Spent and promised, as budgets count it.
+    spend: Mutex<Spend>,
+}
+
+/// How an account stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Used ever.
+    pub totals: Totals,
+    /// Spent in the day and month of budgets, and promised.
+    pub spend: Spend,
 }
 
 impl Account {
@@ -53,6 +67,23 @@ impl Account {
         if let Some(cost) = cost {
             self.cost.fetch_add(cost.0, Ordering::Relaxed);
         }
+    }
+
+    /// Money is promised to a call.
+    pub(crate) fn promise(&self, money: Cost) {
+        locked(&self.spend).reserved_pico += money.0;
+    }
+
+    /// A promise ends in what the call cost.
+    pub(crate) fn spend(&self, promised: Cost, cost: Cost, wall: Timestamp, days: Days<'_>) {
+        if promised != Cost(0) || cost != Cost(0) {
+            locked(&self.spend).settle(promised, cost, wall, &days);
+        }
+    }
+
+    /// Spent and promised.
+    pub(crate) fn spent(&self) -> Spend {
+        *locked(&self.spend)
     }
 
     fn since_start(&self) -> Totals {
@@ -97,17 +128,21 @@ impl Ledger {
         self.account(caller).cost.fetch_add(more.0, Ordering::Relaxed);
     }
 
-    /// What callers had used before this process started. Counts for the first time it is told.
-    pub fn open(&self, known: impl Iterator<Item = (AccountName, Totals)>) {
-        for (name, totals) in known {
-            let _ = self.named(name).before.set(totals);
+    /// What a caller had used before this process started. Counts for the first time it is told: `true` then.
+    pub(crate) fn open(&self, name: AccountName, before: Standing, wall: Timestamp, days: Days<'_>) -> bool {
+        let account = self.named(name);
+        let is_first = account.before.set(before.totals).is_ok();
+        if is_first {
+            locked(&account.spend).restore(&before.spend, wall, &days);
         }
+        is_first
     }
 
-    /// What each caller has used ever.
-    pub fn accounts(&self) -> Vec<(AccountName, Totals)> {
+    /// How each caller's account stands.
+    pub fn accounts(&self) -> Vec<(AccountName, Standing)> {
         let accounts = self.accounts.read().unwrap_or_else(PoisonError::into_inner);
-        accounts.iter().map(|(name, account)| (name.clone(), account.ever())).collect()
+        let standing = |account: &Account| Standing { totals: account.ever(), spend: account.spent() };
+        accounts.iter().map(|(name, account)| (name.clone(), standing(account))).collect()
     }
 
     /// The sums of all callers since start.
@@ -123,8 +158,8 @@ impl Ledger {
     /// The sums of all callers ever.
     pub fn ever(&self) -> Totals {
         let mut sum = Totals::default();
-        for (_, totals) in self.accounts() {
-            sum += totals;
+        for (_, standing) in self.accounts() {
+            sum += standing.totals;
         }
         sum
     }

@@ -40,7 +40,7 @@ pub use control::{Asker, Control, ControlBody, Refused};
 pub use drain::Patience;
 pub use events::{Event, Events};
 pub use gateway::{Gateway, Gauges};
-pub use ledger::{AccountName, Ledger, Totals};
+pub use ledger::{AccountName, Ledger, Standing, Totals};
 pub use scope::{Kind as ScopeKind, Scopes};
 pub use server::{ServeError, Server};
 pub use view::{PlaceView, ScopeView};

@@ -1,5 +1,6 @@
 //! Who may use how much, and what is used of it: a key, workspace, tenant, model or provider.
 
+use crate::ledger::AccountName;
 use paceline_routing::spend::{Over, Period, Spans, Spend};
 use paceline_routing::turnstile::Turnstile;
 use paceline_routing::window::Window;
@@ -271,6 +272,23 @@ impl Scopes {
             all.insert((kind, Arc::clone(name)), Arc::clone(&used));
         }
         (used, true)
+    }
+
+    /// Adds what an account (tenant, workspace, key) had spent to the scopes that count it.
+    pub(crate) fn restore(
+        &self,
+        (tenant, workspace, key): &AccountName,
+        before: &Spend,
+        wall: Timestamp,
+        days: Days<'_>,
+    ) {
+        let both: Name = format!("{tenant}/{workspace}").into();
+        let all = locked(&self.all);
+        for (kind, name) in [(Kind::Key, key), (Kind::Workspace, &both), (Kind::Tenant, tenant)] {
+            if let Some(used) = all.get(&(kind, Arc::clone(name))) {
+                locked(&used.spend).restore(before, wall, &days);
+            }
+        }
     }
 
     /// Forgets scopes that nobody holds any more.

@@ -53,6 +53,40 @@ pub struct Account {
     pub output_tokens: u64,
     /// Known cost in pico-dollars.
     pub cost_pico: i64,
+    /// What of it counts for budgets.
+    pub spent: Spent,
+}
+
+/// Spent in a day and a month of budgets, and promised.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// When the day began.
+    pub day_start: Timestamp,
+    /// Spent in it, in pico-dollars.
+    pub day_pico: i64,
+    /// When the month began.
+    pub month_start: Timestamp,
+    /// Spent in it, in pico-dollars.
+    pub month_pico: i64,
+    /// Promised to calls under way, in pico-dollars.
+    pub open_pico: i64,
+}
+
+impl Spent {
+    /// The later of two; of the same day and month the one with more.
+    #[must_use]
+    pub fn max(&self, other: &Self) -> Self {
+        let later = |a: (Timestamp, i64), b: (Timestamp, i64)| a.max(b);
+        let day = later((self.day_start, self.day_pico), (other.day_start, other.day_pico));
+        let month = later((self.month_start, self.month_pico), (other.month_start, other.month_pico));
+        Self {
+            day_start: day.0,
+            day_pico: day.1,
+            month_start: month.0,
+            month_pico: month.1,
+            open_pico: self.open_pico.max(other.open_pico),
+        }
+    }
 }
 
 impl Account {
@@ -64,6 +98,7 @@ impl Account {
             input_tokens: self.input_tokens.max(other.input_tokens),
             output_tokens: self.output_tokens.max(other.output_tokens),
             cost_pico: self.cost_pico.max(other.cost_pico),
+            spent: self.spent.max(&other.spent),
         }
     }
 }

@@ -13,14 +13,15 @@ use crate::recorder::{RecordQueue, Recorder, now};
 use crate::reload::Source;
 use crate::tokens::BytePairs;
 use arc_swap::ArcSwap;
-use paceline_gateway::{Gateway, Patience, ServeError, Server, Totals};
+use paceline_gateway::{Gateway, Patience, ServeError, Server, Standing, Totals};
+use paceline_routing::spend::{Span, Spend};
 use paceline_sim::{SimConfig, SimServer};
 use paceline_store::control::Control;
 use paceline_store::error::StoreError;
 use paceline_store::memory::MemoryStore;
 use paceline_store::memory_control::MemoryControl;
 use paceline_store::sqlite::{Settings, SqliteStore};
-use paceline_store::store::{Account, Store};
+use paceline_store::store::{Account, Spent, Store};
 use paceline_types::ports::RecordSink;
 use std::fmt;
 use std::future::Future;
@@ -278,10 +279,19 @@ async fn open_accounts(admin: Arc<Admin>) {
         match admin.ask(|store| store.accounts()).await {
             Ok(accounts) => {
                 let known = accounts.into_iter().map(|(name, account)| {
-                    let Account { calls, input_tokens, output_tokens, cost_pico } = account;
-                    (name, Totals { calls, input_tokens, output_tokens, cost_pico })
+                    let Account { calls, input_tokens, output_tokens, cost_pico, spent } = account;
+                    let span = |start, spent_pico| Span { start, spent_pico, ..Span::default() };
+                    let spend = Spend {
+                        day: span(spent.day_start, spent.day_pico),
+                        month: span(spent.month_start, spent.month_pico),
+                        reserved_pico: spent.open_pico,
+                    };
+                    (
+                        name,
+                        Standing { totals: Totals { calls, input_tokens, output_tokens, cost_pico }, spend },
+                    )
                 });
-                gateway.known.ledger.open(known);
+                gateway.open_accounts(known);
                 break;
             }
             Err(_) if told => {}
@@ -296,9 +306,16 @@ async fn open_accounts(admin: Arc<Admin>) {
         tokio::time::sleep(TURN).await;
     }
     admin.recorder.accounts_from(move || {
-        let account = |(name, totals): (_, Totals)| {
+        let account = |(name, Standing { totals, spend }): (_, Standing)| {
             let Totals { calls, input_tokens, output_tokens, cost_pico } = totals;
-            (name, Account { calls, input_tokens, output_tokens, cost_pico })
+            let spent = Spent {
+                day_start: spend.day.start,
+                day_pico: spend.day.spent_pico,
+                month_start: spend.month.start,
+                month_pico: spend.month.spent_pico,
+                open_pico: spend.reserved_pico,
+            };
+            (name, Account { calls, input_tokens, output_tokens, cost_pico, spent })
         };
         gateway.known.ledger.accounts().into_iter().map(account).collect()
     });

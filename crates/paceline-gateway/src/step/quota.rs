@@ -90,6 +90,10 @@ pub(crate) async fn caller(
         }
         return Err(refused(&refusal, call.told));
     }
+    if let Some(money) = demand.money.filter(|_| leases.has_budget()) {
+        call.party.account.promise(money);
+        call.promised = money;
+    }
     call.callers_leases = leases.len();
     call.leases = Some(leases);
     Ok(())

@@ -19,10 +19,12 @@ const PAGE: i64 = 8192;
 /// What brings history of one version to the next; a file of version `n` is brought on from the `n`th.
 ///
 /// A step is never changed once it was released. The way back is the copy that `paceline backup` made.
-const HISTORY: [&str; 2] = [include_str!("history_1.sql"), include_str!("history_2.sql")];
+const HISTORY: [&str; 3] =
+    [include_str!("history_1.sql"), include_str!("history_2.sql"), include_str!("history_3.sql")];
 
 /// The same for the small file of what must never be lost with damaged history: its versions are counted apart.
-const CONTROL: [&str; 2] = [include_str!("control_1.sql"), include_str!("control_2.sql")];
+const CONTROL: [&str; 3] =
+    [include_str!("control_1.sql"), include_str!("control_2.sql"), include_str!("control_3.sql")];
 
 /// How long what is in a table is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use super::seal::Place;
 use super::{Settings, retention, roll, seal};
 use crate::column::write::Columns;
 use crate::error::StoreError;
-use crate::store::{Account, AccountName, Accounts};
+use crate::store::{Account, AccountName, Accounts, Spent};
 use paceline_types::record::CallRecord;
 use paceline_types::time::Timestamp;
 use rusqlite::{Connection, params};
@@ -304,7 +304,9 @@ fn insert(history: &Connection, records: &[&CallRecord], generation: u64) -> Res
 
 /// Reads the accounts of a table.
 pub(super) fn accounts(connection: &Connection, table: &str) -> Result<Accounts, StoreError> {
-    let sql = format!("SELECT tenant, workspace, key, calls, input, output, cost FROM {table}");
+    let sql = format!(
+        "SELECT tenant, workspace, key, calls, input, output, cost, day_start, day_cost, month_start, month_cost, open FROM {table}"
+    );
     let mut statement = connection.prepare(&sql)?;
     let rows = statement.query_map([], |row| {
         let name = |at: usize| row.get::<_, String>(at).map(|text| text.as_str().into());
@@ -314,6 +316,13 @@ pub(super) fn accounts(connection: &Connection, table: &str) -> Result<Accounts,
             input_tokens: count(4)?,
             output_tokens: count(5)?,
             cost_pico: row.get(6)?,
+            spent: Spent {
+                day_start: Timestamp(row.get(7)?),
+                day_pico: row.get(8)?,
+                month_start: Timestamp(row.get(9)?),
+                month_pico: row.get(10)?,
+                open_pico: row.get(11)?,
+            },
         };
         Ok(((name(0)?, name(1)?, name(2)?), account))
     })?;
@@ -330,16 +339,36 @@ pub(super) fn put_accounts(
         return Ok(());
     }
     let sql = format!(
-        "INSERT INTO {table} (tenant, workspace, key, calls, input, output, cost) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+        "INSERT INTO {table} (tenant, workspace, key, calls, input, output, cost, day_start, day_cost, month_start,
+           month_cost, open) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
          ON CONFLICT (tenant, workspace, key) DO UPDATE SET calls = max(calls, excluded.calls),
-           input = max(input, excluded.input), output = max(output, excluded.output), cost = max(cost, excluded.cost)"
+           input = max(input, excluded.input), output = max(output, excluded.output), cost = max(cost, excluded.cost),
+           day_cost = CASE WHEN excluded.day_start > day_start THEN excluded.day_cost
+             WHEN excluded.day_start = day_start THEN max(day_cost, excluded.day_cost) ELSE day_cost END,
+           day_start = max(day_start, excluded.day_start),
+           month_cost = CASE WHEN excluded.month_start > month_start THEN excluded.month_cost
+             WHEN excluded.month_start = month_start THEN max(month_cost, excluded.month_cost) ELSE month_cost END,
+           month_start = max(month_start, excluded.month_start), open = excluded.open"
     );
     let mut statement = connection.prepare_cached(&sql)?;
     for ((tenant, workspace, key), account) in accounts {
-        let Account { calls, input_tokens, output_tokens, cost_pico } = account;
+        let Account { calls, input_tokens, output_tokens, cost_pico, spent } = account;
         let counts = [*calls as i64, *input_tokens as i64, *output_tokens as i64, *cost_pico];
         let [calls, input, output, cost] = counts;
-        statement.execute(params![&**tenant, &**workspace, &**key, calls, input, output, cost])?;
+        statement.execute(params![
+            &**tenant,
+            &**workspace,
+            &**key,
+            calls,
+            input,
+            output,
+            cost,
+            spent.day_start.0,
+            spent.day_pico,
+            spent.month_start.0,
+            spent.month_pico,
+            spent.open_pico,
+        ])?;
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use paceline_store::bodies::{Bodies, Body};
 use paceline_store::filter::Filter;
 use paceline_store::memory::MemoryStore;
 use paceline_store::sqlite::{Settings, SqliteStore};
-use paceline_store::store::{Account, Patch, Store, Window};
+use paceline_store::store::{Account, Patch, Spent, Store, Window};
 use paceline_types::error::ErrorKind;
 use paceline_types::id::CallId;
 use paceline_types::money::Cost;
@@ -280,8 +280,19 @@ fn sessions_are_the_sums_of_their_calls() {
 #[test]
 fn accounts_are_those_given_last() {
     every("accounts", |subject| {
-        let account =
-            |calls| Account { calls, input_tokens: calls * 10, output_tokens: 3, cost_pico: 1 << 50 };
+        let account = |calls| Account {
+            calls,
+            input_tokens: calls * 10,
+            output_tokens: 3,
+            cost_pico: 1 << 50,
+            spent: Spent {
+                day_start: Timestamp(calls as i64),
+                day_pico: 100 - calls as i64,
+                month_start: Timestamp(5),
+                month_pico: calls as i64,
+                open_pico: 9 - calls as i64,
+            },
+        };
         let name = |tenant: &str| (tenant.into(), "w".into(), "k".into());
         subject.store.keep_accounts(vec![(name("a"), account(1)), (name("b"), account(2))]);
         subject.store.append(records(4, 3, 1).into_iter().map(entry).collect());

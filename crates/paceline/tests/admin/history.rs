@@ -44,6 +44,31 @@ async fn records_statistics_and_accounts_go_on_after_a_restart() {
 }
 
 #[tokio::test]
+async fn a_restart_is_no_way_round_a_budget() {
+    let data = folder("budget");
+    let rules = "[prices.\"sim/sim/instant\"]\ninput_usd_per_million = 0\noutput_usd_per_million = 1000\n\
+                 [tenants.default.budget]\nday_usd = 0.02";
+    let first = house(&data, rules);
+    let mut body = ask(false);
+    body["max_tokens"] = 15.into();
+    let reply = first.send(&chat("burst,tokens=15", &body)).await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    first.newest_of(1).await;
+    drop(first);
+    let second = house(&data, rules);
+    let spent = |state: &serde_json::Value| state["scopes"][0]["budget_day"]["spent_usd"].clone();
+    // What was spent before is read beside the start: it is waited for.
+    while spent(&second.admin("/v1/limits").await.json()) == "0" {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    assert_eq!(spent(&second.admin("/v1/limits").await.json()), "0.015");
+    let reply = second.send(&chat("burst,tokens=15", &body)).await;
+    assert_eq!(reply.refusal(), (429, "budget_exceeded".into()), "{}", reply.text());
+    drop(second);
+    std::fs::remove_dir_all(&data).unwrap();
+}
+
+#[tokio::test]
 async fn a_price_that_becomes_known_is_added_to_calls_sums_and_accounts() {
     let data = folder("recost");
     let first = house(&data, "");

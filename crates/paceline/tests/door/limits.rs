@@ -141,7 +141,11 @@ async fn what_is_in_shadow_is_only_counted() {
     let house = house("limits = { calls_per_minute = 1, concurrent = 1, shadow = true }", "");
     for _ in 0..4 {
         let reply = call(&house, &ask(false)).await;
-        assert_eq!((reply.status, reply.header("x-ratelimit-limit-requests")), (200, Some("10000")), "the provider's own, as it came");
+        assert_eq!(
+            (reply.status, reply.header("x-ratelimit-limit-requests")),
+            (200, Some("10000")),
+            "the provider's own, as it came"
+        );
     }
     let key = scope(&house, "key").await;
     assert_eq!((&key["shadow"]["would_have_refused"], &key["refused"]), (&json!(3), &json!(0)));
