@@ -8,6 +8,8 @@ mod calls;
 mod history;
 #[path = "admin/indicators.rs"]
 mod indicators;
+#[path = "admin/keys.rs"]
+mod keys;
 #[path = "admin/metrics.rs"]
 mod metrics;
 #[path = "admin/models.rs"]

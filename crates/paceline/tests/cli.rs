@@ -8,6 +8,8 @@ mod asking;
 mod catalog;
 #[path = "cli/history.rs"]
 mod history;
+#[path = "cli/keys.rs"]
+mod keys;
 #[path = "cli/program.rs"]
 mod program;
 #[path = "cli/reload.rs"]

@@ -14,4 +14,6 @@ mod crossing;
 mod framing;
 #[path = "door/keys.rs"]
 mod keys;
+#[path = "door/rights.rs"]
+mod rights;
 mod support;

@@ -30,6 +30,8 @@ pub(crate) enum KeyError {
     InFile(String),
     /// It was taken back.
     Revoked(String),
+    /// Nobody could administer any more.
+    NoAdmin,
     /// There is no room.
     TooMany,
     /// The store did not take it.
@@ -52,6 +54,10 @@ impl fmt::Display for KeyError {
             Self::Revoked(name) => {
                 write!(f, "the key `{name}` was revoked, which is for good; create one of that name anew")
             }
+            Self::NoAdmin => f.write_str(
+                "with keys and without an admin key nobody could administer this Paceline: set PACELINE_ADMIN_KEY and \
+                 restart it, or set server.keys_required = false",
+            ),
             Self::TooMany => write!(f, "there are {MAX_KEYS} keys, which is the most; revoke some"),
             Self::Store(error) => error.fmt(f),
             Self::Random(error) => write!(f, "no random numbers from the system: {error}"),
