@@ -112,6 +112,7 @@ impl App {
             listing: Listing::new(assemble::sources(&gateway_config)),
         });
         admin.recorder.metrics.configured(&config);
+        admin.name_tenants();
         let control = Arc::new(AdminSide::new(Arc::clone(&admin)));
         let runtime = tokio::runtime::Handle::current();
         let gateway = Gateway::new(gateway_config, seed, sink, control, Arc::new(BytePairs), runtime);
@@ -195,12 +196,11 @@ async fn write_files(admin: Arc<Admin>) {
     }
 }
 
-/// Where records are kept.
-fn store(
-    config: &Config,
-    names: &Arc<Bounded>,
-    log: &Arc<Log>,
-) -> Result<(Arc<dyn Store>, Arc<dyn Control>), AppError> {
+/// Where records are kept, and where keys and the audit log.
+type Kept = (Arc<dyn Store>, Arc<dyn Control>);
+
+/// Opens where records and keys are kept.
+fn store(config: &Config, names: &Arc<Bounded>, log: &Arc<Log>) -> Result<Kept, AppError> {
     let storage = &config.storage;
     if storage.kind == StorageKind::Memory {
         let store = Arc::new(MemoryStore::new(config.records.keep));

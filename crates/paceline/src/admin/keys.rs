@@ -95,11 +95,11 @@ pub(crate) async fn rotate(
 ) -> Response {
     work(&admin, move |admin| {
         not_in_file(admin, &name)?;
-        let asked = if body.is_empty() { Map::new() } else { object(&body)? };
-        if let Some(other) = asked.keys().find(|name| *name != "overlap") {
+        let wish = if body.is_empty() { Map::new() } else { object(&body)? };
+        if let Some(other) = wish.keys().find(|name| *name != "overlap") {
             return Err(Refusal::bad(other, "only `overlap` can be said of a rotation"));
         }
-        let overlap = match asked.get("overlap") {
+        let overlap = match wish.get("overlap") {
             None | Some(Value::Null) => Duration::ZERO,
             Some(text) => {
                 let span = text.as_str().and_then(|text| span(text, MOST_OVERLAP_DAYS));
