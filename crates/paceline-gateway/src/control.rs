@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// The body of an answer of the admin side.
 pub type ControlBody = UnsyncBoxBody<Bytes, BoxError>;
 
-/// Who asks the admin side: an extension of every request that gets there.
+/// Who asks the admin side.
 #[derive(Clone, Debug)]
 pub struct Asker {
     /// By the admin key; else there is none to have, or it is a caller who may see this.
@@ -38,7 +38,11 @@ pub struct Refused {
 /// Answers what is no call: health, metrics, the admin API, the dashboard.
 pub trait Control: Send + Sync + 'static {
     /// Answers one request, on the control runtime.
-    fn handle(&self, request: Request<Bytes>) -> Pin<Box<dyn Future<Output = Response<ControlBody>> + Send>>;
+    fn handle(
+        &self,
+        request: Request<Bytes>,
+        asker: Asker,
+    ) -> Pin<Box<dyn Future<Output = Response<ControlBody>> + Send>>;
 
     /// Somebody was kept from here. Called by threads that carry calls: it must not block.
     fn refused(&self, _refused: Refused) {}

@@ -1,7 +1,7 @@
 //! A step that panics: the caller gets an answer, the record is closed once, the connection goes on.
 
 use crate::config::{GatewayConfig, HashKey, KeyRule};
-use crate::{Control, ControlBody, Gateway, Patience, Server};
+use crate::{Asker, Control, ControlBody, Gateway, Patience, Server};
 use bytes::Bytes;
 use http::{Request, Response};
 use paceline_types::error::ErrorKind;
@@ -27,7 +27,11 @@ impl RecordSink for Kept {
 struct Nobody;
 
 impl Control for Nobody {
-    fn handle(&self, _: Request<Bytes>) -> Pin<Box<dyn Future<Output = Response<ControlBody>> + Send>> {
+    fn handle(
+        &self,
+        _: Request<Bytes>,
+        _: Asker,
+    ) -> Pin<Box<dyn Future<Output = Response<ControlBody>> + Send>> {
         unreachable!("the test asks for calls only")
     }
 }

@@ -113,6 +113,7 @@ impl App {
         });
         admin.recorder.metrics.configured(&config);
         admin.recorder.bodies.know(&assemble::secrets(&config));
+        admin.name_tenants();
         let control = Arc::new(AdminSide::new(Arc::clone(&admin)));
         let runtime = tokio::runtime::Handle::current();
         let gateway = Gateway::new(gateway_config, seed, sink, control, Arc::new(BytePairs), runtime);
@@ -231,12 +232,11 @@ async fn keep_bodies(admin: Arc<Admin>) {
     }
 }
 
-/// Where records are kept.
-fn store(
-    config: &Config,
-    names: &Arc<Bounded>,
-    log: &Arc<Log>,
-) -> Result<(Arc<dyn Store>, Arc<dyn Control>), AppError> {
+/// Where records are kept, and where keys and the audit log.
+type Kept = (Arc<dyn Store>, Arc<dyn Control>);
+
+/// Opens where records and keys are kept.
+fn store(config: &Config, names: &Arc<Bounded>, log: &Arc<Log>) -> Result<Kept, AppError> {
     let storage = &config.storage;
     if storage.kind == StorageKind::Memory {
         let store = MemoryStore::new(config.records.keep).with_bodies_for(storage.keep_bodies);

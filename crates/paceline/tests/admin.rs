@@ -10,6 +10,8 @@ mod captures;
 mod history;
 #[path = "admin/indicators.rs"]
 mod indicators;
+#[path = "admin/keys.rs"]
+mod keys;
 #[path = "admin/metrics.rs"]
 mod metrics;
 #[path = "admin/models.rs"]

@@ -10,6 +10,8 @@ mod capture;
 mod catalog;
 #[path = "cli/history.rs"]
 mod history;
+#[path = "cli/keys.rs"]
+mod keys;
 #[path = "cli/program.rs"]
 mod program;
 #[path = "cli/reload.rs"]

@@ -16,4 +16,6 @@ mod framing;
 mod keys;
 #[path = "door/limits.rs"]
 mod limits;
+#[path = "door/rights.rs"]
+mod rights;
 mod support;

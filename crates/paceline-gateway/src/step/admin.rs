@@ -63,13 +63,12 @@ pub(crate) async fn control(
         }
         return fail.response();
     }
-    let (mut parts, incoming) = request.into_parts();
+    let (parts, incoming) = request.into_parts();
     let body = match collect(incoming, MAX_BODY, None).await {
         Ok(body) => body,
         Err(fail) => return fail.response(),
     };
-    parts.extensions.insert(asker);
-    let answer = worker.gateway.control.handle(Request::from_parts(parts, body));
+    let answer = worker.gateway.control.handle(Request::from_parts(parts, body), asker);
     // On its own runtime: whatever the admin side does, no call waits for it.
     let Ok(response) = worker.gateway.control_runtime.spawn(answer).await else {
         let message = "a defect in Paceline ended this request";

@@ -11,7 +11,7 @@ use rusqlite::Connection;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-fn settings(folder: &Folder) -> Settings {
+pub(crate) fn settings(folder: &Folder) -> Settings {
     Settings {
         segment: 500,
         keep: Duration::from_hours(24 * 36_500),

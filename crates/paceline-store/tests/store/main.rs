@@ -8,6 +8,7 @@
 )]
 
 mod contract;
+mod control;
 mod disk;
 mod mended;
 mod records;

@@ -50,6 +50,7 @@ pub(crate) async fn create(
     work(&admin, move |admin| {
         let wanted = wanted(admin, object(&body)?, true)?;
         not_in_file(admin, &wanted.name)?;
+        leaves_a_way_in(admin)?;
         let detail = Value::Object(asked::written(&wanted)).to_string();
         let (value, key) = admin.keys.create(wanted, &By { who: who(&asker), detail })?;
         Ok(told(admin, &key, Some(&value)))
@@ -94,11 +95,11 @@ pub(crate) async fn rotate(
 ) -> Response {
     work(&admin, move |admin| {
         not_in_file(admin, &name)?;
-        let asked = if body.is_empty() { Map::new() } else { object(&body)? };
-        if let Some(other) = asked.keys().find(|name| *name != "overlap") {
+        let wish = if body.is_empty() { Map::new() } else { object(&body)? };
+        if let Some(other) = wish.keys().find(|name| *name != "overlap") {
             return Err(Refusal::bad(other, "only `overlap` can be said of a rotation"));
         }
-        let overlap = match asked.get("overlap") {
+        let overlap = match wish.get("overlap") {
             None | Some(Value::Null) => Duration::ZERO,
             Some(text) => {
                 let span = text.as_str().and_then(|text| span(text, MOST_OVERLAP_DAYS));
@@ -175,6 +176,7 @@ fn refuse(error: &KeyError) -> Response {
         KeyError::Taken(_) => (StatusCode::CONFLICT, "key_exists"),
         KeyError::InFile(_) => (StatusCode::CONFLICT, "key_in_configuration"),
         KeyError::Revoked(_) => (StatusCode::CONFLICT, "key_revoked"),
+        KeyError::NoAdmin => (StatusCode::CONFLICT, "admin_key_needed"),
         KeyError::TooMany => (StatusCode::CONFLICT, "too_many_keys"),
         KeyError::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "storage_unavailable"),
         KeyError::Random(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal_error"),
@@ -185,6 +187,13 @@ fn refuse(error: &KeyError) -> Response {
 fn not_in_file(admin: &Admin, name: &str) -> Result<(), KeyError> {
     let in_file = admin.loaded.load().config.keys.iter().any(|key| key.name == name);
     if in_file { Err(KeyError::InFile(name.to_owned())) } else { Ok(()) }
+}
+
+/// Where keys are needed only the admin key opens the admin side: the first key must not close it for good.
+fn leaves_a_way_in(admin: &Admin) -> Result<(), KeyError> {
+    let server = &admin.loaded.load().config.server;
+    let closes = server.admin_key.is_none() && server.keys_required != Some(false);
+    if closes { Err(KeyError::NoAdmin) } else { Ok(()) }
 }
 
 fn object(body: &Bytes) -> Result<Map<String, Value>, Refusal> {

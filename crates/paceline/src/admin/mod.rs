@@ -34,7 +34,7 @@ use axum::routing::{delete, get, post};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::BodyExt;
-use paceline_gateway::{Control, ControlBody, Gateway, Refused};
+use paceline_gateway::{Asker, Control, ControlBody, Gateway, Refused};
 use paceline_store::error::StoreError;
 use paceline_store::store::Store;
 use paceline_types::time::Timestamp;
@@ -104,6 +104,12 @@ impl Admin {
             assemble::set_keys(&mut config, &self.loaded.load().config, &self.keys);
             gateway.replace(config);
         }
+        self.name_tenants();
+    }
+
+    /// Metrics tell the tenants of keys that were made here apart.
+    pub(crate) fn name_tenants(&self) {
+        self.recorder.metrics.tenants(self.keys.all().iter().map(|key| &*key.tenant));
     }
 }
 
@@ -147,10 +153,15 @@ impl AdminSide {
 }
 
 impl Control for AdminSide {
-    fn handle(&self, request: Request<Bytes>) -> Pin<Box<dyn Future<Output = Response<ControlBody>> + Send>> {
+    fn handle(
+        &self,
+        request: Request<Bytes>,
+        asker: Asker,
+    ) -> Pin<Box<dyn Future<Output = Response<ControlBody>> + Send>> {
         let router = self.router.clone();
         Box::pin(async move {
-            let request = request.map(axum::body::Body::from);
+            let mut request = request.map(axum::body::Body::from);
+            request.extensions_mut().insert(asker);
             // The router's error type is uninhabited.
             let response = router.oneshot(request).await.unwrap_or_else(|never| match never {});
             response.map(|body| body.map_err(Into::into).boxed_unsync())

@@ -339,6 +339,7 @@ impl<'a> Reach<'a> {
 mod tests {
     use super::{Reach, moment};
     use crate::files::zone::Zone;
+    use paceline_types::time::Timestamp;
 
     #[test]
     fn patterns_that_can_match_nothing_are_told() {
@@ -374,7 +375,7 @@ mod tests {
     #[test]
     fn a_date_begins_in_the_zone() {
         let berlin = Zone::parse("Europe/Berlin").unwrap();
-        let read = |text: &str| moment(text, &berlin).map(|at| at.rfc3339());
+        let read = |text: &str| moment(text, &berlin).map(Timestamp::rfc3339);
         assert_eq!(read("2027-01-31").as_deref(), Some("2027-01-30T23:00:00.000Z"));
         assert_eq!(read("2027-07-31T10:00:00").as_deref(), Some("2027-07-31T08:00:00.000Z"));
         assert_eq!(read("2027-07-31T10:00:00Z").as_deref(), Some("2027-07-31T10:00:00.000Z"));

@@ -158,6 +158,12 @@ impl Counts {
         self.recent = Recent::default();
     }
 
+    /// Takes in tenants besides.
+    pub fn tenants<'a>(&mut self, names: impl Iterator<Item = &'a str>) {
+        self.space.add(std::iter::empty(), std::iter::empty(), names);
+        self.recent = Recent::default();
+    }
+
     /// Adds one record.
     pub fn add(&mut self, record: &CallRecord) {
         let at = match &record.target {
@@ -255,6 +261,11 @@ impl Series {
     /// Takes in the names of a configuration; what was counted stays.
     pub fn configured(&self, config: &Config) {
         self.lock().configured(config);
+    }
+
+    /// Takes in tenants besides.
+    pub fn tenants<'a>(&self, names: impl Iterator<Item = &'a str>) {
+        self.lock().tenants(names);
     }
 
     /// Adds records.

@@ -110,6 +110,7 @@ impl Space {
         let providers = config.providers.iter().map(|provider| (&*provider.name, provider.kind.otel_name));
         let models = config.model_names();
         let tenants = config.keys.iter().map(|key| &*key.tenant);
+        let tenants = tenants.chain(config.tenants.iter().map(|tenant| &*tenant.name));
         self.add(providers, models.iter().map(String::as_str), tenants.chain([DEFAULT_TENANT]));
     }
 

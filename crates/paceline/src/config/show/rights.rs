@@ -45,16 +45,16 @@ fn limits_text(limits: &Limits) -> Option<String> {
         (limits.concurrent, "calls at once"),
     ];
     let parts = parts.into_iter().filter_map(|(limit, what)| Some(format!("{} {what}", limit?)));
-    told(parts.collect(), limits.shadow)
+    told(&parts.collect::<Vec<_>>(), limits.shadow)
 }
 
 fn budget_text(budget: &Budget) -> Option<String> {
     let parts = [(budget.day, "a day"), (budget.month, "a month")];
     let parts = parts.into_iter().filter_map(|(limit, what)| Some(format!("${} {what}", limit?)));
-    told(parts.collect(), budget.shadow)
+    told(&parts.collect::<Vec<_>>(), budget.shadow)
 }
 
-fn told(parts: Vec<String>, shadow: bool) -> Option<String> {
+fn told(parts: &[String], shadow: bool) -> Option<String> {
     let only_counted = if shadow { " (only counted)" } else { "" };
     (!parts.is_empty()).then(|| format!("{}{only_counted}", parts.join(", ")))
 }
