@@ -13,6 +13,7 @@ use paceline_gateway::Asker;
 use paceline_store::control::StoredKey;
 use paceline_types::time::Timestamp;
 use serde_json::{Map, Value, json};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,7 +26,8 @@ pub(crate) async fn list(State(admin): State<Arc<Admin>>) -> Response {
     let now = now();
     let loaded = admin.loaded.load();
     let mut all: Vec<Value> = loaded.config.keys.iter().map(|key| of_file(key, now)).collect();
-    all.extend(admin.keys.all().iter().map(|key| of_store(&admin, key, now)));
+    let filed: HashSet<&str> = loaded.config.keys.iter().map(|key| key.name.as_str()).collect();
+    all.extend(admin.keys.all().iter().map(|key| of_store(key, filed.contains(&*key.name), now)));
     let mut out = json!({ "keys": all });
     tell_end(&admin, &mut out);
     reply::json(&out)
@@ -37,7 +39,7 @@ pub(crate) async fn one(State(admin): State<Arc<Admin>>, Path(name): Path<String
         return reply::json(&of_file(key, now()));
     }
     match admin.keys.get(&name) {
-        Some(key) => reply::json(&of_store(&admin, &key, now())),
+        Some(key) => reply::json(&of_store(&key, false, now())),
         None => refuse(&KeyError::Missing(shown(&name))),
     }
 }
@@ -261,7 +263,8 @@ fn shown(name: &str) -> String {
 
 /// The answer to a change, with the key's value where it has a new one.
 fn told(admin: &Admin, key: &StoredKey, value: Option<&str>) -> Value {
-    let mut out = of_store(admin, key, now());
+    // What is in the file is not changed here.
+    let mut out = of_store(key, false, now());
     if let Some(value) = value {
         out["key"] = json!(value);
         out["note"] = json!("the key is shown this once and kept nowhere");
@@ -291,11 +294,12 @@ fn of_file(key: &CallerKey, now: Timestamp) -> Value {
     out
 }
 
-fn of_store(admin: &Admin, key: &StoredKey, now: Timestamp) -> Value {
+/// `overridden`: a key of the configuration has its name.
+fn of_store(key: &StoredKey, overridden: bool, now: Timestamp) -> Value {
     let mut out = show::rights_json(&key.rights);
     let state = if key.revoked_at.is_some() {
         "revoked"
-    } else if admin.loaded.load().config.keys.iter().any(|other| *other.name == *key.name) {
+    } else if overridden {
         "overridden"
     } else if key.rights.expires_at.is_some_and(|end| end <= now) {
         "expired"

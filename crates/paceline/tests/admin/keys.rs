@@ -335,3 +335,29 @@ async fn the_first_key_does_not_close_the_admin_side_for_good() {
     assert!(refused.text().contains("PACELINE_ADMIN_KEY"), "{}", refused.text());
     assert_eq!(house.send(&chat("", &ask(false))).await.status, 200, "nothing has changed");
 }
+
+#[tokio::test]
+async fn keys_that_cannot_be_read_at_the_start_open_no_door() {
+    let data = Data::new("unread");
+    let key = {
+        let house = data.house("");
+        create(&house, &json!({"name": "a"})).await
+    };
+    let (file, aside) = (data.0.join("control.db"), data.0.join("aside.db"));
+    std::fs::rename(&file, &aside).unwrap();
+    std::fs::create_dir(&file).unwrap();
+    let house = data.house("");
+    assert_eq!(house.send(&chat("", &ask(false))).await.status, 401);
+    assert_eq!(status(&house, &key).await, 401);
+    assert_eq!(status(&house, ADMIN).await, 200);
+    let made = admin(&house, "POST", "/v1/keys", &json!({"name": "b"})).await;
+    assert_eq!(made.refusal(), (503, "storage_unavailable".into()));
+    std::fs::remove_dir(&file).unwrap();
+    std::fs::rename(&aside, &file).unwrap();
+    let began = Instant::now();
+    while status(&house, &key).await != 200 {
+        assert!(began.elapsed() < PATIENCE);
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(house.send(&chat("", &ask(false))).await.status, 401);
+}
