@@ -264,7 +264,7 @@ impl Call {
                 held.answered(ttft, now);
             }
             (Status::Partial | Status::Error, Some(kind)) => {
-                held.failed(kind, attempt.http_status, None, now)
+                held.failed(kind, attempt.http_status, None, now);
             }
             (Status::Canceled, _) if record.first_token.is_some() => held.answered(None, now),
             _ => {}

@@ -25,7 +25,6 @@ use std::time::{Duration, Instant};
 
 /// What a call sees from its first step to its record.
 pub(crate) struct Snapshot {
-    pub(crate) config: GatewayConfig,
     pub(crate) directory: Directory,
     pub(crate) upstreams: Vec<Arc<Upstream>>,
     /// Whether any provider is read on when its caller has gone.
@@ -37,6 +36,7 @@ pub(crate) struct Snapshot {
     /// For each provider its limits, where it has any.
     pub(crate) provider_scopes: Vec<Option<Arc<Scope>>>,
     administrator: Arc<Party>,
+    pub(crate) config: GatewayConfig,
 }
 
 /// Who calls, and the account that the call is settled on.
@@ -86,7 +86,7 @@ impl Snapshot {
         let party = |caller: Arc<Caller>, rights: Arc<Rights>| {
             let scopes = caps.of(&caller, &rights);
             let (account, capture) = (known.ledger.account(&caller), known.captures.of(&caller));
-            Arc::new(Party { account, caller, scopes, rights, capture })
+            Arc::new(Party { caller, account, scopes, rights, capture })
         };
         let named = |key: Option<&str>| {
             let caller = Caller {

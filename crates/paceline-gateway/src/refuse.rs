@@ -40,7 +40,7 @@ pub(crate) struct Fail {
     /// Whether the caller's SDK should try again; `None`: as it does by itself.
     pub(crate) should_retry: Option<bool>,
     /// How the caller's limits stand.
-    pub(crate) told: [Option<Told>; 2],
+    pub(crate) told: Option<Box<[Option<Told>; 2]>>,
 }
 
 impl Fail {
@@ -61,7 +61,7 @@ impl Fail {
             retry_after_ms: None,
             callers_time: false,
             should_retry: None,
-            told: [None, None],
+            told: None,
         }
     }
 
@@ -101,7 +101,9 @@ impl Fail {
         if let Some(ms) = self.retry_after_ms {
             tell_wait(headers, ms);
         }
-        quota::tell(headers, &self.told);
+        if let Some(told) = &self.told {
+            quota::tell(headers, told);
+        }
         // SDKs would try again on 502; nothing changes until somebody changes the key.
         let should_retry = if self.kind == ErrorKind::ProviderAuth { Some(false) } else { self.should_retry };
         if let Some(should) = should_retry {

@@ -29,6 +29,7 @@ use paceline_routing::health::{Verdict, Why};
 use paceline_routing::place::PlaceName;
 use paceline_types::deployment::Deployment;
 use paceline_types::error::ErrorKind;
+use paceline_types::id::Name;
 use paceline_types::record::{Attempt, AttemptReason};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -76,14 +77,7 @@ pub(crate) async fn run(
     quota::provider(call, provider, &need).await?;
     let entry = &call.snapshot.directory.providers()[provider];
     let (name, patience, region) = (Arc::clone(&entry.name), entry.patience, entry.region.clone());
-    let deployment = Deployment {
-        name: Arc::clone(&name),
-        provider: name,
-        model: "".into(),
-        upstream_model: "".into(),
-        region,
-    };
-    let deployment = Arc::new(deployment);
+    let deployment = Arc::new(nameless(name, region));
     let now = Instant::now();
     let started = call.offset(now);
     call.note(|record| {
@@ -112,6 +106,12 @@ pub(crate) async fn run(
     note_marks(call);
     let exchange = sent.unwrap_or_else(|| Err(limits.late_total(&upstream.name)))?;
     answer(call, upstream, exchange, limits).await
+}
+
+/// Where raw calls go: a provider, whatever its models.
+fn nameless(provider: Name, region: Option<Name>) -> Deployment {
+    let name = Arc::clone(&provider);
+    Deployment { name, provider, model: "".into(), upstream_model: "".into(), region }
 }
 
 /// The body of a raw request.

@@ -193,7 +193,7 @@ fn refused(refusal: &Refusal, told: [Option<Told>; 2]) -> Fail {
     let mut fail = Fail::refuse(status, kind, code, refusal.words.clone());
     fail.retry_after_ms = refusal.retry_after.map(|wait| wait.as_millis() as u64);
     fail.should_retry = Some(refusal.retry_after.is_some_and(|wait| wait <= SHORT_WAIT));
-    fail.told = told;
+    fail.told = Some(Box::new(told));
     fail
 }
 

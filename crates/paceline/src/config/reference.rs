@@ -5,6 +5,23 @@ use paceline_dialect::compatible::COMPATIBLE;
 use serde_json::Value;
 use std::fmt::Write;
 
+/// Tables with fixed names, in the order of the reference.
+const TABLES: [&str; 13] = [
+    "server",
+    "timeouts",
+    "retry",
+    "health",
+    "queue",
+    "records",
+    "storage",
+    "files",
+    "catalog",
+    "log",
+    "tiers",
+    "budgets",
+    "indicators",
+];
+
 /// One table of settings per table of the file: name, variable, default, range, meaning.
 pub fn reference() -> String {
     let schema = super::schema::schema();
@@ -12,21 +29,7 @@ pub fn reference() -> String {
     let root = settings_of(schema);
     let top: Vec<&Setting> = root.iter().filter(|setting| setting.path.len() == 1).collect();
     section(&mut out, "Top level", "Before the first `[table]` of the file.", &top, "PACELINE_");
-    for table in [
-        "server",
-        "timeouts",
-        "retry",
-        "health",
-        "queue",
-        "records",
-        "storage",
-        "files",
-        "catalog",
-        "log",
-        "tiers",
-        "budgets",
-        "indicators",
-    ] {
+    for table in TABLES {
         let rows: Vec<&Setting> = root.iter().filter(|setting| setting.path[0] == table).collect();
         let mut about = description(&schema["properties"][table]);
         // Tables in the table say themselves what they are about.

@@ -317,14 +317,7 @@ pub fn render_json(loaded: &Loaded) -> Value {
         },
         "files": files_json(&config.files),
         "catalog": config.catalog.as_ref().map(|document| mark(document)),
-        "prices": config.prices.iter().map(|own| json!({
-            "name": format!("{}/{}", own.provider, own.model),
-            "input_usd_per_million": own.rates.input.to_string(),
-            "output_usd_per_million": own.rates.output.to_string(),
-            "cache_read_usd_per_million": own.rates.cache_read.map(|rate| rate.to_string()),
-            "cache_write_usd_per_million": own.rates.cache_write.map(|rate| rate.to_string()),
-            "reasoning_usd_per_million": own.rates.reasoning.map(|rate| rate.to_string()),
-        })).collect::<Vec<_>>(),
+        "prices": prices_json(config),
         "log": { "level": config.log.level, "calls_per_second": config.log.calls_per_second },
         "timeouts": timeouts_json(&config.timeouts),
         "retry": super::survive::retry_json(&config.policy),
@@ -421,4 +414,21 @@ fn timeouts_json(timeouts: &Timeouts) -> Value {
         "first_token_auto": timeouts.first_token_auto,
         "min_tokens_per_s": timeouts.min_tokens_per_s,
     })
+}
+
+fn prices_json(config: &Config) -> Vec<Value> {
+    config
+        .prices
+        .iter()
+        .map(|own| {
+            json!({
+                "name": format!("{}/{}", own.provider, own.model),
+                "input_usd_per_million": own.rates.input.to_string(),
+                "output_usd_per_million": own.rates.output.to_string(),
+                "cache_read_usd_per_million": own.rates.cache_read.map(|rate| rate.to_string()),
+                "cache_write_usd_per_million": own.rates.cache_write.map(|rate| rate.to_string()),
+                "reasoning_usd_per_million": own.rates.reasoning.map(|rate| rate.to_string()),
+            })
+        })
+        .collect()
 }

@@ -59,6 +59,7 @@ async fn a_restart_is_no_way_round_a_budget() {
     let spent = |state: &serde_json::Value| state["scopes"][0]["budget_day"]["spent_usd"].clone();
     // What was spent before is read beside the start: it is waited for.
     while spent(&second.admin("/v1/limits").await.json()) == "0" {
+        // sleep: only between two looks.
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
     assert_eq!(spent(&second.admin("/v1/limits").await.json()), "0.015");

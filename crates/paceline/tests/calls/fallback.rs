@@ -29,7 +29,7 @@ fn tries(record: &Value) -> Vec<(String, String)> {
 async fn falls_back(house: &House, fault: &str, stream: bool, kind: &str) {
     house.sim.script(Some("instant"), &[fault]).unwrap();
     house.sim.script(Some("fast"), &["burst,tokens=5"]).unwrap();
-    // What the first asked to wait before is over: it is a millisecond at most here.
+    // sleep: what the first asked to wait before is over; it is a millisecond at most here.
     tokio::time::sleep(std::time::Duration::from_millis(3)).await;
     let before = house.sim.calls(0).len() as u64;
     let (reply, record) = house.call(&chat("", &asks("two", stream))).await;

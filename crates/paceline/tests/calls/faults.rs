@@ -68,6 +68,7 @@ fn check(row: &Row, stream: bool, reply: &Reply, record: &Value) {
 
 /// What the provider asked to wait is over: it is a millisecond at most here.
 async fn quiet() {
+    // sleep: the time that is waited for is the provider's own.
     tokio::time::sleep(std::time::Duration::from_millis(3)).await;
 }
 

@@ -108,6 +108,7 @@ async fn a_place_that_fails_is_left_alone_and_comes_back() {
     let place = &state["deployments"][0];
     assert_eq!((&place["deployment"], &place["state"]), (&json!("sim/fast"), &json!("ready")), "{state:#}");
     assert_eq!(state["deployments"][1]["state"], "failing", "{state:#}");
+    // sleep: the time that is waited for is that of the setting.
     tokio::time::sleep(Duration::from_millis(500)).await;
     let (_, record) = house.call(&chat("", &asks("two", false))).await;
     assert_eq!(reasons(&record), ["sim/instant first ok"], "one call saw that it is back");

@@ -104,6 +104,7 @@ async fn calls_at_once_wait_for_room_and_not_for_ever() {
     let body = ask(false);
     let waiting = call(&house, &body);
     let leaving = async {
+        // sleep: the other call is in line by then, or goes in at once; both are right.
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
         held.reset();
     };
