@@ -167,6 +167,33 @@ pub const BODIES_DROPPED: Family = family(
     "counter",
     "Captured calls whose bodies were given up for want of room.",
 );
+/// Deployments.
+pub const DEPLOYMENTS: Family = family(
+    "paceline_deployments",
+    "gauge",
+    "Deployments (provider, key and model) that were or may be asked, by how they fare (state).",
+);
+/// Refused by limits.
+pub const LIMIT_REFUSED: Family = family(
+    "paceline_limit_refused_calls_total",
+    "counter",
+    "Calls that limits and budgets refused, by whose they are (scope).",
+);
+/// Would have been refused.
+pub const LIMIT_SHADOWED: Family = family(
+    "paceline_limit_shadow_calls_total",
+    "counter",
+    "Calls that limits and budgets in shadow would have refused.",
+);
+/// Waiting calls.
+pub const WAITING_FOR_PROVIDER: Family = family(
+    "paceline_calls_waiting_for_provider",
+    "gauge",
+    "Calls that wait until a provider that asked for no more calls may be asked again.",
+);
+/// Dropped events.
+pub const EVENTS_DROPPED: Family =
+    family("paceline_events_dropped_total", "counter", "Events for the log for which there was no room.");
 /// Unknown prices.
 pub const PRICE_UNKNOWN: Family = family(
     "paceline_price_unknown_models",

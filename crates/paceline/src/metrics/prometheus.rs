@@ -176,6 +176,7 @@ fn gateway(page: &mut Page, admin: &Admin) {
     page.single(names::IN_FLIGHT, gauges.calls_in_flight.load(Ordering::Relaxed));
     page.single(names::CONNECTIONS, gauges.connections.load(Ordering::Relaxed));
     page.single(names::CONNECTIONS_REFUSED, gauges.connections_refused.load(Ordering::Relaxed));
+    super::limits::render(page, gateway);
     let totals = gateway.known.ledger.totals();
     page.single(names::LEDGER_CALLS, totals.calls);
     page.head(names::LEDGER_TOKENS);
