@@ -6,6 +6,8 @@ import openai
 import pydantic
 import pytest
 
+from conftest import SIM_CONFIG
+
 ASK = [{"role": "user", "content": "Tell me about the sea."}]
 WEATHER = {
     "type": "function",
@@ -172,11 +174,54 @@ def test_a_missing_model_is_a_bad_request(client):
     assert "model" in told.value.message
 
 
-def test_a_rate_limit_keeps_its_wait(client, sim):
+def test_a_rate_limit_is_waited_where_the_caller_has_the_time(client, sim):
+    before = sim.last_number()
+    sim.script("status=429,retry-after=1")
+    answer = client.chat.completions.create(model="chat-instant", messages=ASK)
+    assert answer.choices[0].message.content
+    assert [call["status"] for call in sim.calls(before, at_least=2)] == [429, 200]
+
+
+def test_a_rate_limit_that_takes_too_long_keeps_its_wait(start, sim):
+    gateway = start(SIM_CONFIG.format(base_url=sim.base_url) + "\n[retry]\nmax_wait_ms = 500\n")
     sim.script("status=429,retry-after=7")
-    with pytest.raises(openai.RateLimitError) as told:
-        client.chat.completions.create(model="chat-instant", messages=ASK)
+    with openai.OpenAI(base_url=gateway.base_url, api_key="unused", max_retries=0) as client:
+        with pytest.raises(openai.RateLimitError) as told:
+            client.chat.completions.create(model="chat-instant", messages=ASK)
     assert told.value.response.headers["retry-after"] == "7"
+
+
+def test_what_the_gateway_tried_again_the_client_does_not_multiply(start, sim):
+    gateway = start(SIM_CONFIG.format(base_url=sim.base_url) + "\n[retry]\nbase_ms = 20\n")
+    before = sim.last_number()
+    sim.script("status=500", "status=500")
+    with openai.OpenAI(base_url=gateway.base_url, api_key="unused", max_retries=2) as client:
+        with pytest.raises(openai.InternalServerError) as told:
+            client.chat.completions.create(model="chat-instant", messages=ASK)
+    assert told.value.response.headers["x-should-retry"] == "false"
+    assert len(sim.calls(before, at_least=2)) == 2, "one call and one further try, not three times that"
+
+
+def test_a_used_up_budget_is_told_once(start, sim):
+    key = "pk-planted-caller-key-0123456789"
+    config = SIM_CONFIG.format(base_url=sim.base_url) + """
+[prices."sim/instant"]
+input_usd_per_million = 0
+output_usd_per_million = 1000
+
+[[keys]]
+name = "team-a"
+key_env = "TEAM_A"
+budget = { day_usd = 0.001 }
+"""
+    gateway = start(config, {"TEAM_A": key})
+    before = sim.last_number()
+    with openai.OpenAI(base_url=gateway.base_url, api_key=key, max_retries=2) as client:
+        with pytest.raises(openai.RateLimitError) as told:
+            client.chat.completions.create(model="chat-instant", messages=ASK, max_tokens=50)
+    assert told.value.code == "budget_exceeded"
+    assert "key team-a" in told.value.message and "begins anew at" in told.value.message
+    assert sim.last_number() == before
 
 
 @pytest.mark.parametrize("fault", ["error-after=3", "cut-after=4", "cut-after=4,cut=fin"])
