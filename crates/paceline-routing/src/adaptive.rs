@@ -111,7 +111,8 @@ impl Adaptive {
         let together = Duration::from_secs_f64((self.long_ms / 1e3).clamp(0.2, 5.0));
         if self.last_cut.is_none_or(|at| now.saturating_duration_since(at) >= together) {
             self.last_cut = Some(now);
-            let had = self.limit.unwrap_or(f64::INFINITY).min(f64::from(in_flight.max(1)));
+            // A refusal with few under way is about something else, a limit a minute say: the cut begins no lower.
+            let had = self.limit.unwrap_or(f64::INFINITY).min(f64::from(in_flight.max(policy.start)));
             self.limit = Some((had * BACKOFF).clamp(1.0, f64::from(policy.max)));
         }
         self.limit()

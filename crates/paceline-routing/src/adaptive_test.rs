@@ -44,5 +44,10 @@ fn refusals_cut_once_for_all_and_calm_lifts() {
     assert_eq!(adaptive.refused(45, later, &policy), Some(40));
     let calm = later + CALM;
     assert_eq!(adaptive.sample(Duration::from_millis(100), 5, calm, &policy), None);
-    assert_eq!(Adaptive::default().refused(0, began, &policy), Some(1));
+    assert_eq!(Adaptive::default().refused(0, began, &policy), Some(18));
+    let mut small = Adaptive::default();
+    for second in 0..60 {
+        small.refused(2, began + Duration::from_secs(second), &policy);
+    }
+    assert_eq!(small.limit(), Some(1), "a place that refuses whatever is sent gets one at a time");
 }

@@ -25,8 +25,9 @@ pub(crate) fn allowed(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// Until when a call may be tried.
-pub(crate) fn deadline_of(call: &Call, patience: &Patience) -> Instant {
-    let total = patience.total.max(patience.stream_total);
+pub(crate) fn deadline_of(call: &mut Call, patience: &Patience) -> Instant {
+    let is_stream = call.record().is_some_and(|record| record.stream);
+    let total = if is_stream { patience.stream_total } else { patience.total };
     call.started + call.allowed.map_or(total, |allowed| allowed.min(total))
 }
 

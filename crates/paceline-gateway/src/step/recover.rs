@@ -217,7 +217,7 @@ impl Story<'_> {
         true
     }
 
-    fn deadline(&self, call: &Call, spot: Spot) -> Instant {
+    fn deadline(&self, call: &mut Call, spot: Spot) -> Instant {
         deadline_of(call, &self.plan.targets[spot.target].patience)
     }
 
@@ -288,7 +288,7 @@ impl Story<'_> {
     }
 
     /// Whether what failed leaves anything to try.
-    fn goes_on(&mut self, call: &Call) -> bool {
+    fn goes_on(&mut self, call: &mut Call) -> bool {
         let Some((spot, trouble)) = &self.last else { return true };
         if call.is_alone() || Instant::now() >= self.deadline(call, *spot) {
             return false;
