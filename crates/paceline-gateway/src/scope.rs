@@ -73,6 +73,13 @@ pub(crate) struct Refusal {
     pub(crate) retry_after: Option<Duration>,
 }
 
+impl Refusal {
+    /// Whether it is a rule of `scope`.
+    pub(crate) fn is_of(&self, scope: &Scope) -> bool {
+        (self.kind, &self.name) == (scope.kind, &scope.name)
+    }
+}
+
 /// What is used of a scope; lives on when the configuration is replaced.
 #[derive(Debug, Default)]
 pub(crate) struct Used {

@@ -87,7 +87,8 @@ fn of_group(
         let spot = Spot { target: range.start, key: 0 };
         return (!tried.contains(&spot) && may(spot, plan, now, policy, chance)).then_some(spot);
     }
-    match plan.pick {
+    let pick = if plan.targets[range.start].group == 0 { plan.pick } else { Pick::First };
+    match pick {
         Pick::LeastLoaded => least_loaded(spots(plan, range), plan, tried, now, policy, chance),
         Pick::First => in_order(range.clone(), plan, tried, now, policy, chance),
         Pick::Weighted => {

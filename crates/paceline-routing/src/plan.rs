@@ -52,7 +52,7 @@ pub enum Pick {
     /// The first, in the order written.
     #[default]
     First,
-    /// The one with the fewest calls under way.
+    /// Of two that chance names the one with the lower load: time to the first token times calls under way.
     LeastLoaded,
     /// By chance, in proportion to [`Target::weight`].
     Weighted,

@@ -103,11 +103,16 @@ impl RetryBudget {
         })
     }
 
-    /// Takes one further try out of the budget; `false` when none is left.
-    pub fn take(&self, now: Instant, policy: &RetryPolicy) -> bool {
+    /// Whether a further try is left.
+    pub fn allows(&self, now: Instant, policy: &RetryPolicy) -> bool {
         let (calls, tries) = self.counts(now);
         let earned = policy.share * calls as f64 + policy.floor_per_s * WINDOW as f64;
-        let allowed = (tries as f64) < earned;
+        (tries as f64) < earned
+    }
+
+    /// Takes one further try out of the budget; `false` when none is left.
+    pub fn take(&self, now: Instant, policy: &RetryPolicy) -> bool {
+        let allowed = self.allows(now, policy);
         if allowed {
             self.add(now, 0, 1);
         }

@@ -85,7 +85,7 @@ pub(crate) async fn caller(
     let counted = leases.count(&demand);
     call.told = leases.told(demand.now);
     if let Err(refusal) = counted {
-        if let Some(scope) = party.scopes.iter().find(|scope| scope.name == refusal.name) {
+        if let Some(scope) = party.scopes.iter().find(|scope| refusal.is_of(scope)) {
             scope.count(false);
         }
         return Err(refused(&refusal, call.told));
@@ -155,7 +155,7 @@ async fn enter(
         }
     }
     leases.count(demand).map_err(|refusal| {
-        for scope in scopes.into_iter().flatten().filter(|scope| scope.name == refusal.name) {
+        for scope in scopes.into_iter().flatten().filter(|scope| refusal.is_of(scope)) {
             scope.count(false);
         }
         leases.give_back_to(own);

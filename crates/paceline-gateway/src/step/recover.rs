@@ -66,7 +66,11 @@ pub(crate) async fn run(call: &mut Call, plan: &Plan, ask: &Ask, need: &Need) ->
         let now = Instant::now();
         let sticky = sticky(call);
         let worker = Arc::clone(&call.worker);
-        let choice = choose(plan, &story.tried, sticky, now, &policy, &mut || worker.chance());
+        let mut choice = choose(plan, &story.tried, sticky, now, &policy, &mut || worker.chance());
+        if matches!(choice, Choice::Wait(..)) && !story.busy.is_empty() {
+            // The line before a place that works is shorter than the time another one asks for.
+            choice = Choice::Nothing;
+        }
         // A model whose places have all failed is tried again before the next one, after a wait.
         let again = match choice {
             Choice::Go(spot) => story.last_group().is_some_and(|group| group != story.group(spot)),
@@ -198,14 +202,21 @@ impl Story<'_> {
     async fn back_off(&mut self, call: &mut Call) -> bool {
         let Some((spot, trouble)) = &self.last else { return false };
         let spot = *spot;
-        let helps = trouble.fail.kind.retry() == Retry::Here || trouble.should_retry == Some(true);
+        // A 429 that asks for no time is over at once.
+        let kind = trouble.fail.kind;
+        let helps = kind.retry() == Retry::Here
+            || kind == ErrorKind::RateLimited
+            || trouble.should_retry == Some(true);
         if !helps || trouble.should_retry == Some(false) || self.here >= self.policy.retry.attempts {
             return false;
         }
         let asked = trouble.fail.retry_after_ms.map(Duration::from_millis).unwrap_or_default();
         let wait = self.policy.retry.delay(self.here, call.worker.chance()).max(asked);
-        let ends = Instant::now() + wait;
-        if ends >= self.deadline(call, spot) || call.is_alone() {
+        let now = Instant::now();
+        let ends = now + wait;
+        let first = &self.plan.targets[0].places[0];
+        let may = first.retries.allows(now, &self.policy.retry);
+        if !may || ends >= self.deadline(call, spot) || call.is_alone() {
             return false;
         }
         self.here += 1;

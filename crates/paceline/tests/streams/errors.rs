@@ -12,7 +12,7 @@ fn outcome(record: &Value) -> (String, String, u64) {
 #[tokio::test]
 async fn an_error_as_the_first_event() {
     let house = House::new();
-    for fault in ["error-first", "error-first,code=rate_limit_exceeded", "vllm-error"] {
+    for fault in ["error-first", "vllm-error", "error-first,code=rate_limit_exceeded"] {
         let (reply, record) = house.call(&chat(fault, &ask(true))).await;
         assert!(!reply.is_done(), "{fault}");
         assert_eq!(reply.error_events().len(), 1, "{fault}: told once: {}", reply.text());

@@ -21,7 +21,7 @@ pub(in crate::config) struct ModelTable {
     /// `provider/upstream-name`, the preferred one first; or tables `{ target = "provider/upstream-name", weight = 3 }`.
     #[schemars(length(min = 1, max = 32), extend("x-default" = "required"))]
     pub targets: Vec<TargetEntry>,
-    /// Which target is tried first: the `first` as written, the one with the fewest calls under way
+    /// Which target is tried first: the `first` as written, the better of two by time to the first token and calls under way
     /// (`least_loaded`), or one by chance in proportion to the weights (`weighted`). The others follow when it fails.
     #[schemars(extend("x-default" = "`weighted` where a target has a weight, else `first`"))]
     pub pick: Option<Pick>,
