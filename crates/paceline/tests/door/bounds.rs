@@ -139,6 +139,10 @@ async fn connections_have_a_bound() {
         assert!(began.elapsed() < crate::support::PATIENCE, "room again: {}", reply.text());
     }
     open.clear();
+    // Their ends are seen a moment after they come.
+    while house.send(&Ask::get("/health/live")).await.status != 200 {
+        assert!(began.elapsed() < crate::support::PATIENCE, "room again");
+    }
     assert!(house.metrics().await.one("paceline_connections_refused_total") >= 3);
 }
 
