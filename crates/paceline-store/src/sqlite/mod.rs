@@ -6,6 +6,7 @@
 
 mod blocks;
 mod folder;
+mod generation;
 mod keeper;
 mod live;
 mod offline;
