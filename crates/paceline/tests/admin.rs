@@ -8,6 +8,8 @@ mod calls;
 mod history;
 #[path = "admin/indicators.rs"]
 mod indicators;
+#[path = "admin/machines.rs"]
+mod machines;
 #[path = "admin/metrics.rs"]
 mod metrics;
 #[path = "admin/models.rs"]

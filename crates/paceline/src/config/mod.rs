@@ -30,8 +30,8 @@ pub use resolve::resolve;
 pub use schema::json_schema;
 pub use url::{BaseUrl, Proxy};
 pub use values::{
-    Auth, CallerKey, Config, Files, KeySource, Level, Log, Model, OnClientCancel, Origin, OwnPrice, Provider,
-    Records, Server, Storage, StorageKind, Target, TimeoutOverrides, Timeouts,
+    Auth, CallerKey, Config, Files, KeySource, Level, Log, Model, OnClientCancel, Origin, OwnPrice, Paid,
+    Provider, Records, Server, Storage, StorageKind, Target, TimeoutOverrides, Timeouts,
 };
 
 use problem::Fault;

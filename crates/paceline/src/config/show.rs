@@ -1,8 +1,11 @@
 //! What `paceline check` prints: the configuration as it is meant. Secrets by their place, never by value.
 
 use super::values::TimeoutOverrides;
-use super::{Auth, Config, Loaded, Model, OnClientCancel, Origin, Provider, StorageKind, Timeouts};
+use super::{
+    Auth, Config, Loaded, Model, OnClientCancel, Origin, OwnPrice, Paid, Provider, StorageKind, Timeouts,
+};
 use paceline_stats::indicator::{Core, Rule};
+use paceline_types::time::Offset;
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -110,14 +113,24 @@ fn server_rows(config: &Config) -> Vec<Vec<String>> {
 
 /// Own prices, each with a worked example, so that a wrong unit is seen.
 fn price_rows(config: &Config) -> Vec<Vec<String>> {
-    let row = |own: &super::OwnPrice| {
-        let rates = &own.rates;
-        let example = i128::from(rates.input.0) * 1000 + i128::from(rates.output.0) * 500;
-        vec![
-            format!("{}/{}", own.provider, own.model),
-            format!("${} in, ${} out a million", rates.input, rates.output),
-            format!("1,000 tokens in and 500 out cost ${}", crate::admin::shape::dollars(example)),
-        ]
+    let row = |own: &OwnPrice| {
+        let (price, example) = match own.paid {
+            Paid::Tokens(rates) => {
+                let example = i128::from(rates.input.0) * 1000 + i128::from(rates.output.0) * 500;
+                let cost = crate::admin::shape::dollars(example);
+                let price = format!("${} in, ${} out a million", rates.input, rates.output);
+                (price, format!("1,000 tokens in and 500 out cost ${cost}"))
+            }
+            Paid::Machine(machine) => {
+                let shared = match machine.concurrent.get() {
+                    1 => String::new(),
+                    calls => format!(", shared by {calls} calls"),
+                };
+                let cost = machine.cost(Offset(10_000_000_000)).unwrap_or_default();
+                (format!("${} an hour{shared}", machine.usd), format!("a call of 10 s costs ${cost}"))
+            }
+        };
+        vec![format!("{}/{}", own.provider, own.model), price, example]
     };
     config.prices.iter().map(row).collect()
 }
@@ -334,11 +347,7 @@ pub fn render_json(loaded: &Loaded) -> Value {
         },
         "files": files_json(&config.files),
         "catalog": config.catalog.as_ref().map(|document| mark(document)),
-        "prices": config.prices.iter().map(|own| json!({
-            "name": format!("{}/{}", own.provider, own.model),
-            "input_usd_per_million": own.rates.input.to_string(),
-            "output_usd_per_million": own.rates.output.to_string(),
-        })).collect::<Vec<_>>(),
+        "prices": config.prices.iter().map(price_json).collect::<Vec<_>>(),
         "log": { "level": config.log.level, "calls_per_second": config.log.calls_per_second },
         "timeouts": timeouts_json(&config.timeouts),
         "simulated": config.simulated,
@@ -371,6 +380,22 @@ fn mark(document: &paceline_catalog::Document) -> String {
     let mut hasher = DefaultHasher::new();
     format!("{document:?}").hash(&mut hasher);
     format!("{:016x}", hasher.finish())
+}
+
+fn price_json(own: &OwnPrice) -> Value {
+    let name = format!("{}/{}", own.provider, own.model);
+    match own.paid {
+        Paid::Tokens(rates) => json!({
+            "name": name,
+            "input_usd_per_million": rates.input.to_string(),
+            "output_usd_per_million": rates.output.to_string(),
+        }),
+        Paid::Machine(machine) => json!({
+            "name": name,
+            "gpu_hour_usd": machine.usd,
+            "concurrent": machine.concurrent.get(),
+        }),
+    }
 }
 
 fn files_json(files: &super::Files) -> Value {
