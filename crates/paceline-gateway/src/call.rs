@@ -10,11 +10,12 @@ use crate::tape::Tape;
 use crate::worker::Worker;
 use paceline_http::Marks;
 use paceline_types::error::ErrorKind;
+use paceline_types::measure;
 use paceline_types::money::Cost;
 use paceline_types::price::{Price, Tariff};
 use paceline_types::record::{Attempt, CacheState, CallRecord, Dialect, Operation, Status};
 use paceline_types::rules::Priority;
-use paceline_types::time::{Offset, Timestamp};
+use paceline_types::time::Offset;
 use paceline_types::tokens::Usage;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -188,6 +189,11 @@ impl Call {
         self.record.as_deref_mut()
     }
 
+    /// The record as it stands; `None` after the call is closed.
+    pub(crate) fn seen(&self) -> Option<&CallRecord> {
+        self.record.as_deref()
+    }
+
     /// Fills the record.
     pub(crate) fn note(&mut self, fill: impl FnOnce(&mut CallRecord)) {
         if let Some(record) = &mut self.record {
@@ -271,10 +277,20 @@ impl Call {
         }
     }
 
-    /// What `usage` costs by the present target's price; `None` where that is not known.
-    pub(crate) fn priced(&self, usage: Option<&Usage>, at: Timestamp) -> Option<Cost> {
-        let parts = self.price.as_ref()?.cost(usage?, at, Tariff::default())?;
-        Some(parts.total())
+    /// What `usage` costs in `record` by the present target's price; `None` where that is not known.
+    pub(crate) fn priced(&self, record: &CallRecord, usage: Option<&Usage>) -> Option<Cost> {
+        let tariff = Tariff { took: measure::provider_time(record), ..Tariff::default() };
+        Some(self.price.as_ref()?.cost(usage?, record.started_at, tariff)?.total())
+    }
+
+    /// The provider has done its work: what comes until the call's end is not its time.
+    pub(crate) fn provider_done(&mut self) {
+        let now = self.offset(Instant::now());
+        self.note(|record| {
+            if let Some(attempt) = record.attempts.last_mut() {
+                attempt.ended = now;
+            }
+        });
     }
 
     /// Closes the call: the record goes its way, the counts are settled.
@@ -294,13 +310,15 @@ impl Call {
             record.usage =
                 Some(paceline_dialect::openai::answer::Learned::default().estimate(self.request_bytes));
         }
-        if !self.cost_reported {
-            record.cost = self.priced(record.usage.as_ref(), record.started_at);
-        }
-        if let Some(last) = record.attempts.last_mut()
-            && last.ended == last.started
-        {
+        // What ended badly has an error of its own, and with it all that is known of it.
+        let ends = record.attempts.last().is_some_and(|last| last.error_kind.is_none());
+        if let Some(last) = record.attempts.last_mut().filter(|last| last.ended == last.started) {
             last.ended = record.duration;
+        }
+        if !self.cost_reported {
+            record.cost = self.priced(&record, record.usage.as_ref());
+        }
+        if let Some(last) = record.attempts.last_mut().filter(|_| ends) {
             last.usage = record.usage;
             last.cost = record.cost;
             last.error_kind = last.error_kind.or(record.error_kind);

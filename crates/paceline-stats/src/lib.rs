@@ -6,6 +6,7 @@ pub mod bucket;
 pub mod histogram;
 pub mod indicator;
 pub mod pack;
+mod recent;
 pub mod rollup;
 pub mod sketch;
 pub mod tally;

@@ -2,6 +2,7 @@
 
 use crate::bucket::{Kept, Level, Span};
 use crate::pack::{self, Reader};
+use crate::recent::Recent;
 use crate::tally::{Sample, Tally};
 use hashbrown::hash_map::EntryRef;
 use hashbrown::{Equivalent, HashMap};
@@ -128,29 +129,45 @@ pub fn ended(record: &CallRecord) -> Timestamp {
 
 /// The sums of one bucket and facet by key.
 #[derive(Clone, Debug, Default)]
-pub struct Bucket(HashMap<Key, Tally>);
+pub struct Bucket {
+    /// Where the sums of each key lie.
+    places: HashMap<Key, usize>,
+    sums: Vec<Tally>,
+}
 
 impl Bucket {
-    /// The tally of a key, made when it is not there and there are fewer than `most`; else that of a wider key.
+    /// Where the tally of a key lies, made when it is not there and there are fewer than `most`; else that of a wider key.
     ///
     /// New calls leave room for wider keys; what is merged has been through this once and keeps its keys.
-    fn at(&mut self, facet: Facet, key: KeyRef<'_>, most: usize) -> &mut Tally {
-        let fits = |key: KeyRef<'_>, most| self.0.len() < most || self.0.contains_key(&key);
+    fn place(&mut self, facet: Facet, key: KeyRef<'_>, most: usize) -> usize {
+        if let Some(&place) = self.places.get(&key) {
+            return place;
+        }
         let narrowed = facet.narrowed(key);
-        let key = match (fits(key, most), fits(narrowed, 2 * MAX_KEYS)) {
+        let has_room = self.places.len() < 2 * MAX_KEYS || self.places.contains_key(&narrowed);
+        let key = match (self.places.len() < most, has_room) {
             (true, _) => key,
             (false, true) => narrowed,
             (false, false) => KeyRef([OTHER; 3]),
         };
-        match self.0.entry_ref(&key) {
-            EntryRef::Occupied(entry) => entry.into_mut(),
-            EntryRef::Vacant(entry) => entry.insert_with_key(key.owned(), Tally::default()),
+        match self.places.entry_ref(&key) {
+            EntryRef::Occupied(entry) => *entry.get(),
+            EntryRef::Vacant(entry) => {
+                self.sums.push(Tally::default());
+                *entry.insert_with_key(key.owned(), self.sums.len() - 1)
+            }
         }
+    }
+
+    /// The tally of a key: see [`Bucket::place`].
+    fn at(&mut self, facet: Facet, key: KeyRef<'_>, most: usize) -> &mut Tally {
+        let place = self.place(facet, key, most);
+        &mut self.sums[place]
     }
 
     /// Adds the sums of another.
     pub fn merge(&mut self, facet: Facet, other: &Self) {
-        for (key, tally) in &other.0 {
+        for (key, tally) in other.iter() {
             self.at(facet, KeyRef([&key.0[0], &key.0[1], &key.0[2]]), MOST_KEYS).merge(tally);
         }
     }
@@ -160,7 +177,8 @@ impl Bucket {
     pub fn recost(&mut self, facet: Facet, names: &Names, change: impl FnOnce(&mut Tally)) {
         let Some(key) = facet.of(names) else { return };
         for key in [key, facet.narrowed(key), KeyRef([OTHER; 3])] {
-            if let Some(tally) = self.0.get_mut(&key).filter(|tally| tally.calls > 0) {
+            let tally = self.places.get(&key).and_then(|&place| self.sums.get_mut(place));
+            if let Some(tally) = tally.filter(|tally| tally.calls > 0) {
                 return change(tally);
             }
         }
@@ -168,14 +186,14 @@ impl Bucket {
 
     /// Keys and tallies in no order.
     pub fn iter(&self) -> impl Iterator<Item = (&Key, &Tally)> {
-        self.0.iter()
+        self.places.iter().filter_map(|(key, &place)| Some((key, self.sums.get(place)?)))
     }
 
     /// Appends the bucket's bytes.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        pack::put(out, self.0.len() as u64);
+        pack::put(out, self.sums.len() as u64);
         let mut bytes = Vec::new();
-        for (key, tally) in &self.0 {
+        for (key, tally) in self.iter() {
             for name in &key.0 {
                 pack::put_bytes(out, name.as_bytes());
             }
@@ -205,13 +223,15 @@ impl Bucket {
 #[derive(Clone, Debug)]
 pub struct Buckets {
     level: Level,
-    buckets: BTreeMap<(Facet, i64), Bucket>,
+    /// By start, Unix seconds; of each the facets by number, which are empty where no call has names for them.
+    starts: BTreeMap<i64, [Bucket; Facet::ALL.len()]>,
+    recent: Recent,
 }
 
 impl Buckets {
     /// Without any.
     pub fn new(level: Level) -> Self {
-        Self { level, buckets: BTreeMap::new() }
+        Self { level, starts: BTreeMap::new(), recent: Recent::default() }
     }
 
     /// Their level.
@@ -227,21 +247,28 @@ impl Buckets {
     /// Adds one call whose measures are known, and which ended at `at` (Unix seconds).
     pub fn add_sample(&mut self, sample: &Sample, at: i64, names: &Names) {
         let start = self.level.floor(at);
-        for facet in Facet::ALL {
-            if let Some(key) = facet.of(names) {
-                self.buckets.entry((facet, start)).or_default().at(facet, key, MAX_KEYS).add(sample);
+        let facets = self.starts.entry(start).or_default();
+        for (facet, bucket) in Facet::ALL.into_iter().zip(facets) {
+            let Some(key) = facet.of(names) else { continue };
+            let place = self.recent.place(facet, start, names, || bucket.place(facet, key, MAX_KEYS));
+            if let Some(tally) = bucket.sums.get_mut(place) {
+                tally.add(sample);
             }
         }
     }
 
     /// The bucket of a facet and start, made when it is not there.
     pub fn bucket(&mut self, facet: Facet, start: i64) -> &mut Bucket {
-        self.buckets.entry((facet, start)).or_default()
+        &mut self.starts.entry(start).or_default()[facet as usize]
     }
 
-    /// All of them: facet, start (Unix seconds), sums.
+    /// All that hold something: facet, start (Unix seconds), sums.
     pub fn iter(&self) -> impl Iterator<Item = (Facet, i64, &Bucket)> {
-        self.buckets.iter().map(|((facet, start), bucket)| (*facet, *start, bucket))
+        let facets = |(start, facets): (&i64, _)| {
+            let start = *start;
+            Facet::ALL.into_iter().zip(facets).map(move |(facet, bucket)| (facet, start, bucket))
+        };
+        self.starts.iter().flat_map(facets).filter(|(.., bucket)| !bucket.sums.is_empty())
     }
 
     /// Adds the buckets of a narrower level that began at `from` (Unix seconds) or later.
@@ -256,24 +283,18 @@ impl Buckets {
 
     /// Those of a facet and span, whose level may be wider.
     pub fn within(&self, facet: Facet, span: Span) -> impl Iterator<Item = (i64, &Bucket)> {
-        let range = self.buckets.range((facet, span.from)..(facet, span.until));
-        range.map(|((_, start), bucket)| (*start, bucket))
+        self.starts.range(span.from..span.until).map(move |(start, facets)| (*start, &facets[facet as usize]))
     }
 
     /// The end of the last bucket, Unix seconds.
     pub fn end(&self) -> Option<i64> {
-        let last = Facet::ALL.iter().filter_map(|facet| {
-            self.buckets
-                .range((*facet, i64::MIN)..=(*facet, i64::MAX))
-                .next_back()
-                .map(|((_, start), _)| *start)
-        });
-        last.max().map(|start| start + self.level.seconds())
+        self.starts.last_key_value().map(|(start, _)| *start + self.level.seconds())
     }
 
     /// Forgets buckets that began before `from` (Unix seconds).
     pub fn forget(&mut self, from: i64) {
-        self.buckets.retain(|(_, start), _| *start >= from);
+        self.starts.retain(|start, _| *start >= from);
+        self.recent = Recent::default();
     }
 }
 

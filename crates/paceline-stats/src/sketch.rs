@@ -32,8 +32,10 @@ pub struct Sketch {
 }
 
 fn bin(value: f64) -> usize {
-    let at = (value / SMALLEST).ln() / GAMMA.ln();
-    (at.ceil().max(0.0) as usize).min(MAX_BINS - 1)
+    let at = ((value / SMALLEST).ln() / GAMMA.ln()).clamp(0.0, (MAX_BINS - 1) as f64);
+    // Rounded up; `ceil` is a call where the processor may be an old one.
+    let below = at as usize;
+    below + usize::from((below as f64) < at)
 }
 
 fn value_of(bin: usize) -> f64 {

@@ -167,7 +167,7 @@ impl Store for MemoryStore {
             let mut record = CallRecord::clone(&entry.record);
             record.cost = Some(cost);
             entry.record = Arc::new(record);
-            let (names, at) = (Arc::clone(&entry.names), ended(&entry.record).seconds());
+            let (names, at) = (entry.names.clone(), ended(&entry.record).seconds());
             let ok = entry.record.status == Status::Ok;
             for level in &mut inner.levels {
                 let start = level.level().floor(at);

@@ -19,7 +19,7 @@ pub struct Entry {
     /// The record.
     pub record: Arc<CallRecord>,
     /// The names under which it is counted, bounded.
-    pub names: Arc<Names>,
+    pub names: Names,
 }
 
 /// A page of calls, newest first.

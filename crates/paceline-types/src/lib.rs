@@ -7,6 +7,7 @@ pub mod deployment;
 pub mod error;
 pub mod grade;
 pub mod id;
+pub mod machine;
 pub mod measure;
 pub mod money;
 pub mod ports;

@@ -53,6 +53,12 @@ pub fn connect_ms(attempt: &Attempt) -> Option<f64> {
     attempt.connected.map(|at| at.since(attempt.started).ms())
 }
 
+/// How long the provider that served, or was tried last, worked on the call: from the start of the last attempt to its
+/// end. Zero where none was tried.
+pub fn provider_time(record: &CallRecord) -> Offset {
+    record.attempts.last().map_or(Offset(0), |attempt| attempt.ended.since(attempt.started))
+}
+
 /// Milliseconds from the attempt's start to its first token.
 pub fn attempt_ttft_ms(attempt: &Attempt) -> Option<f64> {
     attempt.first_token.map(|at| at.since(attempt.started).ms())

@@ -1,10 +1,11 @@
-//! Prices of tokens, and what a call costs by them: whole numbers, each token priced once.
+//! Prices of tokens or of a machine's time, and what a call costs by them: whole numbers, each token priced once.
 //!
 //! One micro-dollar for a million tokens is one pico-dollar for a token, so list prices are whole numbers here and
 //! sums are exact.
 
+use crate::machine::MachineHour;
 use crate::money::Cost;
-use crate::time::Timestamp;
+use crate::time::{Offset, Timestamp};
 use crate::tokens::Usage;
 use std::fmt;
 
@@ -167,12 +168,16 @@ pub struct Tariff {
     pub batch: bool,
     /// Of the tokens written to the provider's cache: kept for an hour.
     pub cache_write_1h_tokens: u64,
+    /// How long the provider worked on it. Only a price of the machine's time asks.
+    pub took: Offset,
 }
 
-/// The price of a model at a provider, over time.
+/// The price of a model at a provider: of its tokens over time, or of the time of the machine it runs on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Price {
     periods: Vec<Period>,
+    /// Instead of `periods`.
+    machine: Option<MachineHour>,
 }
 
 impl Price {
@@ -186,16 +191,21 @@ impl Price {
                 card.tiers.sort_by_key(|tier| tier.above_input_tokens);
             }
         }
-        Self { periods }
+        Self { periods, machine: None }
     }
 
     /// One price, always.
     pub fn always(rates: Rates) -> Self {
         let standard = RateCard { base: rates, tiers: Vec::new() };
-        Self { periods: vec![Period { from: Period::ALWAYS, standard, batch: None }] }
+        Self::new(vec![Period { from: Period::ALWAYS, standard, batch: None }])
     }
 
-    /// All periods, the earliest first.
+    /// Tokens cost nothing, the time of a machine does; always.
+    pub fn of_machine(machine: MachineHour) -> Self {
+        Self { periods: Vec::new(), machine: Some(machine) }
+    }
+
+    /// All periods, the earliest first; none where the machine's time is paid.
     pub fn periods(&self) -> &[Period] {
         &self.periods
     }
@@ -210,6 +220,9 @@ impl Price {
     ///
     /// Where reported parts are more than their whole, the whole is what is billed. Allocates nothing.
     pub fn cost(&self, usage: &Usage, at: Timestamp, tariff: Tariff) -> Option<CostParts> {
+        if let Some(machine) = self.machine {
+            return Some(CostParts { time: machine.cost(tariff.took)?, ..CostParts::default() });
+        }
         let period = self.at(at)?;
         let card = if tariff.batch { period.batch.as_ref()? } else { &period.standard };
         let rates = card.rates(usage.input_tokens);
@@ -228,12 +241,13 @@ impl Price {
             cache_write: Cost(short.0.checked_add(long.0)?),
             output: rates.output.times(usage.output_tokens - reasoned)?,
             reasoning: rates.reasoning.unwrap_or(rates.output).times(reasoned)?,
+            time: Cost(0),
         };
         parts.checked_total().is_some().then_some(parts)
     }
 }
 
-/// What a call cost, by kind of token. No token is in two parts.
+/// What a call cost, by kind of token, or by time. No token is in two parts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CostParts {
     /// The prompt without what the provider's cache read or wrote.
@@ -246,11 +260,13 @@ pub struct CostParts {
     pub output: Cost,
     /// Reasoning.
     pub reasoning: Cost,
+    /// The machine's time.
+    pub time: Cost,
 }
 
 impl CostParts {
     fn checked_total(&self) -> Option<i64> {
-        let parts = [self.cache_read, self.cache_write, self.output, self.reasoning];
+        let parts = [self.cache_read, self.cache_write, self.output, self.reasoning, self.time];
         parts.iter().try_fold(self.input.0, |sum, part| sum.checked_add(part.0))
     }
 

@@ -137,11 +137,17 @@ prop_compose! {
 proptest! {
     #[test]
     fn parts_sum_to_the_total_and_none_is_negative(
-        rates in any_rates(), usage in any_usage(), cache_write_1h_tokens: u64,
+        rates in any_rates(), usage in any_usage(), cache_write_1h_tokens: u64, took in any::<u64>().prop_map(Offset),
+        machine in prop::option::of((0..=i64::MAX, 1..=u32::MAX)),
     ) {
-        let tariff = Tariff { batch: false, cache_write_1h_tokens };
-        if let Some(cost) = Price::always(rates).cost(&usage, NOW, tariff) {
-            let parts = [cost.input, cost.cache_read, cost.cache_write, cost.output, cost.reasoning];
+        let tariff = Tariff { batch: false, cache_write_1h_tokens, took };
+        let of_machine = |(usd, concurrent)| {
+            let concurrent = std::num::NonZeroU32::new(concurrent)?;
+            Some(Price::of_machine(MachineHour { usd: Cost(usd), concurrent }))
+        };
+        let price = machine.and_then(of_machine).unwrap_or_else(|| Price::always(rates));
+        if let Some(cost) = price.cost(&usage, NOW, tariff) {
+            let parts = [cost.input, cost.cache_read, cost.cache_write, cost.output, cost.reasoning, cost.time];
             let sum: i128 = parts.iter().map(|part| i128::from(part.0)).sum();
             prop_assert_eq!(sum, i128::from(cost.total().0));
             prop_assert!(parts.iter().all(|part| part.0 >= 0));
@@ -157,7 +163,7 @@ proptest! {
             input: rate, output: rate, cache_read: same, cache_write: same, cache_write_1h: same, reasoning: same,
             ..Rates::default()
         };
-        let cost = Price::always(rates).cost(&usage, NOW, Tariff { batch: false, cache_write_1h_tokens });
+        let cost = Price::always(rates).cost(&usage, NOW, Tariff { cache_write_1h_tokens, ..Tariff::default() });
         let tokens = u128::from(usage.input_tokens) + u128::from(usage.output_tokens);
         let whole = i64::try_from(tokens * u128::from(rate.0)).ok();
         prop_assert_eq!(cost.map(|cost| cost.total().0), whole);

@@ -248,8 +248,7 @@ pub fn fill(
     while made < count {
         let until = (made + CHUNK).min(count);
         let records = (made..until).map(|n| world.record(&mut dice, n, start + when(n, count, days)));
-        let entry =
-            |record: CallRecord| Entry { names: Arc::new(names.of(&record)), record: Arc::new(record) };
+        let entry = |record: CallRecord| Entry { names: names.of(&record), record: Arc::new(record) };
         let entries = records.map(entry).collect();
         let before = crate::process::thread_cpu_seconds();
         store.append(entries);

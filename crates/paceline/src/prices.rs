@@ -1,6 +1,6 @@
-//! What tokens cost: the user's own prices, then the user's file, then what is built in.
+//! What calls cost: the user's own prices, then the user's file, then what is built in.
 
-use crate::config::{Config, Provider};
+use crate::config::{Config, Paid, Provider};
 use paceline_catalog::{Catalog, Document, Problem, canonical};
 use paceline_types::ports::PriceBook;
 use paceline_types::price::{Price, Rates};
@@ -33,7 +33,11 @@ impl Prices {
         let services = config.providers.iter().map(known).collect();
         let price = |own: &crate::config::OwnPrice| {
             let place = (own.provider.clone(), own.model.clone());
-            (place, Arc::new(Price::always(own.rates)))
+            let price = match own.paid {
+                Paid::Tokens(rates) => Price::always(rates),
+                Paid::Machine(machine) => Price::of_machine(machine),
+            };
+            (place, Arc::new(price))
         };
         let own = config.prices.iter().map(price).collect();
         Self { catalog, services, own }

@@ -216,7 +216,7 @@ impl Recorder {
         if let Some(files) = &self.files {
             files.calls(&batch);
         }
-        let entry = |record: Arc<CallRecord>| Entry { names: Arc::new(self.names.of(&record)), record };
+        let entry = |record: Arc<CallRecord>| Entry { names: self.names.of(&record), record };
         let entries: Vec<Entry> = batch.into_iter().map(entry).collect();
         self.board.fold(entries.iter().map(|entry| &*entry.record));
         // A call is in its account before its record is in the queue: what is kept with these records is never behind.

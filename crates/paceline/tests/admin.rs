@@ -12,6 +12,8 @@ mod history;
 mod indicators;
 #[path = "admin/keys.rs"]
 mod keys;
+#[path = "admin/machines.rs"]
+mod machines;
 #[path = "admin/metrics.rs"]
 mod metrics;
 #[path = "admin/models.rs"]

@@ -92,9 +92,19 @@ const STEPS: &[Step] = &[
     step(
         0,
         "anywhere: get memory",
-        &["malloc", "calloc", "realloc", "aligned_alloc", "memalign", "posix_memalign"],
+        &[
+            "malloc",
+            "calloc",
+            "realloc",
+            "aligned_alloc",
+            "memalign",
+            "posix_memalign",
+            "mi_malloc_aligned",
+            "mi_zalloc_aligned",
+            "mi_realloc_aligned",
+        ],
     ),
-    step(0, "anywhere: give memory back", &["free", "cfree"]),
+    step(0, "anywhere: give memory back", &["free", "cfree", "mi_free"]),
     step(
         0,
         "anywhere: copy, fill, compare memory",
@@ -185,7 +195,9 @@ fn room(name: &str) -> &str {
     let Some((first, _)) = name.split_once("::") else {
         let is = |words: &[&str]| words.iter().any(|word| name.contains(word));
         return match () {
-            () if is(&["malloc", "free", "calloc", "realloc", "memalign", "unlink_chunk"]) => "libc, memory",
+            () if is(&["malloc", "free", "calloc", "realloc", "memalign", "unlink_chunk", "mi_"]) => {
+                "allocator"
+            }
             () if is(&["memcpy", "memmove", "memset", "memcmp", "bcmp"]) => "libc, copying and comparing",
             () => "libc and the loader",
         };
@@ -249,7 +261,8 @@ mod tests {
             ("<&str as http::header::map::as_header_name::Sealed>::find", "http"),
             ("<core::pin::Pin<P> as core::future::future::Future>::poll", "standard library"),
             ("paceline_gateway::pipeline::guarded::{{closure}}", "paceline_gateway"),
-            ("_int_free", "libc, memory"),
+            ("_int_free", "allocator"),
+            ("_mi_page_free_collect_partly", "allocator"),
             ("__memcpy_avx_unaligned_erms", "libc, copying and comparing"),
             ("epoll_wait", "libc and the loader"),
         ] {

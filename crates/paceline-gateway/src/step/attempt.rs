@@ -355,10 +355,8 @@ async fn document(
     name_answer(call, &mut headers);
     *answer.headers_mut() = headers;
     note_learned(call, learned);
-    let cost = learned.cost.or_else(|| {
-        let at = call.record()?.started_at;
-        call.priced(learned.usage.as_ref(), at)
-    });
+    call.provider_done();
+    let cost = learned.cost.or_else(|| call.priced(call.seen()?, learned.usage.as_ref()));
     if let (true, Some(cost)) = (call.snapshot.config.answer_headers, cost) {
         put(answer.headers_mut(), HeaderName::from_static("x-paceline-cost-usd"), &cost.to_string());
     }

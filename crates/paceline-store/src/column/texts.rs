@@ -12,11 +12,23 @@ pub(crate) struct TextColumn {
     /// 0: no text; otherwise the place in the dictionary, from 1.
     codes: Vec<u64>,
     /// Numbers by the text that they stand for, which lies in the dictionary.
-    places: HashTable<u32>,
+    places: HashTable<Place>,
     /// Where each text begins and ends in the dictionary.
     spans: Vec<(u32, u32)>,
     dictionary: Vec<u8>,
     hasher: DefaultHashBuilder,
+}
+
+/// The number of a text, and its hash: so a table that grows reads no text again.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    code: u32,
+    hash: u32,
+}
+
+/// A hash of 32 bits as one of 64, of which a table uses the lowest and the highest.
+fn spread(hash: u32) -> u64 {
+    u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 fn slice(dictionary: &[u8], span: (u32, u32)) -> &[u8] {
@@ -24,6 +36,11 @@ fn slice(dictionary: &[u8], span: (u32, u32)) -> &[u8] {
 }
 
 impl TextColumn {
+    /// Makes room for `rows` rows.
+    pub(crate) fn reserve(&mut self, rows: usize) {
+        self.codes.reserve_exact(rows);
+    }
+
     /// Appends a row.
     pub(crate) fn push(&mut self, text: Option<&[u8]>) {
         let code = text.map_or(0, |text| self.code(text));
@@ -37,14 +54,23 @@ impl TextColumn {
 
     /// The number of a text.
     pub(crate) fn code(&mut self, text: &[u8]) -> u64 {
-        let Self { places, spans, dictionary, hasher, .. } = self;
-        let at = |code: u32| spans.get(code as usize - 1).map_or(&[][..], |span| slice(dictionary, *span));
-        let hash = hasher.hash_one(text);
-        if let Some(&code) = places.find(hash, |&code| at(code) == text) {
-            return u64::from(code);
+        let Self { codes, places, spans, dictionary, hasher } = self;
+        let is = |code: u32| {
+            let span = (code as usize).checked_sub(1).and_then(|place| spans.get(place));
+            span.is_some_and(|span| slice(dictionary, *span) == text)
+        };
+        // Many columns say the same of call after call.
+        if let Some(&last) = codes.last()
+            && is(last as u32)
+        {
+            return last;
+        }
+        let hash = hasher.hash_one(text) as u32;
+        if let Some(place) = places.find(spread(hash), |place| place.hash == hash && is(place.code)) {
+            return u64::from(place.code);
         }
         let code = spans.len() as u32 + 1;
-        places.insert_unique(hash, code, |&code| hasher.hash_one(at(code)));
+        places.insert_unique(spread(hash), Place { code, hash }, |place| spread(place.hash));
         pack::put_bytes(dictionary, text);
         let end = dictionary.len() as u32;
         spans.push((end - text.len() as u32, end));

@@ -35,6 +35,19 @@ impl Default for Columns {
 }
 
 impl Columns {
+    /// Columns that `rows` records are pushed to.
+    pub(crate) fn with_room(rows: usize) -> Self {
+        let mut columns = Self::default();
+        for (column, kind) in fields::KINDS.iter().enumerate() {
+            match kind {
+                fields::Kind::Int => columns.ints[column].reserve_exact(rows),
+                fields::Kind::Text => columns.texts[column].reserve(rows),
+                fields::Kind::Bytes => columns.attempts.0.reserve_exact(rows),
+            }
+        }
+        columns
+    }
+
     /// Columns of `rows` rows that are filled one by one.
     pub(crate) fn of(rows: usize) -> Self {
         Self { rows, ..Self::default() }

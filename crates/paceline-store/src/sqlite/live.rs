@@ -1,10 +1,10 @@
 //! What is not on disk yet, shared by who appends, who reads and who writes. Nobody waits for a disk under its lock.
 
+use super::generation::Generation;
 use crate::error::StoreError;
 use crate::store::{Accounts, Entry, State};
 use paceline_stats::bucket::Level;
-use paceline_stats::rollup::{Bucket, Buckets, Facet, Names, ended, kept};
-use paceline_stats::tally::Sample;
+use paceline_stats::rollup::{Bucket, Facet, kept};
 use paceline_types::record::{Attempt, CallRecord};
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -20,43 +20,24 @@ const MAX_DAMAGED: usize = 1000;
 pub(crate) const BATCH: usize = 16_384;
 /// So many waiting records are written before the window has passed.
 const EAGER: usize = 1000;
-/// Sums go to disk once in a while …
-const GENERATION: Duration = Duration::from_mins(1);
-/// … or after so many records.
-const GENERATION_RECORDS: u64 = 131_072;
 /// How long [`Live::settle`] waits for a disk that does not answer.
 const SETTLE: Duration = Duration::from_secs(30);
 
-/// Sums of the records since the sums before went to disk.
-#[derive(Clone, Debug)]
-pub(crate) struct Generation {
-    pub(crate) number: u64,
-    /// Calls that ended lately, by minute, and those that ended before minutes are kept, by hour.
-    pub(crate) sums: [Buckets; 2],
-    pub(crate) records: u64,
-    opened: Instant,
-}
-
-impl Generation {
-    pub(crate) fn new(number: u64) -> Self {
-        let sums = [Buckets::new(Level::Minute), Buckets::new(Level::Hour)];
-        Self { number, sums, records: 0, opened: Instant::now() }
-    }
-
-    /// Adds a call; minutes are told apart of those that ended at `minutes_from` (Unix seconds) or later.
-    pub(crate) fn add(&mut self, record: &CallRecord, names: &Names, minutes_from: i64) {
-        let at = ended(record).seconds();
-        let sums = &mut self.sums[usize::from(at < minutes_from)];
-        sums.add_sample(&Sample::of(record), at, names);
-        self.records += 1;
-    }
+/// A record that is not on disk.
+#[derive(Debug)]
+struct Pending {
+    /// The sums it is counted in.
+    generation: u64,
+    /// About the bytes that it takes.
+    weight: usize,
+    record: Arc<CallRecord>,
 }
 
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a wish of its own")]
 struct Inner {
-    /// Not on disk, the oldest first, with the generation they are counted in.
-    pending: VecDeque<(u64, Entry)>,
+    /// Not on disk, the oldest first.
+    pending: VecDeque<Pending>,
     pending_bytes: usize,
     /// How many ever came, and how many of these have left `pending`.
     appended: u64,
@@ -95,15 +76,15 @@ fn weight(record: &CallRecord) -> usize {
         size_of_val(labels) + tags + texts.sum::<usize>()
     });
     let attempts = record.attempts.len() * size_of::<Attempt>();
-    size_of::<CallRecord>() + size_of::<Names>() + 128 + labels + attempts
+    size_of::<CallRecord>() + size_of::<Pending>() + 64 + labels + attempts
 }
 
 impl Inner {
     /// Takes the oldest that wait away.
     fn take(&mut self, count: usize) {
-        for (_, entry) in self.pending.drain(..count.min(self.pending.len())) {
-            self.pending_bytes = self.pending_bytes.saturating_sub(weight(&entry.record));
-        }
+        let taken = self.pending.drain(..count.min(self.pending.len()));
+        let weight: usize = taken.map(|pending| pending.weight).sum();
+        self.pending_bytes = self.pending_bytes.saturating_sub(weight);
     }
 
     /// The present sums take no more records.
@@ -133,7 +114,7 @@ pub(crate) type OpenSums = (u64, Vec<(Level, i64, Bucket)>);
 #[derive(Debug, Default)]
 pub(crate) struct Work {
     /// Records of one generation.
-    pub(crate) entries: Vec<Entry>,
+    pub(crate) records: Vec<Arc<CallRecord>>,
     pub(crate) generation: u64,
     /// How many were ever given up or written before these.
     first: u64,
@@ -191,7 +172,7 @@ impl Live {
         }
         inner.present.records += early.iter().map(|generation| generation.records).sum::<u64>();
         inner.present.number = number;
-        inner.pending.iter_mut().for_each(|(generation, _)| *generation = number);
+        inner.pending.iter_mut().for_each(|pending| pending.generation = number);
         if unrolled.records > 0 {
             inner.closed.push_back(Arc::new(unrolled));
         }
@@ -201,21 +182,24 @@ impl Live {
 
     /// Takes records.
     pub(crate) fn append(&self, entries: Vec<Entry>) {
+        // In a pass of its own, that asks memory for many records at once.
+        let weights: Vec<usize> = entries.iter().map(|entry| weight(&entry.record)).collect();
         let mut inner = self.lock();
         let count = entries.len() as u64;
         if inner.stop {
             inner.dropped += count;
             return;
         }
-        if inner.present.records >= GENERATION_RECORDS || inner.present.opened.elapsed() >= GENERATION {
+        if inner.present.is_full() || inner.present.is_old() {
             inner.close();
         }
         let inner = &mut *inner;
         let minutes_from = kept(super::writer::wall())[Level::Minute as usize];
-        for entry in entries {
-            inner.present.add(&entry.record, &entry.names, minutes_from);
-            inner.pending_bytes += weight(&entry.record);
-            inner.pending.push_back((inner.present.number, entry));
+        let generation = inner.present.number;
+        for (Entry { record, names }, weight) in entries.into_iter().zip(weights) {
+            inner.present.add(&record, &names, minutes_from);
+            inner.pending_bytes += weight;
+            inner.pending.push_back(Pending { generation, weight, record });
         }
         inner.appended += count;
         while inner.pending.len() > MAX_PENDING || inner.pending_bytes > MAX_PENDING_BYTES {
@@ -252,10 +236,10 @@ impl Live {
             let wait = next.saturating_duration_since(now);
             inner = self.wake.wait_timeout(inner, wait).unwrap_or_else(PoisonError::into_inner).0;
         }
-        let generation = inner.pending.front().map_or(0, |(generation, _)| *generation);
-        let same = inner.pending.iter().take(BATCH).take_while(|(number, _)| *number == generation);
+        let generation = inner.pending.front().map_or(0, |pending| pending.generation);
+        let same = inner.pending.iter().take(BATCH).take_while(|pending| pending.generation == generation);
         Work {
-            entries: same.map(|(_, entry)| entry.clone()).collect(),
+            records: same.map(|pending| Arc::clone(&pending.record)).collect(),
             generation,
             first: inner.settled,
             accounts: inner.accounts.take(),
@@ -271,17 +255,17 @@ impl Live {
         let mut inner = self.lock();
         // Some may have been given up meanwhile.
         let gone = (inner.settled - work.first) as usize;
-        let count = work.entries.len().saturating_sub(gone);
+        let count = work.records.len().saturating_sub(gone);
         inner.take(count);
         inner.settled += count as u64;
         inner.gap -= work.gap.min(inner.gap);
         // What was given up while it was being written is there all the same.
-        let saved = gone.min(work.entries.len()) as u64;
+        let saved = gone.min(work.records.len()) as u64;
         inner.gap = inner.gap.saturating_sub(saved);
         inner.dropped = inner.dropped.saturating_sub(saved);
-        inner.records += work.entries.len() as i64;
-        if let (None, Some(first)) = (inner.oldest, work.entries.first()) {
-            inner.oldest = Some(first.record.started_at.0);
+        inner.records += work.records.len() as i64;
+        if let (None, Some(first)) = (inner.oldest, work.records.first()) {
+            inner.oldest = Some(first.started_at.0);
         }
         inner.degraded = None;
         if inner.pending.is_empty() {
@@ -317,13 +301,12 @@ impl Live {
     /// The oldest sums that take no more records, once all their records are on disk.
     pub(crate) fn ripe(&self) -> Option<Arc<Generation>> {
         let mut inner = self.lock();
-        let aged =
-            inner.present.opened.elapsed() >= GENERATION || inner.stop || std::mem::take(&mut inner.roll);
+        let aged = inner.present.is_old() || inner.stop || std::mem::take(&mut inner.roll);
         if aged && inner.present.records > 0 {
             inner.close();
         }
         let oldest = inner.closed.front()?;
-        let waiting = inner.pending.front().is_some_and(|(number, _)| *number <= oldest.number);
+        let waiting = inner.pending.front().is_some_and(|pending| pending.generation <= oldest.number);
         (!waiting).then(|| Arc::clone(oldest))
     }
 
@@ -337,7 +320,7 @@ impl Live {
     /// Records that are not on disk and that `takes`.
     pub(crate) fn pending(&self, takes: impl Fn(&CallRecord) -> bool) -> Vec<Arc<CallRecord>> {
         let inner = self.lock();
-        let all = inner.pending.iter().map(|(_, entry)| &entry.record);
+        let all = inner.pending.iter().map(|pending| &pending.record);
         all.filter(|record| takes(record)).map(Arc::clone).collect()
     }
 

@@ -8,6 +8,7 @@ mod blocks;
 mod bodies;
 mod control;
 mod folder;
+mod generation;
 mod keeper;
 mod live;
 mod offline;

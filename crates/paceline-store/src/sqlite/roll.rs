@@ -1,6 +1,7 @@
 //! Sums on disk: a generation of minutes is added to its minutes, hours, days and weeks in one transaction.
 
-use super::live::{Generation, Live};
+use super::generation::Generation;
+use super::live::Live;
 use super::patch::Recost;
 use super::{NamesOf, read};
 use crate::column::table::Table;

@@ -178,12 +178,12 @@ impl Writer {
         let was_degraded = self.live.state().degraded.is_some();
         let _pen = self.pen.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(history) = &mut self.history else { return Err(StoreError::Stopped) };
-        if work.entries.is_empty() && changed.is_empty() && work.gap == 0 && !was_degraded {
+        if work.records.is_empty() && changed.is_empty() && work.gap == 0 && !was_degraded {
             return Ok(());
         }
         let transaction = history.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-        if !work.entries.is_empty() {
-            let mut records: Vec<&CallRecord> = work.entries.iter().map(|entry| &*entry.record).collect();
+        if !work.records.is_empty() {
+            let mut records: Vec<&CallRecord> = work.records.iter().map(|record| &**record).collect();
             // What is a segment's worth at once needs no tail.
             if records.len() >= self.settings.segment / 2 {
                 records.sort_by_key(|record| record.id);
@@ -261,19 +261,15 @@ fn shorten_log(history: &Connection, folder: &Path, tried: &mut Option<Instant>)
 
 /// Records as columns, and what is said of them beside.
 fn columns(records: &[&CallRecord], generation: u64) -> Option<(Columns, Place)> {
-    let mut columns = Columns::default();
+    let first = records.first()?;
+    let (mut ids, mut times) = ((first.id, first.id), (first.started_at.0, first.started_at.0));
+    let mut columns = Columns::with_room(records.len());
     for record in records {
+        ids = (ids.0.min(record.id), ids.1.max(record.id));
+        times = (times.0.min(record.started_at.0), times.1.max(record.started_at.0));
         columns.push(record);
     }
-    let ids = || records.iter().map(|record| record.id);
-    let times = || records.iter().map(|record| record.started_at.0);
-    let place = Place {
-        rows: records.len(),
-        ids: (ids().min()?, ids().max()?),
-        times: (times().min()?, times().max()?),
-        generation,
-    };
-    Some((columns, place))
+    Some((columns, Place { rows: records.len(), ids, times, generation }))
 }
 
 /// Writes sorted records as one segment.

@@ -73,7 +73,7 @@ pub(crate) fn names(record: &CallRecord) -> Names {
 }
 
 pub(crate) fn entry(record: CallRecord) -> Entry {
-    let names = Arc::new(names(&record));
+    let names = names(&record);
     Entry { record: Arc::new(record), names }
 }
 

@@ -9,7 +9,9 @@ use paceline_gateway::Gateway;
 use paceline_store::error::StoreError;
 use paceline_store::filter::Filter;
 use paceline_store::store::{Patch, Store};
+use paceline_types::measure;
 use paceline_types::money::Cost;
+use paceline_types::price::Tariff;
 use paceline_types::record::CallRecord;
 use paceline_types::time::Timestamp;
 use serde_json::json;
@@ -112,7 +114,6 @@ fn run(store: &dyn Store, gateway: &Gateway, since: Timestamp) -> Result<Recalcu
 fn price(gateway: &Gateway, record: &CallRecord) -> Option<Cost> {
     let target = record.target.as_deref()?;
     let price = gateway.price(&target.provider, &target.upstream_model)?;
-    let parts =
-        price.cost(record.usage.as_ref()?, record.started_at, paceline_types::price::Tariff::default())?;
-    Some(parts.total())
+    let tariff = Tariff { took: measure::provider_time(record), ..Tariff::default() };
+    Some(price.cost(record.usage.as_ref()?, record.started_at, tariff)?.total())
 }

@@ -40,8 +40,8 @@ pub use schema::json_schema;
 pub use url::{BaseUrl, Proxy};
 pub use values::{
     Auth, Budgets, CallerKey, Config, Files, KeySource, Level, Link, Log, Model, OnClientCancel, Origin,
-    OwnPrice, Provider, Records, Role, Server, Shadow, Storage, StorageKind, TIERS, Target, Tenant, Tier,
-    TimeoutOverrides, Timeouts, Workspace,
+    OwnPrice, Paid, Provider, Records, Role, Server, Shadow, Storage, StorageKind, TIERS, Target, Tenant,
+    Tier, TimeoutOverrides, Timeouts, Workspace,
 };
 
 use problem::Fault;

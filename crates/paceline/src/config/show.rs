@@ -5,8 +5,9 @@ mod rights;
 pub(crate) use rights::{limits_json, rights_json};
 
 use super::values::TimeoutOverrides;
-use super::{Auth, Config, Loaded, OnClientCancel, Origin, Provider, StorageKind, Timeouts};
+use super::{Auth, Config, Loaded, OnClientCancel, Origin, OwnPrice, Paid, Provider, StorageKind, Timeouts};
 use paceline_stats::indicator::{Core, Rule};
+use paceline_types::time::Offset;
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -119,14 +120,24 @@ fn server_rows(config: &Config) -> Vec<Vec<String>> {
 
 /// Own prices, each with a worked example, so that a wrong unit is seen.
 fn price_rows(config: &Config) -> Vec<Vec<String>> {
-    let row = |own: &super::OwnPrice| {
-        let rates = &own.rates;
-        let example = i128::from(rates.input.0) * 1000 + i128::from(rates.output.0) * 500;
-        vec![
-            format!("{}/{}", own.provider, own.model),
-            format!("${} in, ${} out a million", rates.input, rates.output),
-            format!("1,000 tokens in and 500 out cost ${}", crate::admin::shape::dollars(example)),
-        ]
+    let row = |own: &OwnPrice| {
+        let (price, example) = match own.paid {
+            Paid::Tokens(rates) => {
+                let example = i128::from(rates.input.0) * 1000 + i128::from(rates.output.0) * 500;
+                let cost = crate::admin::shape::dollars(example);
+                let price = format!("${} in, ${} out a million", rates.input, rates.output);
+                (price, format!("1,000 tokens in and 500 out cost ${cost}"))
+            }
+            Paid::Machine(machine) => {
+                let shared = match machine.concurrent.get() {
+                    1 => String::new(),
+                    calls => format!(", shared by {calls} calls"),
+                };
+                let cost = machine.cost(Offset(10_000_000_000)).unwrap_or_default();
+                (format!("${} an hour{shared}", machine.usd), format!("a call of 10 s costs ${cost}"))
+            }
+        };
+        vec![format!("{}/{}", own.provider, own.model), price, example]
     };
     config.prices.iter().map(row).collect()
 }
@@ -317,7 +328,7 @@ pub fn render_json(loaded: &Loaded) -> Value {
         },
         "files": files_json(&config.files),
         "catalog": config.catalog.as_ref().map(|document| mark(document)),
-        "prices": prices_json(config),
+        "prices": config.prices.iter().map(price_json).collect::<Vec<_>>(),
         "log": { "level": config.log.level, "calls_per_second": config.log.calls_per_second },
         "timeouts": timeouts_json(&config.timeouts),
         "retry": super::survive::retry_json(&config.policy),
@@ -362,6 +373,22 @@ fn mark(document: &paceline_catalog::Document) -> String {
     let mut hasher = DefaultHasher::new();
     format!("{document:?}").hash(&mut hasher);
     format!("{:016x}", hasher.finish())
+}
+
+fn price_json(own: &OwnPrice) -> Value {
+    let name = format!("{}/{}", own.provider, own.model);
+    match own.paid {
+        Paid::Tokens(rates) => json!({
+            "name": name,
+            "input_usd_per_million": rates.input.to_string(),
+            "output_usd_per_million": rates.output.to_string(),
+        }),
+        Paid::Machine(machine) => json!({
+            "name": name,
+            "gpu_hour_usd": machine.usd,
+            "concurrent": machine.concurrent.get(),
+        }),
+    }
 }
 
 fn files_json(files: &super::Files) -> Value {
@@ -414,21 +441,4 @@ fn timeouts_json(timeouts: &Timeouts) -> Value {
         "first_token_auto": timeouts.first_token_auto,
         "min_tokens_per_s": timeouts.min_tokens_per_s,
     })
-}
-
-fn prices_json(config: &Config) -> Vec<Value> {
-    config
-        .prices
-        .iter()
-        .map(|own| {
-            json!({
-                "name": format!("{}/{}", own.provider, own.model),
-                "input_usd_per_million": own.rates.input.to_string(),
-                "output_usd_per_million": own.rates.output.to_string(),
-                "cache_read_usd_per_million": own.rates.cache_read.map(|rate| rate.to_string()),
-                "cache_write_usd_per_million": own.rates.cache_write.map(|rate| rate.to_string()),
-                "reasoning_usd_per_million": own.rates.reasoning.map(|rate| rate.to_string()),
-            })
-        })
-        .collect()
 }

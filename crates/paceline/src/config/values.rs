@@ -7,6 +7,7 @@ use paceline_catalog::Document;
 use paceline_dialect::compatible::Compatible;
 use paceline_routing::place::Policy;
 use paceline_stats::indicator::{Core, Rule};
+use paceline_types::machine::MachineHour;
 use paceline_types::price::Rates;
 use paceline_types::rules::Limits;
 use paceline_types::secret::Secret;
@@ -194,15 +195,24 @@ pub struct Files {
     pub max_total_bytes: u64,
 }
 
-/// What tokens of one model cost at one provider.
+/// What calls of one model cost at one provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnPrice {
     /// Name of a configured provider.
     pub provider: String,
     /// The model's name there.
     pub model: String,
-    /// The prices.
-    pub rates: Rates,
+    /// What is paid.
+    pub paid: Paid,
+}
+
+/// What is paid for a model's work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Paid {
+    /// Its tokens.
+    Tokens(Rates),
+    /// The time of the machine it runs on.
+    Machine(MachineHour),
 }
 
 /// How long a call may take.

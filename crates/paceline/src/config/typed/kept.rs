@@ -93,16 +93,22 @@ pub(in crate::config) struct Catalog {
     pub file: Option<String>,
 }
 
-/// What tokens of one model cost at one provider.
+/// What calls of one model cost at one provider: by their tokens, or by the time of the machine it runs on.
 #[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-#[expect(clippy::struct_field_names, reason = "the names of the settings carry their unit")]
 pub(in crate::config) struct OwnPrice {
+    /// US dollars for an hour of the machine that runs the model, instead of prices of tokens. A call costs
+    /// the time from the start to the end of its last attempt.
+    #[schemars(range(min = 0.0, max = 1_000_000.0))]
+    pub gpu_hour_usd: Option<f64>,
+    /// How many calls share that machine: each costs so many times less.
+    #[schemars(range(min = 1, max = 100_000), extend("x-default" = 1))]
+    pub concurrent: Option<u32>,
     /// US dollars for a million prompt tokens.
-    #[schemars(range(min = 0.0, max = 1_000_000.0), extend("x-default" = "required"))]
+    #[schemars(range(min = 0.0, max = 1_000_000.0), extend("x-default" = "required without `gpu_hour_usd`"))]
     pub input_usd_per_million: Option<f64>,
     /// US dollars for a million generated tokens.
-    #[schemars(range(min = 0.0, max = 1_000_000.0), extend("x-default" = "required"))]
+    #[schemars(range(min = 0.0, max = 1_000_000.0), extend("x-default" = "required without `gpu_hour_usd`"))]
     pub output_usd_per_million: Option<f64>,
     /// US dollars for a million prompt tokens read from the provider's cache.
     #[schemars(range(min = 0.0, max = 1_000_000.0), extend("x-default" = "as input"))]
