@@ -138,7 +138,11 @@ async fn a_rotated_key_overlaps_as_long_as_is_said() {
 
 #[tokio::test]
 async fn what_a_key_may_do_is_read_strictly_and_changed_in_part() {
-    let house = House::with(USUAL, &[("PACELINE_ADMIN_KEY", ADMIN)]);
+    // Its models have no price, and the key gets a budget.
+    let house = House::with(
+        &format!("{USUAL}\n[budgets]\nunknown_price = \"allow\""),
+        &[("PACELINE_ADMIN_KEY", ADMIN)],
+    );
     let whole = json!({
         "name": "a", "models": ["smart", "sim/*"], "expires": "30d", "priority": "batch",
         "limits": {"calls_per_minute": 60, "concurrent": 4}, "budget": {"day_usd": 12.5, "soft": 0.9},
