@@ -153,6 +153,8 @@ impl Source {
         let mut tick = tokio::time::interval(LOOK);
         let mut known = self.mark;
         let mut seen = mark(file);
+        // The first tick is at once.
+        tick.tick().await;
         loop {
             tick.tick().await;
             let now = mark(file);
