@@ -111,6 +111,8 @@ pub(crate) struct Call {
     pub(crate) callers_leases: usize,
     /// Money that is promised to the call on its caller's account.
     pub(crate) promised: Cost,
+    /// A copy that nobody asked for: its caller pays for it, and its caller's budgets do not see it.
+    pub(crate) is_shadow: bool,
     /// How the caller's limits stand.
     pub(crate) told: [Option<Told>; 2],
     record: Option<Box<CallRecord>>,
@@ -118,6 +120,23 @@ pub(crate) struct Call {
 
 impl Call {
     pub(crate) fn open(
+        worker: Arc<Worker>,
+        snapshot: Arc<Snapshot>,
+        operation: Operation,
+        party: &Arc<Party>,
+    ) -> Self {
+        let mut call = Self::untaped(worker, snapshot, operation, party);
+        if party.capture.takes()
+            && let Some(record) = &call.record
+        {
+            let (sink, caller) = (Arc::clone(&call.worker.gateway.sink), Arc::clone(&party.caller));
+            call.tape = Some(Box::new(Tape::new(sink, record.id, record.started_at, caller)));
+        }
+        call
+    }
+
+    /// A call whose bodies are not captured, whoever asked to see them.
+    pub(crate) fn untaped(
         worker: Arc<Worker>,
         snapshot: Arc<Snapshot>,
         operation: Operation,
@@ -154,10 +173,6 @@ impl Call {
             itl_p99: None,
             attempts: Vec::new(),
         };
-        let tape = party.capture.takes().then(|| {
-            let (sink, caller) = (Arc::clone(&worker.gateway.sink), Arc::clone(&party.caller));
-            Box::new(Tape::new(sink, id, started_at, caller))
-        });
         let watch = Stopwatch { resumed: started, worked: Duration::ZERO };
         let record = Some(Box::new(record));
         Self {
@@ -174,11 +189,12 @@ impl Call {
             allowed: None,
             price: None,
             cost_reported: false,
-            tape,
+            tape: None,
             party: Arc::clone(party),
             leases: None,
             callers_leases: 0,
             promised: Cost(0),
+            is_shadow: false,
             told: [None, None],
             record,
         }
@@ -329,7 +345,9 @@ impl Call {
         let wall = crate::worker::wall();
         let days = Days(&*self.snapshot.config.calendar);
         let money = record.cost.unwrap_or_default();
-        self.party.account.spend(self.promised, money, wall, days);
+        if !self.is_shadow {
+            self.party.account.spend(self.promised, money, wall, days);
+        }
         if let Some(mut leases) = self.leases.take() {
             let tokens = record.usage.map_or(0, |usage| usage.input_tokens + usage.output_tokens);
             let took = Took { tokens: sent.then_some(tokens), money };

@@ -75,6 +75,11 @@ impl Drain {
         self.phase.subscribe()
     }
 
+    /// Over once no more calls come.
+    pub(crate) async fn until_closing(&self) {
+        let _ = self.phases().wait_for(|phase| *phase >= Phase::Closing).await;
+    }
+
     /// Over once calls are to end.
     pub(crate) async fn until_cut(&self) {
         // The sender is ours: there always is one.

@@ -179,6 +179,10 @@ pub struct Gauges {
     pub calls_accepted: AtomicU64,
     /// Calls under way.
     pub calls_in_flight: AtomicU64,
+    /// Of them copies for a shadow.
+    pub shadows_in_flight: AtomicU64,
+    /// Copies for a shadow that were not made, because as many as may be were under way.
+    pub shadows_skipped: AtomicU64,
     /// Client connections open.
     pub connections: AtomicU64,
     /// Connections closed because of their framing, a slow head or a full house.

@@ -1,5 +1,6 @@
 //! Which headers cross, in either direction.
 
+use crate::step::shadow;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use paceline_types::record::Labels;
 
@@ -152,6 +153,8 @@ fn take_label(labels: &mut Option<Box<Labels>>, what: &str, value: &str) {
         "user" => labels.user = Some(value.into()),
         _ => {
             let pairs = value.split(',').filter_map(|pair| pair.split_once('='));
+            // Ours: callers cannot pass their calls off as copies.
+            let pairs = pairs.filter(|(key, _)| key.trim() != shadow::TAG);
             labels.tags =
                 pairs.take(MAX_TAGS).map(|(key, value)| (key.trim().into(), value.trim().into())).collect();
         }

@@ -9,7 +9,7 @@ use crate::headers::put;
 use crate::refuse::Fail;
 use crate::routes::{Route, route};
 use crate::step::quota::Need;
-use crate::step::{admin, admit, attempt, passthrough, plan, quota, read, recover, rights};
+use crate::step::{admin, admit, attempt, passthrough, plan, quota, read, recover, rights, shadow};
 use crate::worker::Worker;
 use http::header::HeaderName;
 use http::{HeaderValue, Request, Response, StatusCode};
@@ -193,6 +193,7 @@ async fn run(call: &mut Call, request: Request<Incoming>) -> Result<attempt::Out
     let price = first.and_then(|target| target.price.clone());
     let usual = first.and_then(|target| target.places.first()?.load.usual_output());
     quota::caller(call, &need, price, usual).await?;
+    shadow::cast(call, &plan, &ask, &need);
     recover::run(call, &plan, &ask, &need).await
 }
 

@@ -126,7 +126,8 @@ impl Server {
                 () = hurry => {}
             }
         }
-        let left = gateway.gauges.calls_in_flight.load(Ordering::Relaxed);
+        let shadows = gateway.gauges.shadows_in_flight.load(Ordering::Relaxed);
+        let left = gateway.gauges.calls_in_flight.load(Ordering::Relaxed).saturating_sub(shadows);
         gateway.drain.cut();
         rest(&gateway.gauges, Instant::now() + LAST_WORDS).await;
         for hand in &mut self.workers {

@@ -10,6 +10,8 @@ mod faults;
 mod raw;
 #[path = "calls/roles.rs"]
 mod roles;
+#[path = "calls/shadow.rs"]
+mod shadow;
 mod support;
 #[path = "calls/survive.rs"]
 mod survive;

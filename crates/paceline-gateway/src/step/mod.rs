@@ -15,3 +15,4 @@ pub(crate) mod read;
 pub(crate) mod recover;
 pub(crate) mod relay;
 pub(crate) mod rights;
+pub(crate) mod shadow;

@@ -46,19 +46,8 @@ struct Story<'a> {
 
 /// Tries until one answers.
 pub(crate) async fn run(call: &mut Call, plan: &Plan, ask: &Ask, need: &Need) -> Result<Outcome, Fail> {
-    let policy = call.snapshot.config.policy;
-    let mut story = Story {
-        plan,
-        policy,
-        tried: Vec::new(),
-        busy: Vec::new(),
-        here: 0,
-        waits: 0,
-        reason: AttemptReason::First,
-        last: None,
-        refused: None,
-        is_enough: false,
-    };
+    let mut story = Story::new(call, plan);
+    let policy = story.policy;
     if let Some(place) = plan.targets.first().and_then(|target| target.places.first()) {
         place.retries.call(Instant::now());
     }
@@ -109,6 +98,36 @@ pub(crate) async fn run(call: &mut Call, plan: &Plan, ask: &Ask, need: &Need) ->
     }
 }
 
+/// One try at the place that comes first, now or not at all.
+pub(crate) async fn once(call: &mut Call, plan: &Plan, ask: &Ask, need: &Need) -> Result<Outcome, Fail> {
+    let story = Story::new(call, plan);
+    let now = Instant::now();
+    let sticky = sticky(call);
+    let worker = Arc::clone(&call.worker);
+    let spot = match choose(plan, &[], sticky, now, &story.policy, &mut || worker.chance()) {
+        Choice::Go(spot) => spot,
+        Choice::Wait(spot, until) => return story.told_to_wait(call, spot, until),
+        Choice::Nothing => return story.give_up(call),
+    };
+    let target = &plan.targets[spot.target];
+    call.note(|record| record.target = Some(Arc::clone(&target.deployment)));
+    let turnstile = &spot.place(plan).turnstile;
+    if !turnstile.enter() {
+        story.leave(spot, now);
+        return Err(overloaded(plan, spot, turnstile.retry_after(&story.policy.line)).fail);
+    }
+    let held = story.hold(call, spot);
+    quota::target(call, target, need, false).await?;
+    attempt::begin(call, target, AttemptReason::First, held);
+    match attempt::one(call, target, ask, false).await {
+        Ok(outcome) => Ok(outcome),
+        Err(trouble) => {
+            attempt::end_badly(call, &trouble.fail);
+            attempt::give_up(call, trouble)
+        }
+    }
+}
+
 /// The same number in 0 to 1 for all calls of a session.
 fn sticky(call: &mut Call) -> Option<f64> {
     let labels = call.record()?.labels.as_ref()?;
@@ -118,7 +137,22 @@ fn sticky(call: &mut Call) -> Option<f64> {
     Some((u64::from_le_bytes(*bytes) >> 11) as f64 / (1u64 << 53) as f64)
 }
 
-impl Story<'_> {
+impl<'a> Story<'a> {
+    fn new(call: &Call, plan: &'a Plan) -> Self {
+        Self {
+            plan,
+            policy: call.snapshot.config.policy,
+            tried: Vec::new(),
+            busy: Vec::new(),
+            here: 0,
+            waits: 0,
+            reason: AttemptReason::First,
+            last: None,
+            refused: None,
+            is_enough: false,
+        }
+    }
+
     fn group(&self, spot: Spot) -> u16 {
         self.plan.targets[spot.target].group
     }

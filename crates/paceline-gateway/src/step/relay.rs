@@ -124,6 +124,13 @@ impl Relay {
         head.map_or_else(Default::default, |head| (head.status, std::mem::take(&mut head.headers)))
     }
 
+    /// Ends it here, also at a provider that is read on without callers.
+    pub(crate) fn abort(&mut self) {
+        if let Some(mut parts) = self.0.take() {
+            parts.cancel();
+        }
+    }
+
     pub(crate) fn is_over(&self) -> bool {
         self.0.as_ref().is_none_or(|parts| parts.over && parts.breaking.is_none())
     }

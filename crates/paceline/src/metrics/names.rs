@@ -70,6 +70,12 @@ pub const ACCEPTED: Family =
     family("paceline_calls_accepted_total", "counter", "Calls let through the door; each leaves one record.");
 /// In flight.
 pub const IN_FLIGHT: Family = family("paceline_calls_in_flight", "gauge", "Calls under way.");
+/// Copies for a shadow that were not made.
+pub const SHADOWS_SKIPPED: Family = family(
+    "paceline_shadow_calls_skipped_total",
+    "counter",
+    "Calls of which a shadow got no copy because as many copies as may be were under way.",
+);
 /// Connections.
 pub const CONNECTIONS: Family = family("paceline_connections", "gauge", "Connections of clients now.");
 /// Refused connections.

@@ -174,6 +174,7 @@ fn gateway(page: &mut Page, admin: &Admin) {
     let gauges = &gateway.gauges;
     page.single(names::ACCEPTED, gauges.calls_accepted.load(Ordering::Relaxed));
     page.single(names::IN_FLIGHT, gauges.calls_in_flight.load(Ordering::Relaxed));
+    page.single(names::SHADOWS_SKIPPED, gauges.shadows_skipped.load(Ordering::Relaxed));
     page.single(names::CONNECTIONS, gauges.connections.load(Ordering::Relaxed));
     page.single(names::CONNECTIONS_REFUSED, gauges.connections_refused.load(Ordering::Relaxed));
     super::limits::render(page, gateway);

@@ -131,6 +131,14 @@ impl House {
         }
     }
 
+    /// Ends as a service manager ends it, and waits for that.
+    pub(crate) fn end(mut self) {
+        drop(self.stop.take());
+        if let Some(ended) = self.ended.take() {
+            let _ = ended.join();
+        }
+    }
+
     /// One request on a connection of its own.
     pub(crate) async fn send(&self, ask: &Ask) -> Reply {
         exchange(self.address, ask).await
