@@ -32,7 +32,9 @@ fn steady(page: &str) -> String {
 
 #[tokio::test]
 async fn keys_are_made_listed_changed_rotated_and_revoked() {
-    let house = House::with(USUAL, &[("PACELINE_ADMIN_KEY", ADMIN)]);
+    // Its models have no price, and the key gets a budget.
+    let text = format!("{USUAL}\n[budgets]\nunknown_price = \"allow\"");
+    let house = House::with(&text, &[("PACELINE_ADMIN_KEY", ADMIN)]);
     let none = asked(&house, &["keys", "list"]).await;
     assert_eq!(none.out, "no keys: calls need none. Make one with `paceline keys create NAME`\n");
     let rights = ["--tenant", "acme", "--workspace", "web", "--models", "instant,sim/*", "--expires", "30d"];
