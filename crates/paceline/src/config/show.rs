@@ -382,6 +382,9 @@ fn price_json(own: &OwnPrice) -> Value {
             "name": name,
             "input_usd_per_million": rates.input.to_string(),
             "output_usd_per_million": rates.output.to_string(),
+            "cache_read_usd_per_million": rates.cache_read.map(|rate| rate.to_string()),
+            "cache_write_usd_per_million": rates.cache_write.map(|rate| rate.to_string()),
+            "reasoning_usd_per_million": rates.reasoning.map(|rate| rate.to_string()),
         }),
         Paid::Machine(machine) => json!({
             "name": name,
