@@ -15,7 +15,7 @@ use paceline_types::money::Cost;
 use paceline_types::price::{Price, Tariff};
 use paceline_types::record::{Attempt, CacheState, CallRecord, Dialect, Operation, Status};
 use paceline_types::rules::Priority;
-use paceline_types::time::Offset;
+use paceline_types::time::{Offset, Timestamp};
 use paceline_types::tokens::Usage;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -309,6 +309,29 @@ impl Call {
         });
     }
 
+    /// What was reserved becomes what the call took.
+    fn settle(&mut self, record: &CallRecord, sent: bool, now: Instant) {
+        let money = match record.cost {
+            None if sent && is_untold(record) => self.promised,
+            cost => cost.unwrap_or_default(),
+        };
+        // The clock was read at the start.
+        let wall = Timestamp(record.started_at.0.saturating_add_unsigned(record.duration.0 / 1000));
+        let days = Days(&*self.snapshot.config.calendar);
+        if !self.is_shadow {
+            self.party.account.spend(self.promised, money, wall, days);
+        }
+        if let Some(mut leases) = self.leases.take() {
+            let tokens = record.usage.map_or(0, |usage| usage.input_tokens + usage.output_tokens);
+            let took = match (sent, is_untold(record)) {
+                (false, _) => Took::Nothing,
+                (true, true) => Took::Unknown,
+                (true, false) => Took::Known(tokens, money),
+            };
+            leases.settle(took, now, wall);
+        }
+    }
+
     /// Closes the call: the record goes its way, the counts are settled.
     pub(crate) fn close(&mut self, now: Instant) {
         let Some(mut record) = self.record.take() else { return };
@@ -340,24 +363,21 @@ impl Call {
             last.error_kind = last.error_kind.or(record.error_kind);
         }
         self.tell_place(&record, now);
-        let gateway = &self.worker.gateway;
         self.party.account.settle(record.usage.as_ref(), record.cost);
-        let wall = crate::worker::wall();
-        let days = Days(&*self.snapshot.config.calendar);
-        let money = record.cost.unwrap_or_default();
-        if !self.is_shadow {
-            self.party.account.spend(self.promised, money, wall, days);
-        }
-        if let Some(mut leases) = self.leases.take() {
-            let tokens = record.usage.map_or(0, |usage| usage.input_tokens + usage.output_tokens);
-            let took = Took { tokens: sent.then_some(tokens), money };
-            leases.settle(took, now, wall);
-        }
+        self.settle(&record, sent, now);
+        let gateway = &self.worker.gateway;
         Gauges::remove(&gateway.gauges.calls_in_flight);
         gateway.sink.accept(record);
         // After the record: whoever finds the bodies finds their call.
         self.tape = None;
     }
+}
+
+/// Whether a raw call was answered by a provider that did not tell what it used in a form that is known.
+fn is_untold(record: &CallRecord) -> bool {
+    record.operation == Operation::Passthrough
+        && record.usage.is_none()
+        && matches!(record.status, Status::Ok | Status::Partial | Status::Canceled)
 }
 
 /// When the first token of an answer in one piece would have come: a first token takes about as long as twelve others.

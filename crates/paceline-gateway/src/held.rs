@@ -3,7 +3,7 @@
 use crate::events::{Event, Events};
 use crate::upstream::Upstream;
 use crate::worker::Worker;
-use paceline_routing::health::Sign;
+use paceline_routing::health::{Change, Sign, Why};
 use paceline_routing::place::{Place, Policy};
 use paceline_types::error::ErrorKind;
 use std::sync::Arc;
@@ -59,7 +59,13 @@ impl Held {
             return;
         }
         let chance = self.worker.chance();
-        if let Some(change) = self.place.report(sign, is_overload, now, chance, &self.policy) {
+        let news = self.place.report(sign, is_overload, now, chance, &self.policy);
+        // Of raw calls only a refused key closes anything.
+        let is_told = |change: &Change| {
+            !self.place.name.model.is_empty()
+                || matches!(change, Change::KeyRefused | Change::Recovered(Why::KeyRefused))
+        };
+        if let Some(change) = news.filter(is_told) {
             let events: &Events = &self.worker.gateway.events;
             events.tell(Event::Place {
                 provider: Arc::clone(&self.place.name.provider),

@@ -1,5 +1,6 @@
 //! What a call holds of scopes: given back or settled when it ends, whatever happens.
 
+use crate::call::Call;
 use crate::events::Event;
 use crate::gateway::Snapshot;
 use crate::scope::{Days, Demand, Kind, Refusal, Rule, Scope, locked};
@@ -29,36 +30,61 @@ pub(crate) struct Leases {
     snapshot: Arc<Snapshot>,
     worker: Arc<Worker>,
     line: LinePolicy,
+    /// Until when the caller itself waits.
+    until: Option<Instant>,
 }
 
 /// What a call really took.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Took {
-    /// Tokens; `None`: no provider was asked.
-    pub(crate) tokens: Option<u64>,
-    pub(crate) money: Cost,
+pub(crate) enum Took {
+    /// No provider was asked.
+    Nothing,
+    /// So many tokens, so much money.
+    Known(u64, Cost),
+    /// A provider answered and did not tell: what was reserved.
+    Unknown,
 }
 
 impl Leases {
-    pub(crate) fn new(snapshot: Arc<Snapshot>, worker: Arc<Worker>) -> Self {
-        let line = snapshot.config.policy.line;
-        Self { held: Vec::new(), snapshot, worker, line }
+    /// Nothing yet.
+    pub(crate) fn of(call: &Call) -> Self {
+        Self {
+            held: Vec::new(),
+            snapshot: Arc::clone(&call.snapshot),
+            worker: Arc::clone(&call.worker),
+            line: call.snapshot.config.policy.line,
+            until: call.allowed.map(|allowed| call.started + allowed),
+        }
     }
 
     /// Goes in where a scope limits calls at once; where there is no room, waits for it.
     pub(crate) async fn enter(&mut self, scope: &Arc<Scope>, priority: Priority) -> Result<(), Refusal> {
-        let now = Instant::now();
-        let limit = scope.limits.concurrent.map(|limit| limit.min(u64::from(u32::MAX)) as u32);
-        let mut lease = Lease {
-            scope: Arc::clone(scope),
-            at: now,
-            tokens: 0,
-            money: Cost(0),
-            inside: false,
-            counted: false,
-        };
+        if !self.has_entered(scope)
+            && let Some(limit) = room_of(scope)
+        {
+            self.wait(scope, limit, priority, Instant::now()).await?;
+            self.hold(scope, true);
+        }
+        Ok(())
+    }
+
+    /// As [`Leases::enter`], without waiting.
+    pub(crate) fn try_enter(&mut self, scope: &Arc<Scope>) -> Result<(), Refusal> {
+        if !self.has_entered(scope)
+            && let Some(limit) = room_of(scope)
+        {
+            let words = format!("{scope}: {limit} of {limit} calls at once are under way");
+            let wait = scope.used.room.retry_after(&self.line);
+            return Err(scope.refusal(Rule::Concurrent, words, Some(wait)));
+        }
+        Ok(())
+    }
+
+    /// Goes in without waiting; `false` where there is no room.
+    fn has_entered(&mut self, scope: &Arc<Scope>) -> bool {
+        let room = &scope.used.room;
+        let limit = room_of(scope);
         if let Some(limit) = limit {
-            let room = &scope.used.room;
             if scope.limits.shadow {
                 let (_, inside, _) = room.counts();
                 if inside >= limit {
@@ -66,38 +92,26 @@ impl Leases {
                 }
                 room.force();
             } else {
-                room.set_limit(Some(limit), now, &self.line);
+                room.set_limit(Some(limit), Instant::now(), &self.line);
                 if !room.enter() {
-                    self.wait(scope, limit, priority, now).await?;
+                    return false;
                 }
             }
-            lease.inside = true;
         }
-        self.held.push(lease);
-        Ok(())
+        self.hold(scope, limit.is_some());
+        true
     }
 
-    /// As [`Leases::enter`], without waiting.
-    pub(crate) fn try_enter(&mut self, scope: &Arc<Scope>) -> Result<(), Refusal> {
-        let now = Instant::now();
-        let room = &scope.used.room;
-        let limited = scope.limits.concurrent.filter(|_| !scope.limits.shadow);
-        if let Some(limit) = limited {
-            room.set_limit(Some(limit.min(u64::from(u32::MAX)) as u32), now, &self.line);
-            if !room.enter() {
-                let words = format!("{scope}: {limit} of {limit} calls at once are under way");
-                return Err(scope.refusal(Rule::Concurrent, words, Some(room.retry_after(&self.line))));
-            }
-        }
+    fn hold(&mut self, scope: &Arc<Scope>, inside: bool) {
+        let scope = Arc::clone(scope);
         self.held.push(Lease {
-            scope: Arc::clone(scope),
-            at: now,
+            scope,
+            at: Instant::now(),
             tokens: 0,
             money: Cost(0),
-            inside: limited.is_some(),
+            inside,
             counted: false,
         });
-        Ok(())
     }
 
     async fn wait(
@@ -115,7 +129,8 @@ impl Leases {
             scope.refusal(Rule::Concurrent, words, Some(retry_after))
         };
         let in_line = room.wait(priority, now, &self.line).map_err(|long| refusal(long.retry_after))?;
-        let waited = tokio::time::timeout(self.line.max_wait, in_line).await;
+        let own = self.until.map_or(self.line.max_wait, |until| until.saturating_duration_since(now));
+        let waited = tokio::time::timeout(own.min(self.line.max_wait), in_line).await;
         match waited {
             Ok(Some(_)) => Ok(()),
             _ => Err(refusal(room.retry_after(&self.line))),
@@ -175,7 +190,7 @@ impl Leases {
     pub(crate) fn give_back_to(&mut self, len: usize) {
         let (now, wall) = (Instant::now(), crate::worker::wall());
         while self.held.len() > len {
-            self.settle_last(Took { tokens: None, money: Cost(0) }, now, wall);
+            self.settle_last(Took::Nothing, now, wall);
         }
     }
 
@@ -188,11 +203,16 @@ impl Leases {
 
     fn settle_last(&mut self, took: Took, now: Instant, wall: Timestamp) {
         let Some(lease) = self.held.pop() else { return };
+        let (tokens, money) = match took {
+            Took::Nothing => (None, Cost(0)),
+            Took::Known(tokens, money) => (Some(tokens), money),
+            Took::Unknown => (Some(lease.tokens), lease.money),
+        };
         if lease.counted {
-            lease.scope.settle_windows(lease.at, lease.tokens, took.tokens, now);
+            lease.scope.settle_windows(lease.at, lease.tokens, tokens, now);
             if !lease.scope.budget.is_none() {
                 let days = Days(&*self.snapshot.config.calendar);
-                locked(&lease.scope.used.spend).settle(lease.money, took.money, wall, &days);
+                locked(&lease.scope.used.spend).settle(lease.money, money, wall, &days);
             }
         }
         if lease.inside {
@@ -228,6 +248,11 @@ impl Leases {
         }
         told
     }
+}
+
+/// How many calls at once a scope lets in, where it limits that.
+fn room_of(scope: &Scope) -> Option<u32> {
+    scope.limits.concurrent.map(|limit| u32::try_from(limit).unwrap_or(u32::MAX))
 }
 
 impl Drop for Leases {

@@ -189,10 +189,7 @@ async fn run(call: &mut Call, request: Request<Incoming>) -> Result<attempt::Out
         is_free: false,
     };
     quota::priority(call, &ask.headers);
-    let first = plan.targets.first();
-    let price = first.and_then(|target| target.price.clone());
-    let usual = first.and_then(|target| target.places.first()?.load.usual_output());
-    quota::caller(call, &need, price, usual).await?;
+    quota::caller(call, &need, plan.targets.first()).await?;
     shadow::cast(call, &plan, &ask, &need);
     recover::run(call, &plan, &ask, &need).await
 }

@@ -140,14 +140,15 @@ impl<T> Line<T> {
     /// Somebody inside left.
     pub fn leave(&mut self, now: Instant) {
         self.inside = self.inside.saturating_sub(1);
-        if let Some(left) = self.left.replace(now) {
-            // A pause without anybody waiting says nothing about how fast the line moves.
-            let since = now.saturating_duration_since(left).as_secs_f64();
-            if self.waiting() > 0 || self.gap == 0.0 {
-                self.gap = if self.gap == 0.0 { since } else { self.gap * 0.9 + since * 0.1 };
-            } else if since < self.gap {
-                self.gap = since;
-            }
+        let left = self.left.replace(now);
+        // Only while somebody waits does the time between two who leave say how fast the line moves.
+        if let Some(waiting) = self.waiting_since {
+            let since = now.saturating_duration_since(left.map_or(waiting, |left| left.max(waiting)));
+            let since = since.as_secs_f64();
+            self.gap = if self.gap == 0.0 { since } else { self.gap * 0.9 + since * 0.1 };
+        } else {
+            // A new line begins without what the last one was like.
+            self.gap = 0.0;
         }
     }
 

@@ -70,10 +70,9 @@ pub(crate) async fn run(
     }
     call.allowed = allowed(&parts.headers);
     let body = Upload::read(call, incoming, &parts.headers).await?;
-    let need = need(call, provider, &parts.method, &body);
+    let need = need(call, provider, rest, &parts.method, &body);
     quota::priority(call, &parts.headers);
-    let price = call.price.clone();
-    quota::caller(call, &need, price, None).await?;
+    quota::caller(call, &need, None).await?;
     quota::provider(call, provider, &need).await?;
     let entry = &call.snapshot.directory.providers()[provider];
     let (name, patience, region) = (Arc::clone(&entry.name), entry.patience, entry.region.clone());
@@ -138,7 +137,7 @@ impl Upload {
 }
 
 /// What a raw request asks for, as far as limits count it: model and output limit have the same names in most dialects.
-fn need(call: &mut Call, provider: usize, method: &Method, body: &Upload) -> Need {
+fn need(call: &mut Call, provider: usize, rest: &str, method: &Method, body: &Upload) -> Need {
     let is_free = !matches!(*method, Method::POST | Method::PUT | Method::PATCH);
     let mut need = Need { bytes: 0, max_tokens: None, generates: false, is_free };
     let Upload::Whole(bytes) = body else { return need };
@@ -146,7 +145,8 @@ fn need(call: &mut Call, provider: usize, method: &Method, body: &Upload) -> Nee
     call.request_bytes = need.bytes;
     if let (false, Ok(asked)) = (is_free, request::read(bytes)) {
         need.max_tokens = asked.max_tokens;
-        need.generates = asked.max_tokens.is_some();
+        // Whatever names a model may generate; only embeddings surely do not.
+        need.generates = asked.model.is_some() && !rest.contains("embed");
         let snapshot = &call.snapshot;
         let provider = &snapshot.directory.providers()[provider].name;
         call.price = asked.model.as_deref().and_then(|model| snapshot.config.prices.price(provider, model));

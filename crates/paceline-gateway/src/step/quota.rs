@@ -58,19 +58,15 @@ impl Need {
     }
 }
 
-/// Lets the call in where the caller's scopes have room.
-pub(crate) async fn caller(
-    call: &mut Call,
-    need: &Need,
-    price: Option<Arc<Price>>,
-    usual: Option<u64>,
-) -> Result<(), Fail> {
+/// Lets the call in where the caller's scopes have room: for what it would need at `target`, or, of a raw call, by the
+/// price it has.
+pub(crate) async fn caller(call: &mut Call, need: &Need, target: Option<&Target>) -> Result<(), Fail> {
     let party = Arc::clone(&call.party);
     if party.scopes.is_empty() {
         return Ok(());
     }
     let began = Instant::now();
-    let mut leases = Leases::new(Arc::clone(&call.snapshot), Arc::clone(&call.worker));
+    let mut leases = Leases::of(call);
     for scope in &party.scopes {
         let entering = leases.enter(scope, call.priority);
         if let Err(refusal) = call.watch.wait(entering).await {
@@ -81,6 +77,8 @@ pub(crate) async fn caller(
     if began.elapsed() > Duration::from_millis(1) {
         call.note_queue(began);
     }
+    let price = target.map_or_else(|| call.price.clone(), |target| target.price.clone());
+    let usual = target.and_then(|target| target.places.first()?.load.usual_output());
     let demand = need.demand(call, price.as_ref(), usual);
     let counted = leases.count(&demand);
     call.told = leases.told(demand.now);
@@ -135,9 +133,8 @@ async fn enter(
     demand: &Demand,
     waits: bool,
 ) -> Result<(), Fail> {
-    let snapshot = Arc::clone(&call.snapshot);
-    let worker = Arc::clone(&call.worker);
-    let leases = call.leases.get_or_insert_with(|| Leases::new(Arc::clone(&snapshot), worker));
+    let empty = Leases::of(call);
+    let leases = call.leases.get_or_insert(empty);
     let own = leases.len();
     leases.raise(demand).map_err(|refusal| refused(&refusal, [None, None]))?;
     for scope in scopes.into_iter().flatten() {

@@ -15,7 +15,7 @@ use http::StatusCode;
 use paceline_routing::choose::{Choice, Spot, choose, others};
 use paceline_routing::health::Sign;
 use paceline_routing::place::Policy;
-use paceline_routing::plan::Plan;
+use paceline_routing::plan::{Pick, Plan};
 use paceline_types::error::{ErrorKind, Retry};
 use paceline_types::record::AttemptReason;
 use std::sync::Arc;
@@ -48,12 +48,12 @@ struct Story<'a> {
 pub(crate) async fn run(call: &mut Call, plan: &Plan, ask: &Ask, need: &Need) -> Result<Outcome, Fail> {
     let mut story = Story::new(call, plan);
     let policy = story.policy;
+    let sticky = sticky(call, plan);
     if let Some(place) = plan.targets.first().and_then(|target| target.places.first()) {
         place.retries.call(Instant::now());
     }
     loop {
         let now = Instant::now();
-        let sticky = sticky(call);
         let worker = Arc::clone(&call.worker);
         let mut choice = choose(plan, &story.tried, sticky, now, &policy, &mut || worker.chance());
         if matches!(choice, Choice::Wait(..)) && !story.busy.is_empty() {
@@ -61,12 +61,12 @@ pub(crate) async fn run(call: &mut Call, plan: &Plan, ask: &Ask, need: &Need) ->
             choice = Choice::Nothing;
         }
         // A model whose places have all failed is tried again before the next one, after a wait.
-        let again = match choice {
-            Choice::Go(spot) => story.last_group().is_some_and(|group| group != story.group(spot)),
-            Choice::Nothing => true,
-            Choice::Wait(..) => false,
+        let (again, elsewhere) = match choice {
+            Choice::Go(spot) => (story.last_group().is_some_and(|group| group != story.group(spot)), true),
+            Choice::Nothing => (true, false),
+            Choice::Wait(..) => (false, false),
         };
-        if again && story.back_off(call).await {
+        if again && story.back_off(call, elsewhere).await {
             if let Choice::Go(spot) = choice {
                 story.leave(spot, now);
             }
@@ -102,7 +102,7 @@ pub(crate) async fn run(call: &mut Call, plan: &Plan, ask: &Ask, need: &Need) ->
 pub(crate) async fn once(call: &mut Call, plan: &Plan, ask: &Ask, need: &Need) -> Result<Outcome, Fail> {
     let story = Story::new(call, plan);
     let now = Instant::now();
-    let sticky = sticky(call);
+    let sticky = sticky(call, plan);
     let worker = Arc::clone(&call.worker);
     let spot = match choose(plan, &[], sticky, now, &story.policy, &mut || worker.chance()) {
         Choice::Go(spot) => spot,
@@ -128,8 +128,11 @@ pub(crate) async fn once(call: &mut Call, plan: &Plan, ask: &Ask, need: &Need) -
     }
 }
 
-/// The same number in 0 to 1 for all calls of a session.
-fn sticky(call: &mut Call) -> Option<f64> {
+/// The same number in 0 to 1 for all calls of a session, where the plan weighs.
+fn sticky(call: &mut Call, plan: &Plan) -> Option<f64> {
+    if plan.pick != Pick::Weighted {
+        return None;
+    }
     let labels = call.record()?.labels.as_ref()?;
     let session = labels.session.as_ref()?;
     let hash = blake3::hash(session.as_bytes());
@@ -233,18 +236,22 @@ impl<'a> Story<'a> {
     }
 
     /// Waits before a further try at the model that failed last; `false` where that cannot help, or there is no time.
-    async fn back_off(&mut self, call: &mut Call) -> bool {
+    /// `elsewhere`: another model is left, so what this one asks to wait is not waited.
+    async fn back_off(&mut self, call: &mut Call, elsewhere: bool) -> bool {
         let Some((spot, trouble)) = &self.last else { return false };
         let spot = *spot;
-        // A 429 that asks for no time is over at once.
         let kind = trouble.fail.kind;
+        // A 429 whose time is over already closes nothing.
         let helps = kind.retry() == Retry::Here
-            || kind == ErrorKind::RateLimited
+            || (kind == ErrorKind::RateLimited && !elsewhere)
             || trouble.should_retry == Some(true);
         if !helps || trouble.should_retry == Some(false) || self.here >= self.policy.retry.attempts {
             return false;
         }
         let asked = trouble.fail.retry_after_ms.map(Duration::from_millis).unwrap_or_default();
+        if elsewhere && asked > self.policy.retry.base {
+            return false;
+        }
         let wait = self.policy.retry.delay(self.here, call.worker.chance()).max(asked);
         let now = Instant::now();
         let ends = now + wait;

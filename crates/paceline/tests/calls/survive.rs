@@ -208,3 +208,60 @@ async fn a_stream_that_is_too_slow_ends_with_an_error() {
     assert_eq!(record["error_code"], "stream_too_slow", "{record:#}");
     assert_eq!((&record["status"], reply.is_done()), (&json!("partial"), false));
 }
+
+#[tokio::test]
+async fn what_one_model_asks_to_wait_is_not_waited_where_another_is_left() {
+    let models = "one = { targets = [\"sim/instant\"], fallback = [\"other\"] }\nother = \"sim/fast\"";
+    for (fault, kind) in
+        [("status=429,retry-after=30", "rate_limited"), ("status=503,retry-after=30", "provider_failed")]
+    {
+        let house = house("", models);
+        house.sim.script(Some("instant"), &[fault]).unwrap();
+        house.sim.script(Some("fast"), &["burst"]).unwrap();
+        let mut ask = chat("", &asks("one", false));
+        // Waiting would end in an error, not only late.
+        ask = ask.header("x-paceline-timeout-ms", "20000");
+        let (reply, record) = house.call(&ask).await;
+        assert_eq!(reply.status, 200, "{fault}");
+        assert_eq!(
+            reasons(&record),
+            [format!("sim/instant first {kind}"), "sim/fast fallback ok".into()],
+            "{fault}"
+        );
+        assert!(record["duration_ms"].as_f64().unwrap() < 20_000.0);
+    }
+}
+
+#[tokio::test]
+async fn a_content_filter_moves_on_where_that_is_asked() {
+    for (setting, status) in [("", 400), (", fallback_on_content_filter = true", 200)] {
+        let models = format!(
+            "strict = {{ targets = [\"sim/instant\"], fallback = [\"other\"]{setting} }}\nother = \"sim/fast\""
+        );
+        let house = house("", &models);
+        house.sim.script(Some("instant"), &["status=400,code=content_filter"]).unwrap();
+        house.sim.script(Some("fast"), &["burst"]).unwrap();
+        let (reply, record) = house.call(&chat("", &asks("strict", false))).await;
+        assert_eq!(reply.status, status, "{record:#}");
+        assert_eq!(reasons(&record)[0], "sim/instant first content_filter");
+    }
+}
+
+#[tokio::test]
+async fn weights_divide_the_calls_and_a_session_stays_where_it_is() {
+    let models = "split = { targets = [{ target = \"sim/instant\", weight = 1 }, { target = \"sim/fast\", weight = 1 }] }";
+    let house = house("", models);
+    let mut seen = std::collections::BTreeMap::new();
+    for n in 0..40 {
+        let (_, record) = house.call(&chat("burst,tokens=1", &asks("split", false))).await;
+        *seen.entry(record["deployment"].to_string()).or_insert(0) += 1;
+        assert_eq!(reasons(&record).len(), 1, "{n}");
+    }
+    assert!(seen.len() == 2 && seen.values().all(|count| *count >= 5), "{seen:?}");
+    let mut homes = std::collections::BTreeSet::new();
+    for _ in 0..10 {
+        let ask = chat("burst,tokens=1", &asks("split", false)).header("x-paceline-session", "one");
+        homes.insert(house.call(&ask).await.1["deployment"].to_string());
+    }
+    assert_eq!(homes.len(), 1);
+}

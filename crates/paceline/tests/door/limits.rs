@@ -100,6 +100,11 @@ async fn calls_at_once_wait_for_room_and_not_for_ever() {
     assert!(refused.header("retry-after").is_some());
     let key = scope(&house, "key").await;
     assert_eq!((&key["concurrent"]["used"], &key["concurrent"]["waiting"]), (&json!(1), &json!(0)));
+    // The caller's own time ends its waiting too.
+    let hurried = by_key("", &ask(false)).header("x-paceline-timeout-ms", "30");
+    let (reply, record) = house.call(&hurried).await;
+    assert_eq!(reply.refusal(), (429, "concurrency_limit_exceeded".into()));
+    assert!(record["duration_ms"].as_f64().unwrap() < 400.0, "{record:#}");
     // Whoever goes away makes room for who waits.
     let body = ask(false);
     let waiting = call(&house, &body);
@@ -135,6 +140,38 @@ async fn tenants_models_and_providers_have_limits_too() {
     assert_eq!(house.send(&chat("burst", &ask(false))).await.status, 200);
     let reply = house.send(&chat("burst", &ask(false))).await;
     assert!(reply.error().1.contains("provider sim"), "{}", reply.error().1);
+}
+
+#[tokio::test]
+async fn batch_work_waits_for_people() {
+    let house =
+        house("limits = { concurrent = 1 }", "[queue]\nmax_wait_ms = 5000\noverloaded_after_ms = 60000");
+    let mut held = house.begin(&by_key("burst,tokens=9,stall-after=3,stall-ms=60000", &ask(true))).await;
+    assert_eq!(held.head().await.status, 200);
+    let waiting = |count: u64| {
+        let house = &house;
+        async move {
+            while scope(house, "key").await["concurrent"]["waiting"] != count {
+                tokio::task::yield_now().await;
+            }
+        }
+    };
+    let batch = by_key("burst", &short(7)).header("x-paceline-priority", "batch");
+    let people = by_key("burst", &short(8));
+    let orders = async {
+        waiting(1).await;
+        let second = house.send(&people);
+        let leaving = async {
+            waiting(2).await;
+            held.reset();
+        };
+        tokio::join!(second, leaving).0
+    };
+    let (first, second) = tokio::join!(house.send(&batch), orders);
+    assert_eq!((first.status, second.status), (200, 200));
+    let is_batch = |call: &paceline_sim::CallReport| call.body.as_ref().unwrap().contains("\"max_tokens\":7");
+    let sent: Vec<bool> = house.sim.calls(0).iter().map(is_batch).collect();
+    assert_eq!(sent, [false, false, true], "who came first and can wait was served last");
 }
 
 #[tokio::test]
@@ -188,6 +225,14 @@ async fn a_budget_is_reserved_settled_and_explained() {
     body["model"] = json!("sim/unpriced");
     let refused = house.send(&raw("/sim/chat/completions", &body)).await;
     assert_eq!(refused.refusal(), (403, "price_unknown".into()), "{}", refused.text());
+    // What a raw stream used is not told: what was reserved is spent, or budgets would have a way round them.
+    body["model"] = json!("sim/instant");
+    body["stream"] = json!(true);
+    body["max_tokens"] = json!(40);
+    let streamed = house.send(&raw("/sim/chat/completions", &body)).await;
+    assert_eq!((streamed.status, streamed.is_done()), (200, true), "{}", streamed.text());
+    let day = scope(&house, "key").await["budget_day"].clone();
+    assert_eq!((&day["spent_usd"], &day["reserved_usd"]), (&json!("0.045"), &json!("0")));
     let list = Ask::get("/sim/models").header("authorization", &format!("Bearer {KEY}"));
     assert_eq!(house.send(&list).await.status, 200, "what costs nothing is let in");
 }
