@@ -3,6 +3,7 @@
 use crate::health::{Verdict, Why};
 use crate::place::{Place, Policy};
 use crate::plan::{Pick, Plan, Target};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -57,11 +58,12 @@ pub fn choose(
     policy: &Policy,
     chance: &mut impl Chance,
 ) -> Choice {
+    let mut search = Search { plan, tried, now, policy, chance };
     let mut at = 0;
     while at < plan.targets.len() {
         let group = plan.targets[at].group;
         let len = plan.targets[at..].iter().take_while(|target| target.group == group).count();
-        if let Some(spot) = of_group(plan, at..at + len, tried, sticky, now, policy, chance) {
+        if let Some(spot) = search.of_group(at..at + len, sticky) {
             return Choice::Go(spot);
         }
         at += len;
@@ -69,91 +71,74 @@ pub fn choose(
     last_resort(plan, tried, now, policy)
 }
 
-fn spots(plan: &Plan, targets: std::ops::Range<usize>) -> impl Iterator<Item = Spot> + '_ {
+fn spots(plan: &Plan, targets: Range<usize>) -> impl Iterator<Item = Spot> + '_ {
     targets.flat_map(|target| (0..plan.targets[target].places.len()).map(move |key| Spot { target, key }))
 }
 
-fn of_group(
-    plan: &Plan,
-    range: std::ops::Range<usize>,
-    tried: &[Spot],
-    sticky: Option<f64>,
+/// What one choice goes by.
+struct Search<'a, C> {
+    plan: &'a Plan,
+    tried: &'a [Spot],
     now: Instant,
-    policy: &Policy,
-    chance: &mut impl Chance,
-) -> Option<Spot> {
-    // Nearly every call: one target with one key, and nothing wrong.
-    if range.len() == 1 && plan.targets[range.start].places.len() == 1 {
-        let spot = Spot { target: range.start, key: 0 };
-        return (!tried.contains(&spot) && may(spot, plan, now, policy, chance)).then_some(spot);
-    }
-    let pick = if plan.targets[range.start].group == 0 { plan.pick } else { Pick::First };
-    match pick {
-        Pick::LeastLoaded => least_loaded(spots(plan, range), plan, tried, now, policy, chance),
-        Pick::First => in_order(range.clone(), plan, tried, now, policy, chance),
-        Pick::Weighted => {
-            let first = weighted(&plan.targets[range.clone()], sticky.unwrap_or_else(|| chance.next()));
-            let order = std::iter::once(range.start + first).chain(range.clone());
-            in_order(order, plan, tried, now, policy, chance)
-        }
-    }
+    policy: &'a Policy,
+    chance: &'a mut C,
 }
 
-/// The first target that has a usable key; of its keys the less loaded of two.
-fn in_order(
-    order: impl Iterator<Item = usize>,
-    plan: &Plan,
-    tried: &[Spot],
-    now: Instant,
-    policy: &Policy,
-    chance: &mut impl Chance,
-) -> Option<Spot> {
-    for target in order {
-        let found = least_loaded(spots(plan, target..target + 1), plan, tried, now, policy, chance);
-        if found.is_some() {
-            return found;
+impl<C: Chance> Search<'_, C> {
+    fn of_group(&mut self, range: Range<usize>, sticky: Option<f64>) -> Option<Spot> {
+        let plan = self.plan;
+        // Nearly every call: one target with one key, and nothing wrong.
+        if range.len() == 1 && plan.targets[range.start].places.len() == 1 {
+            let spot = Spot { target: range.start, key: 0 };
+            return (!self.tried.contains(&spot) && self.may(spot)).then_some(spot);
+        }
+        let pick = if plan.targets[range.start].group == 0 { plan.pick } else { Pick::First };
+        match pick {
+            Pick::LeastLoaded => self.least_loaded(range),
+            Pick::First => range.into_iter().find_map(|target| self.least_loaded(target..target + 1)),
+            Pick::Weighted => {
+                let drawn = sticky.unwrap_or_else(|| self.chance.next());
+                let first = range.start + weighted(&plan.targets[range.clone()], drawn);
+                let mut order = std::iter::once(first).chain(range);
+                order.find_map(|target| self.least_loaded(target..target + 1))
+            }
         }
     }
-    None
-}
 
-/// Of two that chance names the less loaded one; when neither may be asked, any that may.
-fn least_loaded(
-    spots: impl Iterator<Item = Spot>,
-    plan: &Plan,
-    tried: &[Spot],
-    now: Instant,
-    policy: &Policy,
-    chance: &mut impl Chance,
-) -> Option<Spot> {
-    let mut left: Vec<Spot> = spots.filter(|spot| !tried.contains(spot)).collect();
-    while !left.is_empty() {
-        let pick =
-            |chance: &mut dyn FnMut() -> f64, len: usize| ((chance() * len as f64) as usize).min(len - 1);
-        let mut draw = || chance.next();
-        let first = pick(&mut draw, left.len());
-        let chosen = if left.len() > 1 {
-            let other = (first + 1 + pick(&mut draw, left.len() - 1)) % left.len();
-            let cost = |at: usize| left[at].place(plan).load.cost(now);
-            if cost(other) < cost(first) { other } else { first }
-        } else {
-            first
-        };
-        let spot = left.swap_remove(chosen);
-        if may(spot, plan, now, policy, chance) {
-            return Some(spot);
+    /// Of two places of these targets that chance names the less loaded one; when neither may be asked, any that may.
+    fn least_loaded(&mut self, targets: Range<usize>) -> Option<Spot> {
+        let plan = self.plan;
+        let mut left: Vec<Spot> = spots(plan, targets).filter(|spot| !self.tried.contains(spot)).collect();
+        while !left.is_empty() {
+            let first = self.draw(left.len());
+            let chosen = if left.len() > 1 {
+                let other = (first + 1 + self.draw(left.len() - 1)) % left.len();
+                let cost = |at: usize| left[at].place(plan).load.cost(self.now);
+                if cost(other) < cost(first) { other } else { first }
+            } else {
+                first
+            };
+            let spot = left.swap_remove(chosen);
+            if self.may(spot) {
+                return Some(spot);
+            }
         }
+        None
     }
-    None
-}
 
-/// Whether a place may be asked; where it is to be probed, this asker is the one.
-fn may(spot: Spot, plan: &Plan, now: Instant, policy: &Policy, chance: &mut impl Chance) -> bool {
-    match spot.place(plan).health.enter(now, &policy.health) {
-        Verdict::Ready | Verdict::Probe => true,
-        // Where there is nothing else its share is all.
-        Verdict::Slow(share) => plan.targets.len() == 1 || chance.next() < share,
-        Verdict::Closed { .. } => false,
+    /// A number below `len`.
+    fn draw(&mut self, len: usize) -> usize {
+        ((self.chance.next() * len as f64) as usize).min(len - 1)
+    }
+
+    /// Whether a place may be asked; where it is to be probed, this asker is the one.
+    fn may(&mut self, spot: Spot) -> bool {
+        match spot.place(self.plan).health.enter(self.now, &self.policy.health) {
+            Verdict::Ready | Verdict::Probe => true,
+            // Where there is nothing else its share is all.
+            Verdict::Slow(share) => self.plan.targets.len() == 1 || self.chance.next() < share,
+            Verdict::Closed { .. } => false,
+        }
     }
 }
 

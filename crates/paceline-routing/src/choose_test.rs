@@ -10,15 +10,7 @@ use std::time::{Duration, Instant};
 
 fn plan(targets: &[(u16, usize, u32)], pick: Pick, began: Instant) -> Plan {
     let fleet = Fleet::new(began);
-    let second = Duration::from_secs(1);
-    let patience = Patience {
-        first_token: second,
-        first_token_auto: false,
-        idle: second,
-        total: second,
-        stream_total: second,
-        least_tokens_per_s: 0.0,
-    };
+    let patience = Patience::even(Duration::from_secs(1));
     let target = |(at, &(group, keys, weight)): (usize, &(u16, usize, u32))| {
         let provider: Arc<str> = format!("p{at}").into();
         let deployment = Deployment {

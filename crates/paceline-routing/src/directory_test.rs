@@ -20,15 +20,7 @@ impl PriceBook for Unpriced {
 }
 
 fn patience() -> Patience {
-    let second = Duration::from_secs(1);
-    Patience {
-        first_token: second,
-        first_token_auto: false,
-        idle: second,
-        total: second,
-        stream_total: second,
-        least_tokens_per_s: 0.0,
-    }
+    Patience::even(Duration::from_secs(1))
 }
 
 /// Models, each with its places.

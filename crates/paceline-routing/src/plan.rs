@@ -23,6 +23,20 @@ pub struct Patience {
     pub least_tokens_per_s: f64,
 }
 
+impl Patience {
+    /// The same limit for every phase.
+    pub const fn even(limit: Duration) -> Self {
+        Self {
+            first_token: limit,
+            first_token_auto: false,
+            idle: limit,
+            total: limit,
+            stream_total: limit,
+            least_tokens_per_s: 0.0,
+        }
+    }
+}
+
 /// How long a stream may be slow before it counts as too slow.
 pub const SLOW_AFTER: Duration = Duration::from_secs(10);
 

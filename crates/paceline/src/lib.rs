@@ -20,5 +20,6 @@ pub mod process;
 pub mod recorder;
 pub mod redact;
 pub mod reload;
+pub(crate) mod span;
 pub mod tokens;
 pub mod unpriced;

@@ -93,15 +93,7 @@ pub(super) fn burst() -> String {
 
 /// A directory of two providers and `models` models.
 pub(super) fn directory(models: usize) -> Directory {
-    let second = Duration::from_secs(1);
-    let patience = Patience {
-        first_token: second,
-        first_token_auto: true,
-        idle: second,
-        total: second,
-        stream_total: second,
-        least_tokens_per_s: 0.0,
-    };
+    let patience = Patience::even(Duration::from_secs(1));
     let provider = |name: &str| ProviderEntry {
         name: name.into(),
         keys: vec![0],

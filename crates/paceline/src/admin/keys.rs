@@ -234,17 +234,9 @@ fn wanted(admin: &Admin, mut asked: Map<String, Value>, ends_later: bool) -> Res
     Ok(wanted)
 }
 
-/// `90s`, `15m`, `24h`, `30d`.
+/// `90s`, `15m`, `24h`, `30d`, up to so many days.
 fn span(text: &str, most_days: u64) -> Option<Duration> {
-    let unit = match text.as_bytes().last()? {
-        b's' => 1,
-        b'm' => 60,
-        b'h' => 3600,
-        b'd' => 86_400,
-        _ => return None,
-    };
-    let seconds = text[..text.len() - 1].parse::<u64>().ok()?.checked_mul(unit)?;
-    (seconds <= most_days * 86_400).then(|| Duration::from_secs(seconds))
+    crate::span::seconds(text).filter(|seconds| *seconds <= most_days * 86_400).map(Duration::from_secs)
 }
 
 fn as_wanted(key: &StoredKey) -> Wanted {

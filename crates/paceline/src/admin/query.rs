@@ -84,14 +84,7 @@ impl Query {
 
 /// Seconds of `90s`, `15m`, `24h`, `30d`; `None` for anything else or outside one minute to thirty-one days.
 pub(crate) fn window_seconds(text: &str) -> Option<i64> {
-    let unit = match text.as_bytes().last()? {
-        b's' => 1,
-        b'm' => 60,
-        b'h' => 3600,
-        b'd' => 86_400,
-        _ => return None,
-    };
-    let seconds = text[..text.len() - 1].parse::<i64>().ok()?.checked_mul(unit)?;
+    let seconds = i64::try_from(crate::span::seconds(text)?).ok()?;
     (60..=31 * 86_400).contains(&seconds).then_some(seconds)
 }
 

@@ -30,15 +30,7 @@ pub(crate) struct CaptureArgs {
 
 /// Seconds of `90s`, `10m`, `24h`.
 fn seconds(text: &str) -> Result<u64, String> {
-    let wrong = || format!("`{text}` is no time like 90s, 10m or 24h");
-    let unit = match text.as_bytes().last() {
-        Some(b's') => 1,
-        Some(b'm') => 60,
-        Some(b'h') => 3600,
-        _ => return Err(wrong()),
-    };
-    let number: u64 = text[..text.len() - 1].parse().map_err(|_| wrong())?;
-    number.checked_mul(unit).ok_or_else(wrong)
+    crate::span::seconds(text).ok_or_else(|| format!("`{text}` is no time like 90s, 10m or 24h"))
 }
 
 pub(crate) fn run(args: &CaptureArgs) -> ExitCode {
