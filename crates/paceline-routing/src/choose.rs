@@ -1,6 +1,7 @@
 //! Which place of a plan is asked next.
 
 use crate::health::{Verdict, Why};
+use crate::load::Load;
 use crate::place::{Place, Policy};
 use crate::plan::{Pick, Plan, Target};
 use std::ops::Range;
@@ -94,26 +95,36 @@ impl<C: Chance> Search<'_, C> {
         }
         let pick = if plan.targets[range.start].group == 0 { plan.pick } else { Pick::First };
         match pick {
-            Pick::LeastLoaded => self.least_loaded(range),
-            Pick::First => range.into_iter().find_map(|target| self.least_loaded(target..target + 1)),
+            Pick::LeastLoaded => {
+                let now = self.now;
+                self.better_of_two(range, |load| load.cost(now))
+            }
+            Pick::First => range.into_iter().find_map(|target| self.key_of(target)),
             Pick::Weighted => {
                 let drawn = sticky.unwrap_or_else(|| self.chance.next());
                 let first = range.start + weighted(&plan.targets[range.clone()], drawn);
                 let mut order = std::iter::once(first).chain(range);
-                order.find_map(|target| self.least_loaded(target..target + 1))
+                order.find_map(|target| self.key_of(target))
             }
         }
     }
 
-    /// Of two places of these targets that chance names the less loaded one; when neither may be asked, any that may.
-    fn least_loaded(&mut self, targets: Range<usize>) -> Option<Spot> {
+    /// A key of a target: they take turns. All lead to the same provider, so how slow one was says nothing about it, and
+    /// what each may take a minute is best spread evenly.
+    fn key_of(&mut self, target: usize) -> Option<Spot> {
+        self.better_of_two(target..target + 1, |load| f64::from(load.in_flight()))
+    }
+
+    /// Of two places of these targets that chance names the one with the lower cost; when neither may be asked, any that
+    /// may.
+    fn better_of_two(&mut self, targets: Range<usize>, cost: impl Fn(&Load) -> f64) -> Option<Spot> {
         let plan = self.plan;
         let mut left: Vec<Spot> = spots(plan, targets).filter(|spot| !self.tried.contains(spot)).collect();
         while !left.is_empty() {
             let first = self.draw(left.len());
             let chosen = if left.len() > 1 {
                 let other = (first + 1 + self.draw(left.len() - 1)) % left.len();
-                let cost = |at: usize| left[at].place(plan).load.cost(self.now);
+                let cost = |at: usize| cost(&left[at].place(plan).load);
                 if cost(other) < cost(first) { other } else { first }
             } else {
                 first

@@ -81,6 +81,8 @@ fn the_last_is_never_given_up_but_what_asked_for_quiet_gets_it() {
 fn keys_of_a_provider_take_turns_and_a_bad_one_is_left_out() {
     let (now, policy, mut chance) = (Instant::now(), Policy::default(), dice());
     let plan = plan(&[(0, 3, 1)], Pick::First, now);
+    // How slow a key once was keeps nobody from it.
+    plan.targets[0].places[0].sample(Duration::from_secs(9), now, &policy);
     let mut counts = [0; 3];
     for _ in 0..3000 {
         counts[go(choose(&plan, &[], None, now, &policy, &mut chance)).1] += 1;
