@@ -3,7 +3,10 @@
 //! Nothing here builds a tree of a body that is passed through: [`json`] walks bytes once, as they come, and tells a
 //! visitor the few values somebody asked for; [`sse`] finds where events end; [`openai`] knows what the values mean.
 
+pub mod anthropic;
 pub mod compatible;
 pub mod json;
+pub mod neutral;
 pub mod openai;
 pub mod sse;
+pub mod translate;

@@ -99,6 +99,7 @@ pub(crate) const COLUMNS: &[Column] = &[
     Column::maybe("output_tokens", Kind::Int, |r| tokens(r, |u| u.output_tokens)),
     Column::maybe("cache_read_tokens", Kind::Int, |r| tokens(r, |u| u.cache_read_tokens)),
     Column::maybe("cache_write_tokens", Kind::Int, |r| tokens(r, |u| u.cache_write_tokens)),
+    Column::maybe("cache_write_1h_tokens", Kind::Int, |r| tokens(r, |u| u.cache_write_1h_tokens)),
     Column::maybe("reasoning_tokens", Kind::Int, |r| tokens(r, |u| u.reasoning_tokens)),
     Column::maybe("usage_source", Kind::Name, |r| r.usage.as_ref().map_or(Value::Null, |u| word(&u.source))),
     Column::maybe("cost_usd", Kind::Money, |r| r.cost.map_or(Value::Null, Value::Money)),

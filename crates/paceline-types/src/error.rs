@@ -63,11 +63,13 @@ pub enum ErrorKind {
     Canceled,
     /// A defect in Paceline.
     Internal,
+    /// The provider cannot do what is asked; another one may.
+    Unsupported,
 }
 
 impl ErrorKind {
     /// All kinds, for metrics and documentation.
-    pub const ALL: [ErrorKind; 17] = [
+    pub const ALL: [ErrorKind; 18] = [
         Self::BadRequest,
         Self::Unauthorized,
         Self::Forbidden,
@@ -85,6 +87,7 @@ impl ErrorKind {
         Self::Overloaded,
         Self::Canceled,
         Self::Internal,
+        Self::Unsupported,
     ];
 
     /// The stable name in records, metrics and error codes.
@@ -107,6 +110,7 @@ impl ErrorKind {
             Self::Overloaded => "overloaded",
             Self::Canceled => "canceled",
             Self::Internal => "internal",
+            Self::Unsupported => "unsupported",
         }
     }
 
@@ -120,6 +124,7 @@ impl ErrorKind {
             | Self::TooLarge
             | Self::ContextTooLong
             | Self::ContentFilter
+            | Self::Unsupported
             | Self::Canceled => Blame::Caller,
             Self::Overloaded | Self::Internal => Blame::Gateway,
             Self::RateLimited
@@ -135,7 +140,11 @@ impl ErrorKind {
     /// Whether another try can help.
     pub const fn retry(self) -> Retry {
         match self {
-            Self::ContextTooLong | Self::RateLimited | Self::ProviderAuth | Self::Garbage => Retry::Elsewhere,
+            Self::ContextTooLong
+            | Self::RateLimited
+            | Self::ProviderAuth
+            | Self::Garbage
+            | Self::Unsupported => Retry::Elsewhere,
             Self::ProviderFailed | Self::Connect | Self::Timeout | Self::Truncated => Retry::Here,
             _ => Retry::Never,
         }

@@ -166,8 +166,6 @@ impl Period {
 pub struct Tariff {
     /// In a batch.
     pub batch: bool,
-    /// Of the tokens written to the provider's cache: kept for an hour.
-    pub cache_write_1h_tokens: u64,
     /// How long the provider worked on it. Only a price of the machine's time asks.
     pub took: Offset,
 }
@@ -229,7 +227,7 @@ impl Price {
 
         let read = usage.cache_read_tokens.min(usage.input_tokens);
         let written = usage.cache_write_tokens.min(usage.input_tokens - read);
-        let for_an_hour = tariff.cache_write_1h_tokens.min(written);
+        let for_an_hour = usage.cache_write_1h_tokens.min(written);
         let reasoned = usage.reasoning_tokens.min(usage.output_tokens);
 
         let write = rates.cache_write.unwrap_or(rates.input);

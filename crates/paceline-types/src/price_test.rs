@@ -67,8 +67,8 @@ fn a_cache_hit_is_charged_once() {
     let cost = price.cost(&usage(100_000, 90_000, 0, 1000, 0), NOW, Tariff::default()).unwrap();
     assert_eq!((cost.input.to_string(), cost.cache_read.to_string()), ("0.03".into(), "0.027".into()));
     assert_eq!(cost.total().to_string(), "0.072");
-    let hour = Tariff { cache_write_1h_tokens: 400, ..Tariff::default() };
-    let cost = price.cost(&usage(1000, 0, 1000, 0, 0), NOW, hour).unwrap();
+    let hour = Usage { cache_write_1h_tokens: 400, ..usage(1000, 0, 1000, 0, 0) };
+    let cost = price.cost(&hour, NOW, Tariff::default()).unwrap();
     assert_eq!(cost.cache_write.to_string(), "0.00465");
 }
 
@@ -140,7 +140,8 @@ proptest! {
         rates in any_rates(), usage in any_usage(), cache_write_1h_tokens: u64, took in any::<u64>().prop_map(Offset),
         machine in prop::option::of((0..=i64::MAX, 1..=u32::MAX)),
     ) {
-        let tariff = Tariff { batch: false, cache_write_1h_tokens, took };
+        let usage = Usage { cache_write_1h_tokens, ..usage };
+        let tariff = Tariff { batch: false, took };
         let of_machine = |(usd, concurrent)| {
             let concurrent = std::num::NonZeroU32::new(concurrent)?;
             Some(Price::of_machine(MachineHour { usd: Cost(usd), concurrent }))
@@ -163,7 +164,8 @@ proptest! {
             input: rate, output: rate, cache_read: same, cache_write: same, cache_write_1h: same, reasoning: same,
             ..Rates::default()
         };
-        let cost = Price::always(rates).cost(&usage, NOW, Tariff { cache_write_1h_tokens, ..Tariff::default() });
+        let usage = Usage { cache_write_1h_tokens, ..usage };
+        let cost = Price::always(rates).cost(&usage, NOW, Tariff::default());
         let tokens = u128::from(usage.input_tokens) + u128::from(usage.output_tokens);
         let whole = i64::try_from(tokens * u128::from(rate.0)).ok();
         prop_assert_eq!(cost.map(|cost| cost.total().0), whole);

@@ -51,6 +51,8 @@ pub enum Operation {
     Embeddings,
     /// `/{provider}/…`, not looked into.
     Passthrough,
+    /// How many tokens a request has, without an answer.
+    CountTokens,
 }
 
 impl Operation {
@@ -60,18 +62,44 @@ impl Operation {
             Self::Chat => "chat",
             Self::Embeddings => "embeddings",
             Self::Passthrough => "passthrough",
+            Self::CountTokens => "count_tokens",
         }
     }
 }
 
-/// The wire format the caller speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+/// A wire format, of callers and of providers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Dialect {
-    /// OpenAI's.
+    /// OpenAI's chat completions, embeddings and models.
     OpenAi,
     /// Unknown: passed through.
     Raw,
+    /// OpenAI's responses.
+    Responses,
+    /// Anthropic's messages.
+    Anthropic,
+    /// Gemini's `generateContent`.
+    Gemini,
+    /// Bedrock's Converse; of providers only.
+    Bedrock,
+    /// Ollama's own chat; of providers only.
+    Ollama,
+}
+
+impl Dialect {
+    /// The stable name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::OpenAi => "openai",
+            Self::Raw => "raw",
+            Self::Responses => "responses",
+            Self::Anthropic => "anthropic",
+            Self::Gemini => "gemini",
+            Self::Bedrock => "bedrock",
+            Self::Ollama => "ollama",
+        }
+    }
 }
 
 /// How a call ended.

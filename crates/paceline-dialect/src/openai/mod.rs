@@ -5,5 +5,9 @@
 pub mod answer;
 pub mod error;
 pub mod prompt;
+pub mod read_answer;
+pub mod read_request;
 pub mod request;
 pub mod stream;
+pub mod write_answer;
+pub mod write_request;

@@ -14,6 +14,8 @@ pub struct Seen {
     pub content: bool,
     /// It is the extra chunk of `include_usage`: no choices, a usage object.
     pub usage_only: bool,
+    /// It told usage.
+    pub has_usage: bool,
     /// It is the end mark.
     pub done: bool,
     /// It is an error.
@@ -49,6 +51,11 @@ impl ChatStream {
         &self.visitor.learned
     }
 
+    /// Takes over what was learned of an answer in one piece.
+    pub(crate) fn learn(&mut self, learned: Learned) {
+        self.visitor.learned = learned;
+    }
+
     /// The generated text, where it was to be collected.
     pub fn take_text(&mut self) -> Option<Vec<u8>> {
         self.visitor.text.take()
@@ -77,6 +84,7 @@ impl ChatStream {
         let seen = Seen {
             content: self.visitor.contents > 0,
             usage_only: self.visitor.has_usage && self.visitor.no_choices && !self.visitor.error,
+            has_usage: self.visitor.has_usage,
             error: self.visitor.error,
             ..Seen::default()
         };

@@ -38,8 +38,12 @@ fn text<'a>(reader: &mut Reader<'a>) -> Option<Option<&'a str>> {
     if reader.byte()? == 0 { Some(None) } else { reader.text().map(Some) }
 }
 
+/// Beside the source of counts: how many of the cache writes are for an hour follows the others.
+const FOR_AN_HOUR: u64 = 16;
+
 pub(crate) fn put_usage(out: &mut Vec<u8>, usage: Option<&Usage>) {
-    pack::put(out, usage.map_or(0, |usage| code(usage.source) + 1));
+    let for_an_hour = |usage: &Usage| if usage.cache_write_1h_tokens > 0 { FOR_AN_HOUR } else { 0 };
+    pack::put(out, usage.map_or(0, |usage| (code(usage.source) + 1) | for_an_hour(usage)));
     if let Some(usage) = usage {
         for count in [
             usage.input_tokens,
@@ -49,6 +53,9 @@ pub(crate) fn put_usage(out: &mut Vec<u8>, usage: Option<&Usage>) {
             usage.reasoning_tokens,
         ] {
             pack::put(out, count);
+        }
+        if usage.cache_write_1h_tokens > 0 {
+            pack::put(out, usage.cache_write_1h_tokens);
         }
     }
 }
@@ -65,7 +72,8 @@ fn usage(reader: &mut Reader<'_>) -> Option<Option<Usage>> {
         cache_read_tokens: reader.number()?,
         cache_write_tokens: reader.number()?,
         reasoning_tokens: reader.number()?,
-        source: read_optional(source).unwrap_or_default(),
+        cache_write_1h_tokens: if source & FOR_AN_HOUR == 0 { 0 } else { reader.number()? },
+        source: read_optional(source & !FOR_AN_HOUR).unwrap_or_default(),
     }))
 }
 

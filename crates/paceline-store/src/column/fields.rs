@@ -68,6 +68,7 @@ columns! {
     UPSTREAM = 41 Text;
     REGION = 42 Text;
     ATTEMPTS = 43 Bytes;
+    CACHE_WRITE_1H = 44 Int;
 }
 
 /// How many columns a block has.
@@ -95,11 +96,19 @@ pub(crate) fn code<T: Coded + PartialEq>(value: T) -> u64 {
 }
 
 impl Coded for Operation {
-    const ALL: &'static [Self] = &[Self::Chat, Self::Embeddings, Self::Passthrough];
+    const ALL: &'static [Self] = &[Self::Chat, Self::Embeddings, Self::Passthrough, Self::CountTokens];
 }
 
 impl Coded for Dialect {
-    const ALL: &'static [Self] = &[Self::OpenAi, Self::Raw];
+    const ALL: &'static [Self] = &[
+        Self::OpenAi,
+        Self::Raw,
+        Self::Responses,
+        Self::Anthropic,
+        Self::Gemini,
+        Self::Bedrock,
+        Self::Ollama,
+    ];
 }
 
 impl Coded for Status {
@@ -154,6 +163,6 @@ mod tests {
         assert_eq!(KINDS[TENANT], Kind::Text);
         assert_eq!(KINDS[ITL], Kind::Int);
         assert_eq!(KINDS[ATTEMPTS], Kind::Bytes);
-        assert_eq!(ATTEMPTS + 1, COLUMNS);
+        assert_eq!((KINDS[CACHE_WRITE_1H], CACHE_WRITE_1H + 1), (Kind::Int, COLUMNS));
     }
 }

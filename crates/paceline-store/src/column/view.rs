@@ -119,6 +119,7 @@ impl<'t> View<'t> {
             output_tokens: self.int(fields::OUTPUT, row),
             cache_read_tokens: self.int(fields::CACHE_READ, row),
             cache_write_tokens: self.int(fields::CACHE_WRITE, row),
+            cache_write_1h_tokens: self.int(fields::CACHE_WRITE_1H, row),
             reasoning_tokens: self.int(fields::REASONING, row),
             source: read_optional(source).unwrap_or_default(),
         })

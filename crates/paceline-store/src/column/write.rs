@@ -108,6 +108,7 @@ impl Columns {
         self.int(fields::OUTPUT, usage.output_tokens);
         self.int(fields::CACHE_READ, usage.cache_read_tokens);
         self.int(fields::CACHE_WRITE, usage.cache_write_tokens);
+        self.int(fields::CACHE_WRITE_1H, usage.cache_write_1h_tokens);
         self.int(fields::REASONING, usage.reasoning_tokens);
         self.int(fields::COST, record.cost.map_or(0, |cost| cost.0.max(0) as u64 + 1));
     }

@@ -1,0 +1,10 @@
+//! The form between dialects: a request, the events of an answer, and what could not cross.
+
+pub mod about;
+pub mod collect;
+pub mod event;
+pub mod fold;
+pub mod json;
+pub mod notes;
+pub mod request;
+pub mod write;

@@ -1,0 +1,274 @@
+//! What passes between a caller and a provider: each reads and writes its own dialect, and everything else sees facts.
+//!
+//! There is one reader for each dialect of providers. What it reads is folded into the facts of the record; where a caller
+//! speaks otherwise, the same events go to the writer of its dialect. So usage, errors and the end of an answer are known
+//! in one place, whoever listens.
+
+use crate::anthropic;
+use crate::neutral::about::About;
+use crate::neutral::collect::Collected;
+use crate::neutral::event::{Event, Failure, Sink};
+use crate::neutral::fold::Fold;
+use crate::neutral::notes::{Malformed, Notes};
+use crate::neutral::request::ChatRequest;
+use crate::openai;
+use crate::openai::answer::{AnswerVisitor, Learned};
+use crate::openai::stream::{ChatStream, Seen};
+use crate::sse;
+use paceline_types::error::ErrorKind;
+use paceline_types::record::Dialect;
+
+/// Reads a caller's request.
+///
+/// # Errors
+/// Where it is not what its dialect allows.
+pub fn read_request<'a>(
+    from: Dialect,
+    body: &'a [u8],
+    notes: &mut Notes,
+) -> Result<ChatRequest<'a>, Malformed> {
+    match from {
+        Dialect::Anthropic => anthropic::read_request::read(body, notes),
+        _ => openai::read_request::read(body, notes),
+    }
+}
+
+/// Writes an answer as a stream of its caller's dialect.
+#[derive(Debug)]
+pub enum Writer {
+    /// Chat completions.
+    OpenAi(openai::write_answer::Writer),
+    /// Messages.
+    Anthropic(anthropic::write_answer::Writer),
+}
+
+impl Writer {
+    /// A writer for a caller of `dialect`.
+    pub fn new(dialect: Dialect, about: About) -> Self {
+        match dialect {
+            Dialect::Anthropic => Self::Anthropic(anthropic::write_answer::Writer::new(about)),
+            _ => Self::OpenAi(openai::write_answer::Writer::new(about)),
+        }
+    }
+
+    /// Writes what `event` means to `out`.
+    pub fn event(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
+        match self {
+            Self::OpenAi(writer) => writer.event(event, out),
+            Self::Anthropic(writer) => writer.event(event, out),
+        }
+    }
+}
+
+/// Writes an answer in one piece for a caller of `dialect`.
+pub fn document(dialect: Dialect, answer: &Collected, about: &About) -> Vec<u8> {
+    match dialect {
+        Dialect::Anthropic => anthropic::write_answer::document(answer, about),
+        _ => openai::write_answer::document(answer, about),
+    }
+}
+
+/// How a dialect's streams are cut into events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// Server-sent events.
+    Sse,
+    /// A JSON value a line.
+    Lines,
+    /// AWS event-stream frames.
+    Frames,
+}
+
+/// One answer of a provider, as it is read.
+#[derive(Debug)]
+pub struct Answer {
+    reader: Reader,
+    fold: Fold,
+    /// Something was not what the dialect allows.
+    pub garbage: bool,
+}
+
+/// The readers of all dialects that providers speak.
+#[derive(Debug)]
+enum Reader {
+    /// The observer tells the facts; the other one what is said, where it is translated.
+    OpenAi(Box<ChatStream>, openai::read_answer::Reader),
+    Anthropic(anthropic::read_answer::Reader),
+}
+
+impl Answer {
+    /// For an answer in `dialect`; `collect_text` keeps the generated text for a tokenizer.
+    pub fn new(dialect: Dialect, collect_text: bool) -> Self {
+        let reader = match dialect {
+            Dialect::Anthropic => Reader::Anthropic(anthropic::read_answer::Reader::default()),
+            _ => Reader::OpenAi(
+                Box::new(ChatStream::new(collect_text)),
+                openai::read_answer::Reader::default(),
+            ),
+        };
+        let fold = Fold { text: collect_text.then(Vec::new), ..Fold::default() };
+        Self { reader, fold, garbage: false }
+    }
+
+    /// What was learned so far.
+    #[inline]
+    pub fn learned(&self) -> &Learned {
+        match &self.reader {
+            Reader::OpenAi(stream, _) => stream.learned(),
+            Reader::Anthropic(_) => &self.fold.learned,
+        }
+    }
+
+    /// The generated text, where it was to be collected.
+    pub fn take_text(&mut self) -> Option<Vec<u8>> {
+        match &mut self.reader {
+            Reader::OpenAi(stream, _) => stream.take_text(),
+            Reader::Anthropic(_) => self.fold.text.take(),
+        }
+    }
+
+    /// How it failed, where its events told.
+    pub fn failure(&self) -> Option<&Failure> {
+        self.fold.failure.as_ref()
+    }
+
+    /// Observes one whole event of a stream that is passed on as it is.
+    #[inline]
+    pub fn observe(&mut self, event: &[u8]) -> Seen {
+        if let Reader::OpenAi(stream, _) = &mut self.reader {
+            let seen = stream.observe(event);
+            self.garbage |= seen.garbage;
+            return seen;
+        }
+        self.read(event, &mut |_: &Event<'_>| {})
+    }
+
+    /// Reads one whole event of a stream, and tells `sink` what it says.
+    pub fn read(&mut self, event: &[u8], sink: &mut impl Sink) -> Seen {
+        let Some(data) = sse::data(event) else { return Seen::default() };
+        let data = data.trim_ascii();
+        if data.is_empty() {
+            return Seen::default();
+        }
+        let mut both = Both { fold: &mut self.fold, sink };
+        both.fold.seen = Seen::default();
+        let understood = match &mut self.reader {
+            Reader::Anthropic(reader) => reader.read(data, &mut both),
+            Reader::OpenAi(stream, reader) => {
+                let seen = stream.observe(event);
+                openai_event(stream, reader, data, seen, both.sink);
+                self.garbage |= seen.garbage;
+                return seen;
+            }
+        };
+        self.fold.seen.garbage = !understood;
+        self.garbage |= !understood;
+        self.fold.seen
+    }
+
+    /// Reads an answer in one piece; `false` when it is none of its dialect.
+    pub fn read_document(&mut self, body: &[u8], sink: &mut impl Sink) -> bool {
+        let mut both = Both { fold: &mut self.fold, sink };
+        match &mut self.reader {
+            Reader::Anthropic(reader) => reader.read_document(body, &mut both),
+            Reader::OpenAi(stream, reader) => {
+                let mut visitor = AnswerVisitor::default();
+                if crate::json::scan(body, &mut visitor).is_err() {
+                    return false;
+                }
+                let learned = visitor.learned;
+                if learned.error {
+                    both.event(&Event::Failed(openai::error::read(200, body)));
+                } else {
+                    reader.read(body, both.sink);
+                }
+                if let Some(usage) = learned.usage {
+                    both.sink.event(&Event::Usage(usage));
+                }
+                both.sink.event(&Event::End);
+                stream.learn(learned);
+                true
+            }
+        }
+    }
+}
+
+/// What an event of OpenAI's says beyond what its observer has seen.
+fn openai_event(
+    stream: &ChatStream,
+    reader: &mut openai::read_answer::Reader,
+    data: &[u8],
+    seen: Seen,
+    sink: &mut impl Sink,
+) {
+    if seen.done {
+        return sink.event(&Event::End);
+    }
+    if seen.error {
+        return sink.event(&Event::Failed(openai::error::read(200, data)));
+    }
+    if !seen.garbage {
+        reader.read(data, sink);
+        if seen.has_usage
+            && let Some(usage) = stream.learned().usage
+        {
+            sink.event(&Event::Usage(usage));
+        }
+    }
+}
+
+/// Facts for the record, and words for the caller.
+struct Both<'s, S> {
+    fold: &'s mut Fold,
+    sink: &'s mut S,
+}
+
+impl<S: Sink> Sink for Both<'_, S> {
+    fn event(&mut self, event: &Event<'_>) {
+        self.fold.event(event);
+        self.sink.event(event);
+    }
+}
+
+/// What an error answer of a provider means; `body` as it came.
+pub fn read_error(dialect: Dialect, status: u16, body: &[u8]) -> Failure {
+    match dialect {
+        Dialect::Anthropic => anthropic::error::read(status, body),
+        _ => openai::error::read(status, body),
+    }
+}
+
+/// An error for a caller.
+#[derive(Clone, Copy, Debug)]
+pub struct Complaint<'a> {
+    /// The status of the answer, or what it would have been.
+    pub status: u16,
+    /// What went wrong.
+    pub kind: ErrorKind,
+    /// For people.
+    pub message: &'a str,
+    /// The field at fault.
+    pub param: Option<&'a str>,
+    /// Stable, for programs.
+    pub code: &'a str,
+}
+
+impl Complaint<'_> {
+    /// The body of an error answer.
+    pub fn envelope(&self, dialect: Dialect) -> Vec<u8> {
+        match dialect {
+            Dialect::Anthropic => anthropic::error::envelope(self.status, self.message, self.code),
+            _ => {
+                let kind = openai::error::kind_of_status(self.status);
+                openai::error::envelope(self.message, kind, self.param, self.code).into_bytes()
+            }
+        }
+    }
+
+    /// The event that tells why a stream ends without its end mark.
+    pub fn event(&self, dialect: Dialect) -> Vec<u8> {
+        let envelope = self.envelope(dialect);
+        let name: &[u8] = if dialect == Dialect::Anthropic { b"event: error\n" } else { b"" };
+        [name, b"data: ", &envelope, b"\n\n"].concat()
+    }
+}
