@@ -20,6 +20,7 @@ fn usage(input: u64, read: u64, write: u64, output: u64, reasoning: u64) -> Usag
         cache_read_tokens: read,
         cache_write_tokens: write,
         reasoning_tokens: reasoning,
+        cache_write_1h_tokens: 0,
         ..Usage::default()
     }
 }

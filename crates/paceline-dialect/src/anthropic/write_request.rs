@@ -291,7 +291,7 @@ impl Blocks<'_> {
                 self.sourced("document", source, name.as_ref(), cache.as_ref(), list);
             }
             Part::Audio { .. } => {
-                self.refuse("input_audio", "this provider hears no sound; name a model that does")
+                self.refuse("input_audio", "this provider hears no sound; name a model that does");
             }
             Part::ToolCall(call) => tool_use(call, list),
             Part::ToolResult { id, content, is_error, cache, .. } => {

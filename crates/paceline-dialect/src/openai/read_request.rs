@@ -222,7 +222,7 @@ fn assistant<'a>(
     match blocks {
         Some(blocks) => parts.extend(blocks.iter().filter_map(thinking_block)),
         None => {
-            parts.extend(text.filter(Json::is_string).map(|text| Part::Reasoning { text, signature: None }))
+            parts.extend(text.filter(Json::is_string).map(|text| Part::Reasoning { text, signature: None }));
         }
     }
     parts.extend(said);

@@ -232,7 +232,7 @@ pub fn usage(usage: &Usage, o: &mut Object<'_>) {
         }
     });
     o.object("completion_tokens_details", |details| {
-        details.number("reasoning_tokens", usage.reasoning_tokens)
+        details.number("reasoning_tokens", usage.reasoning_tokens);
     });
 }
 

@@ -124,6 +124,7 @@ impl Read {
                 cache_read_tokens: cache_read,
                 cache_write_tokens: cache_write,
                 reasoning_tokens: reasoning,
+                cache_write_1h_tokens: 0,
                 source: UsageSource::Reported,
             });
         }

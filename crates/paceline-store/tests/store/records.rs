@@ -96,6 +96,7 @@ fn usage(dice: &mut Dice) -> Usage {
         cache_read_tokens: dice.below(100),
         cache_write_tokens: dice.below(3),
         reasoning_tokens: dice.below(100),
+        cache_write_1h_tokens: dice.below(2) * dice.below(50),
         source: dice.one(&[UsageSource::Reported, UsageSource::Counted, UsageSource::Estimated]),
     }
 }
