@@ -4,7 +4,7 @@ use super::typed;
 use super::url::{BaseUrl, Proxy};
 use crate::files::zone::Zone;
 use paceline_catalog::Document;
-use paceline_dialect::compatible::Compatible;
+use paceline_dialect::provider::Kind;
 use paceline_routing::place::Policy;
 use paceline_stats::indicator::{Core, Rule};
 use paceline_types::machine::MachineHour;
@@ -326,7 +326,7 @@ pub struct Provider {
     /// Its name in `name/model`, records and metrics.
     pub name: String,
     /// The service it is.
-    pub kind: &'static Compatible,
+    pub kind: &'static Kind,
     /// Address up to and with the version segment, without a slash at the end.
     pub base_url: String,
     /// The same address in parts.
