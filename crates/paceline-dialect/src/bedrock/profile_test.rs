@@ -1,6 +1,7 @@
 //! Tests of profiles: whose lines they are, what they hold, and errors that show the line and no value.
 
 use super::{File, find, names};
+use proptest::prelude::*;
 
 const CREDENTIALS: &str = "\u{feff}# comment = [x]\n[default]\naws_access_key_id = AKIDDEFAULT ; why\n\
     AWS_SECRET_ACCESS_KEY=de/fa+ult=\n\n[dev]\naws_access_key_id=AKIDDEV\naws_secret_access_key= d#ev \n\
@@ -51,5 +52,18 @@ fn the_default_profile_with_the_word_counts_more() {
     ] {
         let profile = find(text, File::Config, "default").unwrap().unwrap();
         assert_eq!(profile.region.as_deref(), Some("b"));
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_it_panic(lines in proptest::collection::vec("[\\[\\]#;= \u{e9}a-d'\"\t]{0,9}", 0..9)) {
+        let text = lines.join("\n").replace('d', "default").replace('c', "profile ");
+        for file in [File::Credentials, File::Config] {
+            names(&text, file);
+            if let Err(error) = find(&text, file, "default") {
+                prop_assert!(error.line <= lines.len());
+            }
+        }
     }
 }

@@ -88,7 +88,7 @@ mod tests {
         let failed = || ChainError { tried: Vec::new(), stopped: false };
         let due = |held: &Held, now| held.due_in(at(now)).map(|wait| wait.as_secs());
         let mut held = Held::new(loaded("a", Some(3600)), at(0));
-        assert_eq!(held.due_in(at(0)), Some(Duration::from_secs(3300)));
+        assert_eq!(held.due_in(at(0)), Some(Duration::from_mins(55)));
         assert_eq!(due(&held, 4000), Some(0));
         assert_eq!(held.take(Err(failed()), at(3300)), Taken::Kept(failed()));
         assert_eq!(due(&held, 3300), Some(10));

@@ -1,6 +1,7 @@
 //! The chain over real files and real services on this machine.
 
 use super::{ChainError, CredentialChain, Env, Held, Loaded, Source, Taken};
+use paceline_types::secret::Secret;
 use paceline_types::time::Timestamp;
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -74,7 +75,7 @@ fn now() -> Timestamp {
 
 fn found(loaded: &Loaded) -> (Source, &str, &str, Option<&str>) {
     let keys = &loaded.credentials;
-    let token = keys.session_token.as_ref().map(|token| token.expose());
+    let token = keys.session_token.as_ref().map(Secret::expose);
     (loaded.source, keys.access_key.as_str(), keys.secret_key.expose(), token)
 }
 
