@@ -124,7 +124,9 @@ impl CredentialChain {
         Self { env: Arc::new(set), profile }
     }
 
-    /// Looks for credentials: environment, shared files, container, instance metadata. `now`: the wall clock.
+    /// Looks for credentials: environment, shared files, container, instance metadata. `now`: the wall clock. Reads small
+    /// files in place, so it belongs on the control runtime, not on a worker; takes up to three seconds where services
+    /// that are asked do not answer.
     ///
     /// # Errors
     /// When no place has any, or one that is set up to have some cannot give them.
@@ -149,7 +151,7 @@ impl CredentialChain {
                 return Err(ChainError { tried, stopped });
             }
         }
-        // Nothing in use here had to be told apart.
+        // It is only looked for to stop there; nobody can set it up, so it is no advice.
         tried.retain(|tried| tried.source != Source::WebIdentity);
         Err(ChainError { tried, stopped: false })
     }
