@@ -9,6 +9,7 @@ use crate::neutral::about::About;
 use crate::neutral::collect::Collected;
 use crate::neutral::event::{Event, Failure, Sink};
 use crate::neutral::fold::Fold;
+use crate::neutral::json::Members;
 use crate::neutral::notes::{Malformed, Notes, Unsupported};
 use crate::neutral::request::ChatRequest;
 use crate::openai;
@@ -35,10 +36,14 @@ pub fn read_request<'a>(
 
 /// What of a request refers to something its provider keeps, so that it can go nowhere else.
 pub fn needs_provider_state(from: Dialect, body: &[u8]) -> Option<&'static str> {
-    let _ = body;
-    match from {
-        _ => None,
+    if from != Dialect::Responses {
+        return None;
     }
+    let members = Members::read(body).ok()?;
+    let set = |key: &str| {
+        members.0.iter().any(|(name, value)| name == key && !matches!(value.get(), "null" | "false"))
+    };
+    ["previous_response_id", "conversation", "background", "prompt"].into_iter().find(|key| set(key))
 }
 
 /// Where a request goes.

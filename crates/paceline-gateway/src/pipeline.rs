@@ -118,7 +118,8 @@ async fn guarded(
 fn defect() -> Answer {
     let message =
         "a defect in Paceline ended this call; please report it with the log lines around this time";
-    Fail::refuse(StatusCode::INTERNAL_SERVER_ERROR, ErrorKind::Internal, "internal_error", message).response(Dialect::OpenAi)
+    Fail::refuse(StatusCode::INTERNAL_SERVER_ERROR, ErrorKind::Internal, "internal_error", message)
+        .response(Dialect::OpenAi)
 }
 
 /// The path of one call.

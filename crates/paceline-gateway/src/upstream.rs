@@ -5,14 +5,12 @@ use crate::gateway::{Identity, Snapshot};
 use crate::headers::{self, Way, write_line};
 use crate::redact::redact;
 use crate::refuse::Fail;
+use crate::step::compose::Tongues;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode};
-use crate::step::compose::Tongues;
-use paceline_dialect::neutral::event::Failure;
 use paceline_dialect::openai::write_request::Habits;
 use paceline_dialect::provider::{KeyHeader, StreamUsage};
-use paceline_dialect::translate;
-use paceline_http::{HttpError, Origin, ResponseHead, What};
+use paceline_http::{HttpError, Origin, What};
 use paceline_types::error::ErrorKind;
 use paceline_types::id::Name;
 use paceline_types::record::{Dialect, Operation};
@@ -21,6 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 /// One provider, ready to be asked.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about one provider")]
 pub(crate) struct Upstream {
     pub(crate) name: Name,
     pub(crate) header_name: Option<HeaderValue>,
@@ -149,7 +148,7 @@ impl Upstream {
     }
 
     /// The head of a call's request, with one of our keys.
-    pub(crate) fn head(&self, key: usize, letter: &Letter<'_>, snapshot: &Snapshot) -> Result<Vec<u8>, Fail> {
+    pub(crate) fn head(&self, key: usize, letter: &Letter<'_>, snapshot: &Snapshot) -> Vec<u8> {
         let keyed = self.keyed(key);
         let composed;
         let start = match (letter.operation, letter.tongues.provider) {
@@ -174,12 +173,7 @@ impl Upstream {
             write_line(&mut head, "anthropic-version", ANTHROPIC_VERSION.as_bytes());
         }
         end_head(&mut head, letter.body.iter().map(Bytes::len).sum::<usize>() as u64);
-        Ok(head)
-    }
-
-    /// What an error answer in `dialect` means.
-    pub(crate) fn read_error(&self, dialect: Dialect, head: &ResponseHead, body: &[u8]) -> Failure {
-        translate::read_error(dialect, head.status.as_u16(), body)
+        head
     }
 
     /// What it speaks where nothing is translated.
@@ -214,13 +208,21 @@ impl Upstream {
     }
 
     /// `raw`: the body goes on as it came; `foreign`: it was written for a provider of another dialect.
-    fn write_up(&self, headers: &HeaderMap, raw: bool, foreign: bool, snapshot: &Snapshot, head: &mut Vec<u8>) {
+    fn write_up(
+        &self,
+        headers: &HeaderMap,
+        raw: bool,
+        foreign: bool,
+        snapshot: &Snapshot,
+        head: &mut Vec<u8>,
+    ) {
         let is_ours = |value: &HeaderValue| {
             let text = value.to_str().unwrap_or_default();
             let token = text.split_once(' ').map_or(text, |(_, token)| token);
             matches!(snapshot.identify(Some(token.trim())), Identity::Caller(_) | Identity::Administrator(_))
         };
-        let way = Way { passthrough: self.passthrough, raw, foreign, fixed: &self.operator, is_ours: &is_ours };
+        let way =
+            Way { passthrough: self.passthrough, raw, foreign, fixed: &self.operator, is_ours: &is_ours };
         headers::write_up(headers, &way, head);
     }
 

@@ -149,7 +149,9 @@ impl ErrorKind {
             Self::Canceled => 499,
             Self::Internal => 500,
             // Our key is not the caller's.
-            Self::ProviderFailed | Self::ProviderAuth | Self::Connect | Self::Truncated | Self::Garbage => 502,
+            Self::ProviderFailed | Self::ProviderAuth | Self::Connect | Self::Truncated | Self::Garbage => {
+                502
+            }
             Self::Overloaded => 503,
             Self::Timeout => 504,
         }

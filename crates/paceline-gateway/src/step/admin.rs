@@ -74,7 +74,8 @@ pub(crate) async fn control(
     let Ok(response) = worker.gateway.control_runtime.spawn(answer).await else {
         let message = "a defect in Paceline ended this request";
         let status = StatusCode::INTERNAL_SERVER_ERROR;
-        return Fail::refuse(status, ErrorKind::Internal, "internal_error", message).response(Dialect::OpenAi);
+        return Fail::refuse(status, ErrorKind::Internal, "internal_error", message)
+            .response(Dialect::OpenAi);
     };
     response.map(AnswerBody::Control)
 }

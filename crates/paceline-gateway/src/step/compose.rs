@@ -59,7 +59,8 @@ pub(crate) fn compose(
         return Ok(Composed { pieces, tongues, strips_usage: asks && !ask.asked.include_usage });
     }
     if operation == Operation::Embeddings {
-        let message = format!("provider {} has no embeddings; name a model of another provider", upstream.name);
+        let message =
+            format!("provider {} has no embeddings; name a model of another provider", upstream.name);
         return Err(unsupported("model", message));
     }
     let mut notes = Notes::default();
@@ -72,7 +73,8 @@ pub(crate) fn compose(
         asks_for_usage: stream && upstream.asks_for_usage,
         max_tokens: upstream.default_max_tokens,
     };
-    let body = translate::write_request(&neutral, &to, &mut notes).map_err(|wrong| refused(upstream, &wrong))?;
+    let body =
+        translate::write_request(&neutral, &to, &mut notes).map_err(|wrong| refused(upstream, &wrong))?;
     if !notes.is_empty() {
         call.warning = Some(notes.line().into());
     }

@@ -2,9 +2,9 @@
 
 use crate::call::Call;
 use crate::refuse::Fail;
-use crate::step::whole::note_learned;
 use crate::step::count::Job;
 use crate::step::relay::{Parts, Step, Watch, frame};
+use crate::step::whole::note_learned;
 use crate::worker::DrainPlace;
 use bytes::Bytes;
 use http::StatusCode;

@@ -13,6 +13,7 @@ use crate::step::whole::fill;
 use crate::upstream::Upstream;
 use http::{Response, StatusCode};
 use paceline_dialect::neutral::event::Failure;
+use paceline_dialect::translate;
 use paceline_http::Exchange;
 use paceline_types::error::ErrorKind;
 use std::time::{Duration, Instant};
@@ -38,7 +39,7 @@ pub(crate) async fn error_answer(
     if packing == Packing::Gzip {
         body = inflate::document(&upstream.name, &body).unwrap_or_default();
     }
-    let told = upstream.read_error(tongues.provider, &exchange.head, &body);
+    let told = translate::read_error(tongues.provider, status.as_u16(), &body);
     let kind = told.kind;
     call.note(|record| record.error_code.clone_from(&told.code));
     if status.is_redirection() || status.is_informational() {
@@ -60,7 +61,12 @@ pub(crate) async fn error_answer(
         .or_else(|| told.retry_after_ms.map(Duration::from_millis));
     let should_retry = patience::should_retry(&exchange.head.headers);
     let mut fail = if tongues.are_one() {
-        Fail::upstream(status, kind, "provider_error", format!("provider {} answered {status}", upstream.name))
+        Fail::upstream(
+            status,
+            kind,
+            "provider_error",
+            format!("provider {} answered {status}", upstream.name),
+        )
     } else {
         translated(&told, upstream, status)
     };

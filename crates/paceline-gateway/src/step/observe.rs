@@ -1,10 +1,10 @@
 //! Watching an answer go by: the stamps, the counts, the end; and holding back the one chunk that we asked for.
 
 use crate::gaps::Gaps;
+use crate::step::tell::Teller;
 use crate::upstream::Upstream;
 use bytes::{Buf, Bytes, BytesMut};
 use paceline_dialect::json::Scanner;
-use crate::step::tell::Teller;
 use paceline_dialect::openai::answer::{AnswerVisitor, Learned};
 use paceline_dialect::openai::stream::Seen;
 use paceline_dialect::sse::MAX_EVENT;

@@ -425,7 +425,9 @@ impl Parts {
 fn unreadable(provider: &str, wrong: Unreadable) -> Fail {
     let (code, message) = match wrong {
         Unreadable::TooLong => ("event_too_long", format!("provider {provider}: an event is over 16 MB")),
-        Unreadable::Frame(why) => ("broken_frame", format!("provider {provider}: the stream is damaged, {why}")),
+        Unreadable::Frame(why) => {
+            ("broken_frame", format!("provider {provider}: the stream is damaged, {why}"))
+        }
     };
     Fail::upstream(StatusCode::BAD_GATEWAY, ErrorKind::Garbage, code, message)
 }

@@ -26,7 +26,13 @@ impl Teller {
     }
 
     /// Reads one event of `answer` and writes what it says to `out`; an error without our keys in it.
-    pub(crate) fn read(&mut self, answer: &mut Answer, event: &[u8], from: &Upstream, out: &mut Vec<u8>) -> Seen {
+    pub(crate) fn read(
+        &mut self,
+        answer: &mut Answer,
+        event: &[u8],
+        from: &Upstream,
+        out: &mut Vec<u8>,
+    ) -> Seen {
         let writer = &mut self.writer;
         let mut failed = None;
         let seen = answer.read(event, &mut |event: &Event<'_>| match event {

@@ -85,13 +85,12 @@ pub(crate) async fn document(
     if form.packing == Packing::Gzip {
         body = inflate::document(&upstream.name, &body)?;
     }
-    let read = if is_passed { look(body) } else { understand(body, &form) };
+    let read = if is_passed { look(body) } else { understand(&body, &form) };
     let read = read.ok_or_else(|| garbage(&upstream))?;
     let mut answer = Response::new(upstream.redact_if(read.failure.is_some(), read.body));
     let mut headers = std::mem::take(&mut exchange.head.headers);
     headers::strip_down(&mut headers);
-    if let Some(about) = &form.about {
-        let _ = about;
+    if form.about.is_some() {
         translated_headers(&mut headers, form.stream);
     }
     if let Some(kind) = read.failure {
@@ -134,10 +133,10 @@ fn look(body: Bytes) -> Option<Read> {
 }
 
 /// Reads an answer of any dialect, and writes it for the caller.
-fn understand(body: Bytes, form: &Form) -> Option<Read> {
+fn understand(body: &Bytes, form: &Form) -> Option<Read> {
     let mut answer = Answer::new(form.tongues.provider, false);
     let about = form.about.clone().unwrap_or_default();
-    let (body, failure) = tell::document(&mut answer, &body, form.tongues, &about, form.stream)?;
+    let (body, failure) = tell::document(&mut answer, body, form.tongues, &about, form.stream)?;
     Some(Read { body, learned: answer.learned().clone(), failure: failure.map(|failure| failure.kind) })
 }
 
@@ -163,4 +162,3 @@ pub(crate) fn note_learned(call: &mut Call, learned: &Learned) {
         }
     });
 }
-

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// First segments of paths that are not a provider's.
-const RESERVED: &[&str] = &["admin", "dashboard", "health", "metrics", "v1"];
+const RESERVED: &[&str] = &["admin", "dashboard", "health", "metrics", "v1", "v1beta"];
 
 /// Headers that belong to the connection, to the body or to us.
 const OWN_HEADERS: &[&str] = &[
@@ -138,6 +138,9 @@ fn assemble(
     Provider {
         name: name.to_owned(),
         kind,
+        dialect: entry.dialect.map_or(kind.dialect, typed::Speaks::dialect),
+        responses: entry.responses.unwrap_or(kind.responses),
+        default_max_tokens: entry.default_max_tokens,
         base_url: url.to_string(),
         url,
         key: None,
