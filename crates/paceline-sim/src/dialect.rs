@@ -46,7 +46,7 @@ impl Dialect {
     pub(crate) fn of(path: &str) -> Self {
         if path == "/v1/messages" || path.starts_with("/v1/messages/") {
             Self::Anthropic
-        } else if path.starts_with("/v1beta/") {
+        } else if gemini::has(path) {
             Self::Gemini
         } else if path.starts_with("/api/") {
             Self::Ollama
@@ -182,7 +182,12 @@ pub(crate) fn instead(exchange: &Exchange, fault: &Fault, streaming: bool) -> Op
         }),
         Some(WrongBody::Empty) => Some(Reply::json(200, "")),
         Some(WrongBody::Error) => Some(Reply { status: 200, ..faulty(502, None) }),
-        None if !streaming && fault.error_after.is_some() => Some(Reply { status: 200, ..faulty(500, None) }),
+        None if !streaming && fault.error_after.is_some() => {
+            let reply = faulty(500, None);
+            // A named exception has a status of its own where there is no stream to put it into.
+            let named = exchange.dialect == Dialect::Bedrock && fault.exception.is_some();
+            Some(if named { reply } else { Reply { status: 200, ..reply } })
+        }
         None => None,
     }
 }
@@ -231,6 +236,8 @@ mod tests {
             ("/v1/messages", Dialect::Anthropic),
             ("/v1/messagesx", Dialect::OpenAi),
             ("/v1beta/models", Dialect::Gemini),
+            ("/v1/models/a:b", Dialect::OpenAi),
+            ("/v1/models/a:generateContent", Dialect::Gemini),
             ("/api/chat", Dialect::Ollama),
             ("/model/a/converse", Dialect::Bedrock),
         ] {

@@ -31,11 +31,6 @@ impl Messages {
         Self { seed, on_bedrock, id, blocks: Blocks::default() }
     }
 
-    fn event(name: &'static str, mut data: Value, mark: Mark) -> Event {
-        data["type"] = json!(name);
-        Event::named(name, data.to_string(), mark)
-    }
-
     fn message(&self, told: &Told, content: &[Value]) -> Value {
         json!({"id": self.id, "type": "message", "role": "assistant", "model": told.model, "content": content,
             "stop_reason": null, "stop_sequence": null})
@@ -52,9 +47,9 @@ impl Messages {
             }
         };
         let start = json!({"index": index, "content_block": empty});
-        let mut events = vec![Self::event("content_block_start", start, mark)];
+        let mut events = vec![Event::typed("content_block_start", &start, mark)];
         if index == 0 && !self.on_bedrock {
-            events.push(Self::event("ping", json!({}), quiet()));
+            events.push(Event::typed("ping", &json!({}), quiet()));
         }
         events
     }
@@ -65,9 +60,9 @@ impl Messages {
         if part == Part::Reasoning {
             let signature = signature(self.seed, &told.answer.choices[0].reasoning.concat());
             let delta = json!({"index": index, "delta": {"type": "signature_delta", "signature": signature}});
-            events.push(Self::event("content_block_delta", delta, quiet()));
+            events.push(Event::typed("content_block_delta", &delta, quiet()));
         }
-        events.push(Self::event("content_block_stop", json!({"index": index}), quiet()));
+        events.push(Event::typed("content_block_stop", &json!({"index": index}), quiet()));
         events
     }
 }
@@ -110,7 +105,7 @@ impl Voice for Messages {
             message["usage"] = claim.raw.clone();
         }
         let mark = Mark { usage: claim, ..quiet() };
-        vec![Self::event("message_start", json!({"message": message}), mark)]
+        vec![Event::typed("message_start", &json!({"message": message}), mark)]
     }
 
     fn token(&mut self, told: &Told, index: usize, token: Token<'_>) -> Vec<Event> {
@@ -129,7 +124,7 @@ impl Voice for Messages {
             Part::ToolArguments => json!({"type": "input_json_delta", "partial_json": token.text}),
         };
         let delta = json!({"index": turn.block.index, "delta": delta});
-        events.push(Self::event("content_block_delta", delta, Told::mark(index, token)));
+        events.push(Event::typed("content_block_delta", &delta, Told::mark(index, token)));
         events
     }
 
@@ -147,7 +142,7 @@ impl Voice for Messages {
             data["usage"] = claim.raw.clone();
         }
         let mark = Mark { finish: vec![(index, stop_reason(choice))], usage: claim, ..quiet() };
-        events.push(Self::event("message_delta", data, mark));
+        events.push(Event::typed("message_delta", &data, mark));
         events
     }
 
@@ -162,7 +157,7 @@ impl Voice for Messages {
                 "firstByteLatency": told.first_ms.round() as u64,
             });
         }
-        told.end_mark(Self::event("message_stop", data, quiet()))
+        told.end_mark(Event::typed("message_stop", &data, quiet()))
     }
 
     fn error(&mut self, told: &Told, _contents: u64) -> Event {

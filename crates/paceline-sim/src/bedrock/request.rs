@@ -41,9 +41,9 @@ fn blocks(content: Option<&Value>) -> Value {
 }
 
 /// Entries retold; a cache point becomes a mark on the entry before it.
-fn marked(list: &Value, tell: impl Fn(&Value) -> Value) -> Value {
+fn marked(entries: &Value, tell: impl Fn(&Value) -> Value) -> Value {
     let mut retold: Vec<Value> = Vec::new();
-    for one in list.as_array().into_iter().flatten() {
+    for one in entries.as_array().into_iter().flatten() {
         match (one.get("cachePoint"), retold.last_mut()) {
             (Some(cache), Some(last)) => {
                 last["cache_control"] = json!({"type": "ephemeral", "ttl": cache["ttl"]});

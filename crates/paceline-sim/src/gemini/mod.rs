@@ -15,10 +15,21 @@ use hyper::Method;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
+/// What can be asked of a model.
+const VERBS: [&str; 3] = ["generateContent", "streamGenerateContent", "countTokens"];
+
+/// Whether a path is one of this dialect. Newer clients ask under `/v1`, where only the verb tells it from
+/// OpenAI's list of models.
+pub(crate) fn has(path: &str) -> bool {
+    let verb = path.strip_prefix("/v1/models/").and_then(|rest| rest.rsplit_once(':')).map(|(_, verb)| verb);
+    path.starts_with("/v1beta/") || verb.is_some_and(|verb| VERBS.contains(&verb))
+}
+
 /// Answers a request of this dialect.
 pub(crate) async fn answer(exchange: Exchange) -> Answer {
     let path = exchange.path.clone();
-    let Some(rest) = path.strip_prefix("/v1beta/models") else {
+    let version = path.strip_prefix("/v1beta").or_else(|| path.strip_prefix("/v1"));
+    let Some(rest) = version.and_then(|rest| rest.strip_prefix("/models")) else {
         return exchange.wrong(Problem::new(404, "Not Found")).await;
     };
     if exchange.method == Method::GET {

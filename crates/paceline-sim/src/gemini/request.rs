@@ -49,11 +49,12 @@ pub(crate) fn read(value: &Value, world: &World) -> Result<Ask, Problem> {
         ],
     );
     form(&mut talk, config);
-    let shown = thinking.is_some_and(|thinking| thinking["includeThoughts"] == true);
-    let thinking = match thinking.map(|thinking| &thinking["thinkingBudget"]) {
-        Some(budget) if *budget == 0 => Thinking::Off,
-        Some(budget) if shown || budget.as_u64().is_some() => Thinking::On,
-        _ => Thinking::AsUsual,
+    let said = |camel, snake| thinking.and_then(|thinking| either(thinking, camel, snake));
+    let shown = said("includeThoughts", "include_thoughts").is_some_and(|shown| *shown == true);
+    let thinking = match said("thinkingBudget", "thinking_budget").and_then(Value::as_u64) {
+        Some(0) => Thinking::Off,
+        None if !shown => Thinking::AsUsual,
+        _ => Thinking::On,
     };
     Ok(Ask { thinking, thoughts_shown: shown, ..talk.ask()? })
 }

@@ -7,6 +7,7 @@ use crate::{
     call::Mark,
     fault::{Fault, Flag},
 };
+use serde_json::Value;
 use std::borrow::Cow;
 
 /// Fields no client knows: numbers no float can hold, and a doubled key.
@@ -78,6 +79,13 @@ impl Event {
     /// An event with a name.
     pub(crate) fn named(name: impl Into<Cow<'static, str>>, text: String, mark: Mark) -> Self {
         Self { name: name.into(), ..Self::new(text, mark) }
+    }
+
+    /// An event whose data begins with its name as `type`.
+    pub(crate) fn typed(name: &'static str, data: &Value, mark: Mark) -> Self {
+        let rest = data.to_string();
+        let comma = if rest == "{}" { "" } else { "," };
+        Self::named(name, format!(r#"{{"type":"{name}"{comma}{}"#, &rest[1..]), mark)
     }
 }
 
@@ -153,11 +161,11 @@ impl Events {
         let bom = !self.begun && self.fault.has(Flag::Bom) && self.framing.is_text();
         let mut bytes = if bom { BOM.as_bytes().to_vec() } else { Vec::new() };
         if self.fault.has(Flag::Comments) {
-            // Where there are no comments, what a reader must skip in the same way.
+            // In an array, space between its elements is what a reader must skip in the same way.
             bytes.extend(match self.framing {
                 Framing::Sse | Framing::SseCrlf => format!(": keep-alive{end}{end}").into_bytes(),
-                Framing::Lines | Framing::Array => end.as_bytes().to_vec(),
-                Framing::Frames | Framing::Chunks => Vec::new(),
+                Framing::Array => end.as_bytes().to_vec(),
+                Framing::Lines | Framing::Frames | Framing::Chunks => Vec::new(),
             });
         }
         bytes.extend(self.framed(&event));

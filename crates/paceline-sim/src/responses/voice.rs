@@ -60,10 +60,9 @@ impl Response {
     }
 
     fn event(&mut self, name: &'static str, mut data: Value, mark: Mark) -> Event {
-        data["type"] = json!(name);
         data["sequence_number"] = json!(self.sequence);
         self.sequence += 1;
-        Event::named(name, data.to_string(), mark)
+        Event::typed(name, &data, mark)
     }
 
     /// The item of a block, as it is when it is complete.
@@ -77,7 +76,7 @@ impl Response {
             }
             Part::Text => {
                 let part = text_part(&choice.text.concat());
-                json!({"id": id, "type": "message", "status": "completed",
+                json!({"id": id, "type": "message", "status": status(choice),
                     "role": "assistant", "content": [part]})
             }
             Part::ToolArguments => {
