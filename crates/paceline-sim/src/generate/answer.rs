@@ -313,6 +313,35 @@ mod tests {
     }
 
     #[test]
+    fn the_first_stop_in_the_text_ends_it() {
+        let mut choice = draw(1, &json!({}), "tokens=3").choices.remove(0);
+        choice.text = ["One", " two", " three"].map(str::to_owned).to_vec();
+        choice.stop_at(&["absent".to_owned()]);
+        assert_eq!((choice.text.len(), choice.finish), (3, Finish::Stop));
+        choice.stop_at(&["th".to_owned(), "wo t".to_owned()]);
+        assert_eq!((choice.text.concat().as_str(), choice.stopped_at.as_deref()), ("One t", Some("wo t")));
+        assert_eq!((choice.text.len(), choice.finish), (2, Finish::StopText));
+    }
+
+    #[test]
+    fn thinking_does_not_change_what_is_said() {
+        let model =
+            |reasons: Option<crate::Dist>| SimModel { reasoning_tokens: reasons, ..SimModel::default() };
+        let said = |thinking: Thinking, reasons: Option<crate::Dist>| {
+            let body = json!({"messages": [{"role": "user", "content": "hi"}]});
+            let ask = Ask { thinking, ..Ask::read(&body).unwrap() };
+            let choice = ChatAnswer::draw(1, &model(reasons), &ask, &Fault::default()).choices.remove(0);
+            (choice.reasoning.is_empty(), choice.text)
+        };
+        let some = Some(crate::Dist::constant(5.0));
+        let (off, usual, on) = (Thinking::Off, Thinking::AsUsual, Thinking::On);
+        assert_eq!(said(usual, some).1, said(off, some).1);
+        assert_eq!(said(usual, None).1, said(on, None).1);
+        let none = [said(usual, some).0, said(off, some).0, said(usual, None).0, said(on, None).0];
+        assert_eq!(none, [false, true, true, false]);
+    }
+
+    #[test]
     fn tokens_come_in_order() {
         let tools = json!([{"type": "function", "function": {"name": "f", "parameters":
             {"type": "object", "properties": {"city": {"type": "string"}}}}}]);

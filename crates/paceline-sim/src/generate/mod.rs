@@ -1,5 +1,5 @@
 //! What every dialect shares: what is answered, when, what goes wrong, and what is counted. A dialect reads a
-//! request into an [`Ask`](ask::Ask) and lends the answer its [`Voice`].
+//! request into an [`Ask`] and lends the answer its [`Voice`].
 
 pub(crate) mod answer;
 pub(crate) mod ask;

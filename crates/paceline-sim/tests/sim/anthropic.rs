@@ -182,17 +182,6 @@ async fn streams_break_off_with_an_event() {
 #[tokio::test]
 async fn answers_end_where_told() {
     let sim = Sim::start().await;
-    let plain =
-        ask(&sim, "", json!({"seed": 9})).await.json()["content"][0]["text"].as_str().unwrap().to_owned();
-    let word = plain.split(' ').nth(3).unwrap().to_owned();
-    // The list of stops shapes the answer, so what is told is checked against itself.
-    for stops in [json!([word]), json!([" "])] {
-        let message = ask(&sim, "", json!({"stop_sequences": stops})).await.json();
-        let stop = message["stop_sequence"].as_str().map(str::to_owned);
-        let text = message["content"][0]["text"].as_str().unwrap_or_default();
-        assert_eq!(message["stop_reason"] == "stop_sequence", stop.is_some());
-        assert!(stop.is_none_or(|stop| !text.contains(&stop)));
-    }
     let spaced = ask(&sim, "", json!({"stop_sequences": [" "]})).await.json();
     assert_eq!((&spaced["stop_sequence"], &spaced["usage"]["output_tokens"]), (&json!(" "), &json!(1)));
     assert_eq!(ask(&sim, "", json!({"max_tokens": 3})).await.json()["stop_reason"], "max_tokens");
