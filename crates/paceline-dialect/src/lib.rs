@@ -5,6 +5,7 @@
 
 pub mod anthropic;
 pub mod compatible;
+pub mod gemini;
 pub mod json;
 pub mod neutral;
 pub mod openai;

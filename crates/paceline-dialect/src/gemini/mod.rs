@@ -1,0 +1,57 @@
+//! Gemini's `generateContent`: requests, answers and errors, read and written.
+//!
+//! Model and streaming are in the path of a request, not in its body. Its tool calls often have no ids, its streams no end
+//! mark: what stands for them is told where it is made.
+
+pub mod error;
+mod logprobs;
+mod model;
+pub mod read_answer;
+mod read_parts;
+pub mod read_request;
+mod schema;
+pub mod write_answer;
+mod write_parts;
+pub mod write_request;
+
+use crate::neutral::json::{Json, Members};
+use std::borrow::Cow;
+
+/// The members of one of Google's messages. As at Google, `max_output_tokens` is the same as `maxOutputTokens`.
+fn fields<'a>(json: &Json<'a>) -> Option<Members<'a>> {
+    let mut members = json.open()?;
+    for (key, _) in &mut members.0 {
+        // A leading underscore is part of the name.
+        if key.get(1..).is_some_and(|rest| rest.contains('_')) {
+            *key = Cow::Owned(camel(key));
+        }
+    }
+    Some(members)
+}
+
+fn camel(key: &str) -> String {
+    let mut out = String::with_capacity(key.len());
+    let mut upper = false;
+    for c in key.chars() {
+        if c == '_' && !out.is_empty() {
+            upper = true;
+        } else if std::mem::take(&mut upper) {
+            out.push(c.to_ascii_uppercase());
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::camel;
+
+    #[test]
+    fn names_have_one_form() {
+        assert_eq!(camel("max_output_tokens"), "maxOutputTokens");
+        assert_eq!(camel("topP"), "topP");
+        assert_eq!(camel("_responseJsonSchema"), "_responseJsonSchema");
+    }
+}
