@@ -8,6 +8,7 @@ pub mod compatible;
 pub mod gemini;
 pub mod json;
 pub mod neutral;
+pub mod ollama;
 pub mod openai;
 pub mod sse;
 pub mod translate;
