@@ -117,20 +117,24 @@ fn format<'a>(ask: &mut ChatRequest<'a>, members: &mut Members<'a>, notes: &mut 
     let schema = members.take("responseJsonSchema").or_else(|| members.take("_responseJsonSchema"));
     let schema = schema.or_else(|| own.map(|own| plain(&own, notes)));
     match kind.as_ref().and_then(Json::text).as_deref() {
-        None | Some("" | "text/plain") => {}
+        None | Some("" | "text/plain") if schema.is_none() => {}
         Some("application/json") => {
             ask.format = Some(match schema {
                 Some(schema) => Format::Schema { name: None, schema, strict: None },
                 None => Format::Json,
             });
         }
-        Some(_) => notes.dropped("generationConfig.responseMimeType"),
+        _ => notes.dropped("generationConfig.responseMimeType and its schema"),
     }
 }
 
 fn reasoning(thinking: &Json<'_>, notes: &mut Notes) -> Option<Reasoning> {
     let mut members = fields(thinking)?;
-    let level = members.take("thinkingLevel").and_then(|level| Effort::parse(&level.text()?));
+    let level = members.take("thinkingLevel");
+    if level.as_ref().is_some_and(|level| level.text().and_then(|word| Effort::parse(&word)).is_none()) {
+        notes.dropped("thinkingConfig.thinkingLevel");
+    }
+    let level = level.and_then(|level| Effort::parse(&level.text()?));
     let budget = members.take("thinkingBudget");
     if let Some(level) = level {
         return Some(Reasoning::Effort(level));

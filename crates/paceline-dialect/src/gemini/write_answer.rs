@@ -32,6 +32,13 @@ struct Call {
     input: String,
 }
 
+impl Call {
+    /// Nothing of what the tool is given is missing.
+    fn is_whole(&self) -> bool {
+        !self.input.is_empty() && Json::known(format!("\"{}\"", self.input)).unquoted().is_some()
+    }
+}
+
 impl Writer {
     /// A writer for an answer.
     pub fn new(about: About) -> Self {
@@ -79,7 +86,7 @@ impl Writer {
                 }
             }
             Event::Finish { choice, reason, .. } => {
-                self.flush(*choice, out);
+                self.flush(*choice, |_| true, out);
                 self.ends.push((*choice, *reason));
             }
             Event::Usage(usage) => self.usage = Some(*usage),
@@ -108,8 +115,12 @@ impl Writer {
     fn part(&mut self, choice: u32, out: &mut Vec<u8>, fill: impl FnOnce(&mut Object<'_>)) {
         // What comes after a call stays after it.
         if !self.calls.is_empty() {
-            self.flush(choice, out);
+            self.flush(choice, Call::is_whole, out);
         }
+        self.write_part(choice, out, fill);
+    }
+
+    fn write_part(&mut self, choice: u32, out: &mut Vec<u8>, fill: impl FnOnce(&mut Object<'_>)) {
         self.chunk(out, |list| {
             list.object(|candidate| {
                 candidate.object("content", |content| {
@@ -121,14 +132,13 @@ impl Writer {
         });
     }
 
-    /// Writes the calls of a choice.
-    fn flush(&mut self, choice: u32, out: &mut Vec<u8>) {
-        let (ready, rest) =
-            std::mem::take(&mut self.calls).into_iter().partition(|call| call.choice == choice);
-        self.calls = rest;
-        let ready: Vec<Call> = ready;
-        for call in &ready {
-            self.part(choice, out, |part| {
+    /// Writes the calls of a choice that are `ready`.
+    fn flush(&mut self, choice: u32, ready: fn(&Call) -> bool, out: &mut Vec<u8>) {
+        let calls = std::mem::take(&mut self.calls).into_iter();
+        let (now, later): (Vec<_>, Vec<_>) = calls.partition(|call| call.choice == choice && ready(call));
+        self.calls = later;
+        for call in &now {
+            self.write_part(choice, out, |part| {
                 function_call(part, &call.id, &call.name, &call.input, call.signature.as_ref());
             });
         }
@@ -136,13 +146,12 @@ impl Writer {
 
     fn end(&mut self, out: &mut Vec<u8>) {
         while let Some(choice) = self.calls.first().map(|call| call.choice) {
-            self.flush(choice, out);
+            self.flush(choice, |_| true, out);
         }
         if self.ends.is_empty() {
             self.ends.push((0, Finish::Stop));
         }
         let ends = std::mem::take(&mut self.ends);
-        let used = self.usage.unwrap_or_default();
         self.begin(None, None);
         out.extend_from_slice(b"data: {\"candidates\":");
         crate::neutral::write::array(out, |list| {
@@ -154,8 +163,10 @@ impl Writer {
                 });
             }
         });
-        out.extend_from_slice(b",\"usageMetadata\":");
-        object(out, |o| usage(&used, o));
+        if let Some(used) = self.usage {
+            out.extend_from_slice(b",\"usageMetadata\":");
+            object(out, |o| usage(&used, o));
+        }
         out.extend_from_slice(self.back.as_bytes());
     }
 }
@@ -186,7 +197,8 @@ fn function_call(
         call.json("name", name);
         let value = Json::known(format!("\"{input}\"")).unquoted().filter(Json::is_object);
         match value {
-            Some(args) => call.json("args", &args),
+            // Models write lines; in an event each would be one of the event's own. In strings they are escaped.
+            Some(args) => call.raw("args", &args.get().replace(['\n', '\r'], " ")),
             // What the model wrote is no object: it is kept, under a name that says so.
             None => call.object("args", |args| args.raw("invalid_json", &format!("\"{input}\""))),
         }
@@ -228,7 +240,9 @@ pub fn document(answer: &Collected, about: &About) -> Vec<u8> {
                 });
             }
         });
-        o.object("usageMetadata", |o| usage(&answer.usage.unwrap_or_default(), o));
+        if let Some(used) = &answer.usage {
+            o.object("usageMetadata", |o| usage(used, o));
+        }
         o.raw("modelVersion", answer.model.as_ref().map_or(&*about.model_json(), Json::get));
         o.raw("responseId", answer.id.as_ref().map_or(&*about.id_json(), Json::get));
     });

@@ -204,7 +204,12 @@ impl Parts<'_, '_, '_> {
                 .refuse("file_id", "the file is stored at another provider; send it as data or by address"),
             Source::Url(address) | Source::Id(address) => list.object(|o| {
                 o.object("fileData", |file| {
-                    file.text("mimeType", media_type(address.inner()).unwrap_or(else_type));
+                    match (source, media_type(address.inner())) {
+                        (_, Some(known)) => file.text("mimeType", known),
+                        // Google knows what is stored there.
+                        (Source::Id(_), None) => {}
+                        (_, None) => file.text("mimeType", else_type),
+                    }
                     file.json("fileUri", address);
                 });
             }),
