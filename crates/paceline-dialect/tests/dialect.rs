@@ -21,8 +21,14 @@ mod sse_chat;
 
 #[path = "dialect/documents.rs"]
 mod documents;
+#[path = "dialect/gemini.rs"]
+mod gemini;
+#[path = "dialect/gemini_golden.rs"]
+mod gemini_golden;
 #[path = "dialect/json.rs"]
 mod json;
+#[path = "dialect/ollama.rs"]
+mod ollama;
 #[path = "dialect/reference.rs"]
 mod reference;
 #[path = "dialect/request.rs"]
