@@ -11,7 +11,7 @@ use paceline_dialect::neutral::request::ChatRequest;
 use paceline_dialect::openai::write_request::Habits;
 use paceline_dialect::sse::{self, Splitter};
 use paceline_dialect::translate::{self, Answer, Writer};
-use paceline_dialect::{anthropic, openai};
+use paceline_dialect::{anthropic, ollama, openai};
 use paceline_types::record::Dialect;
 use proptest::prelude::*;
 use std::fmt::Write;
@@ -244,12 +244,12 @@ proptest! {
     }
 
     #[test]
-    fn nothing_makes_the_readers_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn no_bytes_make_the_readers_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         try_all(&bytes);
     }
 
     #[test]
-    fn nothing_like_theirs_makes_the_readers_panic(
+    fn nothing_like_a_stream_makes_them_panic(
         which in 0..fixtures().len(),
         at in any::<prop::sample::Index>(),
         with in prop::collection::vec(prop::sample::select(&b"{}[]\",:\\0-eu\xff "[..]), 0..4),
@@ -265,16 +265,36 @@ proptest! {
     }
 }
 
+fn is_json(bytes: &[u8]) {
+    let json = serde_json::from_slice::<&serde_json::value::RawValue>(bytes);
+    assert!(json.is_ok(), "{}", String::from_utf8_lossy(bytes));
+}
+
+/// Whatever comes in, what goes out is JSON.
 fn try_all(bytes: &[u8]) {
     let mut all = Everyone::new();
     Reader::default().read(bytes, &mut all);
     Reader::default().read_document(bytes, &mut all);
     all.event(&Event::End);
     all.documents();
+    for event in events(&all.gemini.1) {
+        is_json(&sse::data(event).unwrap());
+    }
+    is_json(&write_answer::document(&all.whole, &about()));
     error::read(400, bytes);
     let mut notes = Notes::default();
     if let Ok(ask) = read_request::read(bytes, &mut notes) {
-        let _ = write_request::write(&ask, "gemini-3-pro", &mut notes);
+        for model in ["gemini-3-pro", "gemini-2.5-pro"] {
+            if let Ok(out) = write_request::write(&ask, model, &mut notes) {
+                is_json(&out);
+            }
+        }
+        if let Ok(out) = openai::write_request::write(&ask, "gpt", Habits::default(), &mut notes) {
+            is_json(&out);
+        }
+        if let Ok(out) = ollama::write_request::write(&ask, "qwen3", &mut notes) {
+            is_json(&out);
+        }
     }
 }
 

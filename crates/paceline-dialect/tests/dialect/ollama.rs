@@ -68,4 +68,20 @@ proptest! {
         Reader::default().read_document(&bytes, &mut |_: &Event<'_>| {});
         error::read(500, &bytes);
     }
+
+    #[test]
+    fn nothing_like_a_line_makes_the_reader_panic(
+        at in any::<prop::sample::Index>(),
+        with in prop::collection::vec(prop::sample::select(&b"{}[]\",:\\0-eu\xff "[..]), 0..4),
+        len in 0usize..4,
+    ) {
+        let path = format!("{}/tests/fixtures/ollama/answers/thinking_tools.jsonl", env!("CARGO_MANIFEST_DIR"));
+        let mut bytes = std::fs::read(path).unwrap();
+        let at = at.index(bytes.len());
+        bytes.splice(at..(at + len).min(bytes.len()), with);
+        let mut reader = Reader::default();
+        for line in lines(&bytes) {
+            reader.read(line, &mut |event: &Event<'_>| drop(shown(event)));
+        }
+    }
 }
