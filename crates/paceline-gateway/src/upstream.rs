@@ -1,11 +1,13 @@
 //! A provider as the path sees it: the head of a request, prepared; the classification of its failures.
 
-use crate::config::{Credential, OnCancel, ProviderConfig, ProviderKey};
+use crate::config::{Credential, OnCancel, ProviderConfig, ProviderKey, Signing};
 use crate::gateway::{Identity, Snapshot};
 use crate::headers::{self, Way, write_line};
 use crate::redact::redact;
 use crate::refuse::Fail;
 use crate::step::compose::Tongues;
+use crate::worker::wall;
+use paceline_dialect::bedrock::sign::{Request as Signed, body_hash};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use paceline_dialect::openai::write_request::Habits;
@@ -41,6 +43,9 @@ pub(crate) struct Upstream {
     pub(crate) keeps_usage_secret: AtomicBool,
     /// One for each of our keys there; at least one.
     keys: Vec<Keyed>,
+    /// What signs its requests.
+    signing: Option<Arc<Signing>>,
+    host: String,
     base_path: String,
     target_prefix: String,
     /// Header lines that the operator set.
@@ -107,9 +112,15 @@ impl Upstream {
     pub(crate) fn new(config: &ProviderConfig) -> Self {
         let keys = match &config.credential {
             Credential::Keys(keys) => keys.iter().cloned().map(Some).collect(),
-            Credential::Passthrough | Credential::None => vec![None],
+            Credential::Signed(_) | Credential::Passthrough | Credential::None => vec![None],
+        };
+        let signing = match &config.credential {
+            Credential::Signed(signing) => Some(Arc::clone(signing)),
+            _ => None,
         };
         Self {
+            signing,
+            host: config.origin.host_header().to_string(),
             name: Arc::clone(&config.entry.name),
             header_name: HeaderValue::from_str(&config.entry.name).ok(),
             origin: Arc::clone(&config.origin),
@@ -150,7 +161,7 @@ impl Upstream {
     }
 
     /// The head of a call's request, with one of our keys.
-    pub(crate) fn head(&self, key: usize, letter: &Letter<'_>, snapshot: &Snapshot) -> Vec<u8> {
+    pub(crate) fn head(&self, key: usize, letter: &Letter<'_>, snapshot: &Snapshot) -> Result<Vec<u8>, Fail> {
         let keyed = self.keyed(key);
         let composed;
         let start = match (letter.operation, letter.tongues.provider) {
@@ -174,8 +185,34 @@ impl Upstream {
         {
             write_line(&mut head, "anthropic-version", ANTHROPIC_VERSION.as_bytes());
         }
+        if let Some(signing) = &self.signing {
+            let path = format!("{}{}", self.base_path, call_path(letter.tongues.provider, letter));
+            self.sign(signing, "POST", &path, letter.body, &mut head)?;
+        }
         end_head(&mut head, letter.body.iter().map(Bytes::len).sum::<usize>() as u64);
-        head
+        Ok(head)
+    }
+
+    /// Appends the lines that sign a request; `path` with its query.
+    fn sign(
+        &self,
+        signing: &Signing,
+        method: &str,
+        path: &str,
+        body: &[Bytes],
+        head: &mut Vec<u8>,
+    ) -> Result<(), Fail> {
+        let signer = signing.signer().map_err(|why| {
+            let message = format!("provider {}: there are no AWS credentials: {why}", self.name);
+            let status = StatusCode::BAD_GATEWAY;
+            Fail::upstream(status, ErrorKind::ProviderAuth, "provider_auth_failed", message)
+        })?;
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let body = body_hash(body.iter().map(|piece| &piece[..]));
+        let headers = [("host", self.host.as_str())];
+        let request = Signed { method, path, query, headers: &headers, body: &body };
+        signer.sign(&request, wall().seconds(), head);
+        Ok(())
     }
 
     /// What it speaks where nothing is translated.
@@ -183,20 +220,28 @@ impl Upstream {
         self.dialect
     }
 
-    /// The head of a raw request; `body`: its length, or `None` for a body in chunks.
+    /// The head of a raw request; `body` where it is at hand; `length`: its length, or `None` for a body in chunks.
     pub(crate) fn raw_head(
         &self,
         key: usize,
         method: &str,
         path: &str,
         headers: &HeaderMap,
-        body: Option<u64>,
+        body: Option<&Bytes>,
+        length: Option<u64>,
         snapshot: &Snapshot,
-    ) -> Vec<u8> {
+    ) -> Result<Vec<u8>, Fail> {
         let mut head = format!("{method} {}{path} HTTP/1.1\r\n{}", self.target_prefix, self.keyed(key).fixed)
             .into_bytes();
         self.write_up(headers, true, false, snapshot, &mut head);
-        match body {
+        if let Some(signing) = &self.signing {
+            let body = body.ok_or_else(|| {
+                let message = format!("the body is over 1 MB; provider {} wants it signed as a whole", self.name);
+                Fail::refuse(StatusCode::PAYLOAD_TOO_LARGE, ErrorKind::TooLarge, "request_too_large", message)
+            })?;
+            self.sign(signing, method, path, std::slice::from_ref(body), &mut head)?;
+        }
+        match length {
             Some(0) if matches!(method, "GET" | "HEAD" | "DELETE" | "OPTIONS") => {
                 head.extend_from_slice(b"\r\n");
             }
@@ -206,7 +251,7 @@ impl Upstream {
                 head.extend_from_slice(b"\r\n");
             }
         }
-        head
+        Ok(head)
     }
 
     /// `raw`: the body goes on as it came; `foreign`: it was written for a provider of another dialect.
@@ -332,6 +377,19 @@ fn end_head(head: &mut Vec<u8>, length: u64) {
     head.extend_from_slice(b"\r\n");
 }
 
+/// A name as one segment of a path (RFC 3986: all but unreserved characters escaped).
+fn escaped(name: &str) -> String {
+    let mut out = String::with_capacity(name.len() + 8);
+    for byte in name.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
 /// Ollama's own paths stand beside those of OpenAI's dialect.
 fn ollama_base(base: &str) -> &str {
     base.strip_suffix("/v1").unwrap_or(base)
@@ -350,6 +408,10 @@ fn call_path(dialect: Dialect, letter: &Letter<'_>) -> String {
         Dialect::Gemini => {
             let method = if letter.stream { "streamGenerateContent?alt=sse" } else { "generateContent" };
             format!("/models/{}:{method}", letter.model)
+        }
+        Dialect::Bedrock => {
+            let method = if letter.stream { "converse-stream" } else { "converse" };
+            format!("/model/{}/{method}", escaped(letter.model))
         }
         _ => "/chat/completions".to_owned(),
     }

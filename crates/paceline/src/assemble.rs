@@ -1,6 +1,7 @@
 //! From the configuration as it is meant to what each room receives.
 
 use crate::admin::models::Source;
+use crate::aws::Signings;
 use crate::calendar::ZoneCalendar;
 use crate::config::{Auth, Config, KeySource, Model, OnClientCancel, Provider};
 use crate::keys::Keys;
@@ -35,12 +36,12 @@ pub fn add_simulated(config: &mut Config, address: SocketAddr, models: &[String]
 }
 
 /// What the gateway receives.
-pub fn gateway(config: &Config, keys: &Keys) -> GatewayConfig {
+pub fn gateway(config: &Config, keys: &Keys, signings: &Signings) -> GatewayConfig {
     let mut trusts: HashMap<Option<PathBuf>, Arc<Tls>> = HashMap::new();
     let providers = config.providers.iter().map(|provider| {
         let tls = trusts.entry(provider.ca_file.clone());
         let tls = tls.or_insert_with(|| Arc::new(Tls::new(provider.ca_file.clone())));
-        provider_config(config, provider, Arc::clone(tls))
+        provider_config(config, provider, Arc::clone(tls), signings)
     });
     let server = &config.server;
     let mut gateway = GatewayConfig {
@@ -161,11 +162,16 @@ fn key_ids(credential: &Credential) -> Vec<u64> {
                 hasher.finish()
             })
             .collect(),
-        Credential::Passthrough | Credential::None => vec![0],
+        Credential::Signed(_) | Credential::Passthrough | Credential::None => vec![0],
     }
 }
 
-fn provider_config(config: &Config, provider: &Provider, tls: Arc<Tls>) -> ProviderConfig {
+fn provider_config(
+    config: &Config,
+    provider: &Provider,
+    tls: Arc<Tls>,
+    signings: &Signings,
+) -> ProviderConfig {
     let proxy = provider.proxy.as_ref();
     let origin = OriginConfig {
         https: provider.url.https,
@@ -181,6 +187,9 @@ fn provider_config(config: &Config, provider: &Provider, tls: Arc<Tls>) -> Provi
     let credential = match (&provider.auth, &provider.key) {
         (Auth::Passthrough, _) => Credential::Passthrough,
         (Auth::Key, Some(_)) => Credential::Keys(provider_keys(provider)),
+        (Auth::Key, None) if let Some(aws) = &provider.aws => {
+            Credential::Signed(signings.get(aws.profile.as_deref(), &aws.region))
+        }
         (Auth::Key | Auth::None, _) => Credential::None,
     };
     ProviderConfig {

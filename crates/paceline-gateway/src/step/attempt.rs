@@ -174,7 +174,7 @@ pub(crate) async fn one(call: &mut Call, target: &Target, ask: &Ask, more: bool)
         body: &composed.pieces,
     };
     let key = call.held.as_ref().map_or(0, |held| held.key);
-    let head = upstream.head(key, &letter, &call.snapshot);
+    let head = upstream.head(key, &letter, &call.snapshot)?;
     let patience = if more { impatient(call, target.patience) } else { target.patience };
     let limits = Limits::new(call.started, Instant::now(), patience, stream, call.allowed);
     let mut exchange = send(call, &upstream, &limits, &head, &composed.pieces).await?;

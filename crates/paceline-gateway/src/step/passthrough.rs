@@ -237,6 +237,10 @@ struct Raw<'a> {
 }
 
 impl Raw<'_> {
+    fn head(&self, upstream: &Upstream, body: Option<&Bytes>, length: Option<u64>) -> Result<Vec<u8>, Fail> {
+        upstream.raw_head(self.key, self.method, self.path, self.headers, body, length, self.snapshot)
+    }
+
     async fn send(
         &self,
         client: &Arc<paceline_http::Client>,
@@ -250,8 +254,7 @@ impl Raw<'_> {
             Upload::Coming(incoming) => incoming,
             Upload::Whole(body) => {
                 let length = Some(body.len() as u64);
-                let head =
-                    upstream.raw_head(self.key, self.method, self.path, self.headers, length, self.snapshot);
+                let head = self.head(upstream, Some(&body), length)?;
                 let sent = client.send(&upstream.origin, &head, &[body], marks).await;
                 return sent.map_err(|error| upstream.no_answer(&error));
             }
@@ -260,7 +263,7 @@ impl Raw<'_> {
         if length.is_some_and(|len| len > max_body as u64) {
             return Err(too_large(max_body));
         }
-        let head = upstream.raw_head(self.key, self.method, self.path, self.headers, length, self.snapshot);
+        let head = self.head(upstream, None, length)?;
         let failed = |error: HttpError| upstream.no_answer(&error);
         let mut exchange = client.connect(&upstream.origin, marks).await.map_err(failed)?;
         let upload = Stream { incoming, tape, chunked: length.is_none(), limit: max_body };
