@@ -4,9 +4,11 @@
 //! visitor the few values somebody asked for; [`sse`] finds where events end; [`openai`] knows what the values mean.
 
 pub mod anthropic;
+pub mod bedrock;
 pub mod compatible;
 pub mod json;
 pub mod neutral;
 pub mod openai;
+pub mod responses;
 pub mod sse;
 pub mod translate;
