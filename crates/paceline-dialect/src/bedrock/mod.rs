@@ -1,1 +1,6 @@
 //! AWS Bedrock.
+
+pub mod converse_answer;
+mod converse_parts;
+pub mod converse_request;
+pub mod error;
