@@ -9,7 +9,8 @@ use crate::neutral::about::About;
 use crate::neutral::collect::Collected;
 use crate::neutral::event::{Event, Failure, Sink};
 use crate::neutral::fold::Fold;
-use crate::neutral::notes::{Malformed, Notes};
+use crate::neutral::json::Members;
+use crate::neutral::notes::{Malformed, Notes, Unsupported};
 use crate::neutral::request::ChatRequest;
 use crate::openai;
 use crate::openai::answer::{AnswerVisitor, Learned};
@@ -30,6 +31,51 @@ pub fn read_request<'a>(
     match from {
         Dialect::Anthropic => anthropic::read_request::read(body, notes),
         _ => openai::read_request::read(body, notes),
+    }
+}
+
+/// What of a request refers to something its provider keeps, so that it can go nowhere else.
+pub fn needs_provider_state(from: Dialect, body: &[u8]) -> Option<&'static str> {
+    if from != Dialect::Responses {
+        return None;
+    }
+    let members = Members::read(body).ok()?;
+    let set = |key: &str| {
+        members.0.iter().any(|(name, value)| name == key && !matches!(value.get(), "null" | "false"))
+    };
+    ["previous_response_id", "conversation", "background", "prompt"].into_iter().find(|key| set(key))
+}
+
+/// Where a request goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'a> {
+    /// What is spoken there.
+    pub dialect: Dialect,
+    /// The model's name there.
+    pub model: &'a str,
+    /// How requests of OpenAI's dialect differ there.
+    pub habits: openai::write_request::Habits,
+    /// The usage of a stream is to be asked for (OpenAI's dialect).
+    pub asks_for_usage: bool,
+    /// The output limit where the request has none and the dialect needs one, tokens.
+    pub max_tokens: u64,
+}
+
+/// Writes a request for its target; what does not cross is noted.
+///
+/// # Errors
+/// Where the target's dialect cannot say what the request means.
+pub fn write_request(
+    ask: &ChatRequest<'_>,
+    to: &Target<'_>,
+    notes: &mut Notes,
+) -> Result<Vec<u8>, Unsupported> {
+    match to.dialect {
+        Dialect::Anthropic => {
+            let place = anthropic::write_request::Place::Direct(to.model);
+            anthropic::write_request::write(ask, place, to.max_tokens, notes)
+        }
+        _ => openai::write_request::write(ask, to.model, to.habits, to.asks_for_usage, notes),
     }
 }
 
@@ -60,23 +106,74 @@ impl Writer {
     }
 }
 
+/// How a dialect's streams are cut into events.
+#[derive(Clone, Copy, Debug)]
+pub enum Framing {
+    /// Server-sent events.
+    Sse(sse::Splitter),
+    /// A JSON value a line.
+    Lines,
+}
+
+impl Framing {
+    /// That of a dialect.
+    pub fn of(dialect: Dialect) -> Self {
+        match dialect {
+            Dialect::Ollama => Self::Lines,
+            _ => Self::Sse(sse::Splitter::default()),
+        }
+    }
+
+    /// The length of the first event in a buffer that begins with it; `None` while it is not whole. Between calls that
+    /// return `None` the buffer may only grow.
+    ///
+    /// # Errors
+    /// Where it is no event, with the reason.
+    #[inline]
+    pub fn event_len(&mut self, buffer: &[u8]) -> Result<Option<usize>, &'static str> {
+        match self {
+            Self::Sse(splitter) => Ok(splitter.event_len(buffer)),
+            Self::Lines => Ok(memchr::memchr(b'\n', buffer).map(|at| at + 1)),
+        }
+    }
+
+    /// Whether these are server-sent events.
+    pub fn is_sse(&self) -> bool {
+        matches!(self, Self::Sse(_))
+    }
+
+    /// At the end of a stream of server-sent events: whether `rest` is a whole event after all.
+    pub fn last_is_whole(&self, rest: &[u8]) -> bool {
+        matches!(self, Self::Sse(splitter) if splitter.last_is_whole(rest))
+    }
+
+    /// Whether what is left at the end of the stream may be an event without its end.
+    pub fn ends_with_stream(&self, rest: &[u8]) -> bool {
+        match self {
+            Self::Sse(splitter) => {
+                let mark = rest.trim_ascii();
+                splitter.last_is_whole(rest) || mark == b"data: [DONE]" || mark == b"data:[DONE]"
+            }
+            Self::Lines => !rest.trim_ascii().is_empty(),
+        }
+    }
+
+    /// The media type of a stream cut so.
+    pub fn media_type(dialect: Dialect) -> &'static str {
+        match dialect {
+            Dialect::Ollama => "application/x-ndjson",
+            Dialect::Bedrock => "application/vnd.amazon.eventstream",
+            _ => "text/event-stream",
+        }
+    }
+}
+
 /// Writes an answer in one piece for a caller of `dialect`.
 pub fn document(dialect: Dialect, answer: &Collected, about: &About) -> Vec<u8> {
     match dialect {
         Dialect::Anthropic => anthropic::write_answer::document(answer, about),
         _ => openai::write_answer::document(answer, about),
     }
-}
-
-/// How a dialect's streams are cut into events.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Framing {
-    /// Server-sent events.
-    Sse,
-    /// A JSON value a line.
-    Lines,
-    /// AWS event-stream frames.
-    Frames,
 }
 
 /// One answer of a provider, as it is read.
@@ -127,6 +224,11 @@ impl Answer {
         }
     }
 
+    /// Whether all that the dialect asks of a whole answer was seen, but for the end mark, where it has one.
+    pub fn is_complete(&self) -> bool {
+        self.learned().finish_reason.is_some()
+    }
+
     /// How it failed, where its events told.
     pub fn failure(&self) -> Option<&Failure> {
         self.fold.failure.as_ref()
@@ -156,7 +258,8 @@ impl Answer {
             Reader::Anthropic(reader) => reader.read(data, &mut both),
             Reader::OpenAi(stream, reader) => {
                 let seen = stream.observe(event);
-                openai_event(stream, reader, data, seen, both.sink);
+                let failure = openai_event(stream, reader, data, seen, both.sink);
+                self.fold.failure = failure.or(self.fold.failure.take());
                 self.garbage |= seen.garbage;
                 return seen;
             }
@@ -200,12 +303,15 @@ fn openai_event(
     data: &[u8],
     seen: Seen,
     sink: &mut impl Sink,
-) {
+) -> Option<Failure> {
     if seen.done {
-        return sink.event(&Event::End);
+        sink.event(&Event::End);
+        return None;
     }
     if seen.error {
-        return sink.event(&Event::Failed(openai::error::read(200, data)));
+        let failure = openai::error::read(200, data);
+        sink.event(&Event::Failed(failure.clone()));
+        return Some(failure);
     }
     if !seen.garbage {
         reader.read(data, sink);
@@ -215,6 +321,7 @@ fn openai_event(
             sink.event(&Event::Usage(usage));
         }
     }
+    None
 }
 
 /// Facts for the record, and words for the caller.

@@ -21,6 +21,8 @@ mod sse_chat;
 
 #[path = "dialect/documents.rs"]
 mod documents;
+#[path = "dialect/frames.rs"]
+mod frames;
 #[path = "dialect/json.rs"]
 mod json;
 #[path = "dialect/reference.rs"]

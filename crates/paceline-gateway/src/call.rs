@@ -84,6 +84,10 @@ pub(crate) struct Call {
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) started: Instant,
     pub(crate) watch: Stopwatch,
+    /// What the caller speaks.
+    pub(crate) dialect: Dialect,
+    /// What of the request did not cross to the present target.
+    pub(crate) warning: Option<Box<str>>,
     /// Bytes of the request, for estimates.
     pub(crate) request_bytes: u64,
     /// When things happened to the present attempt.
@@ -122,10 +126,10 @@ impl Call {
     pub(crate) fn open(
         worker: Arc<Worker>,
         snapshot: Arc<Snapshot>,
-        operation: Operation,
+        (operation, dialect): (Operation, Dialect),
         party: &Arc<Party>,
     ) -> Self {
-        let mut call = Self::untaped(worker, snapshot, operation, party);
+        let mut call = Self::untaped(worker, snapshot, (operation, dialect), party);
         if party.capture.takes()
             && let Some(record) = &call.record
         {
@@ -139,7 +143,7 @@ impl Call {
     pub(crate) fn untaped(
         worker: Arc<Worker>,
         snapshot: Arc<Snapshot>,
-        operation: Operation,
+        (operation, dialect): (Operation, Dialect),
         party: &Arc<Party>,
     ) -> Self {
         let started = Instant::now();
@@ -152,7 +156,7 @@ impl Call {
             caller: Arc::clone(&party.caller),
             labels: None,
             operation,
-            dialect: if operation == Operation::Passthrough { Dialect::Raw } else { Dialect::OpenAi },
+            dialect,
             stream: false,
             requested_model: None,
             target: None,
@@ -180,6 +184,8 @@ impl Call {
             snapshot,
             started,
             watch,
+            dialect,
+            warning: None,
             request_bytes: 0,
             marks: Marks::default(),
             reached_provider: false,

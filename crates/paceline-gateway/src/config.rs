@@ -1,13 +1,13 @@
 //! What the path needs to know, as plain values; where they come from is not its business.
 
-use paceline_dialect::compatible::Compatible;
+use paceline_dialect::provider::Kind;
 use paceline_http::Origin;
 use paceline_routing::chain::RoleEntry;
 use paceline_routing::directory::{ModelEntry, ProviderEntry};
 use paceline_routing::place::Policy;
 use paceline_types::id::Name;
 use paceline_types::ports::{Calendar, PriceBook};
-use paceline_types::record::Caller;
+use paceline_types::record::{Caller, Dialect};
 use paceline_types::rules::{Budget, Limits, Rights};
 use paceline_types::secret::Secret;
 use std::fmt;
@@ -49,7 +49,13 @@ pub struct ProviderConfig {
     /// What the directory knows of it.
     pub entry: ProviderEntry,
     /// How it differs from OpenAI.
-    pub kind: &'static Compatible,
+    pub kind: &'static Kind,
+    /// What it speaks.
+    pub dialect: Dialect,
+    /// It takes OpenAI's responses at `/responses` besides.
+    pub responses: bool,
+    /// The output limit where a caller sets none and the dialect needs one, tokens.
+    pub default_max_tokens: u64,
     /// Where it is.
     pub origin: Arc<Origin>,
     /// The path before `/chat/completions`, e.g. `/v1`; empty or with a leading and without a final slash.

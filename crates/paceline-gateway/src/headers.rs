@@ -40,6 +40,7 @@ pub(crate) fn write_up(headers: &HeaderMap, way: &Way<'_>, out: &mut Vec<u8>) {
     let nominated = nominated(headers);
     for (name, value) in headers {
         let goes = goes_up(name, way.passthrough)
+            && !(way.foreign && is_of_a_dialect(name))
             && (way.raw || name != header::CONTENT_ENCODING)
             && !(way.passthrough && is_credential(name) && (way.is_ours)(value))
             && !way.fixed.iter().any(|(fixed, _)| name.as_str().eq_ignore_ascii_case(fixed))
@@ -56,10 +57,27 @@ pub(crate) struct Way<'a> {
     pub(crate) passthrough: bool,
     /// The body goes on as it came, packed or not.
     pub(crate) raw: bool,
+    /// The request was written for a provider of another dialect.
+    pub(crate) foreign: bool,
     /// Headers the operator sets.
     pub(crate) fixed: &'a [(String, String)],
     /// Whether a credential is one of ours.
     pub(crate) is_ours: &'a dyn Fn(&HeaderValue) -> bool,
+}
+
+/// Whether a header means something to providers of one dialect only.
+fn is_of_a_dialect(name: &HeaderName) -> bool {
+    let text = name.as_str();
+    ["openai-", "anthropic-", "x-goog-", "x-stainless-", "x-amz-"].iter().any(|start| text.starts_with(start))
+}
+
+/// Takes out of a translated answer what only its own dialect's callers understand.
+pub(crate) fn strip_foreign(headers: &mut HeaderMap) {
+    let goes: Vec<HeaderName> = headers.keys().filter(|name| is_of_a_dialect(name)).cloned().collect();
+    for name in goes {
+        headers.remove(name);
+    }
+    headers.remove(header::CONTENT_LENGTH);
 }
 
 fn is_credential(name: &HeaderName) -> bool {
@@ -100,7 +118,7 @@ pub(crate) fn strip_down(headers: &mut HeaderMap) {
 }
 
 /// The caller's credential: `x-paceline-key` (where the others carry a provider's), `Authorization: Bearer …` or
-/// `x-api-key`.
+/// `x-api-key` or `x-goog-api-key`.
 pub(crate) fn credential(headers: &HeaderMap) -> Option<&str> {
     if let Some(value) = headers.get("x-paceline-key").and_then(|value| value.to_str().ok()) {
         return Some(value.trim());
@@ -111,7 +129,8 @@ pub(crate) fn credential(headers: &HeaderMap) -> Option<&str> {
             return Some(token.trim());
         }
     }
-    headers.get("x-api-key").and_then(|value| value.to_str().ok()).map(str::trim)
+    let named = headers.get("x-api-key").or_else(|| headers.get("x-goog-api-key"));
+    named.and_then(|value| value.to_str().ok()).map(str::trim)
 }
 
 /// Adds a header whose value is text of ours; text that is no header value is left out.

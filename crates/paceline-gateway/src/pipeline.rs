@@ -16,7 +16,7 @@ use http::{HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use paceline_types::error::ErrorKind;
 use paceline_types::id::CallId;
-use paceline_types::record::Operation;
+use paceline_types::record::{Dialect, Operation};
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -43,13 +43,14 @@ pub(crate) async fn serve(worker: &Arc<Worker>, request: Request<Incoming>) -> A
 async fn dispatch(worker: &Arc<Worker>, snapshot: Arc<Snapshot>, request: Request<Incoming>) -> Answer {
     let identity = snapshot.identify(crate::headers::credential(request.headers()));
     let provider = |name: &str| snapshot.upstreams.iter().position(|upstream| &*upstream.name == name);
-    let (operation, raw) = match route(request.uri().path(), provider) {
+    let (what, raw) = match route(request.uri().path(), provider) {
         Route::Control => return admin::control(worker, &snapshot, identity, request).await,
-        Route::Call(operation) => (operation, None),
-        Route::Passthrough(at, rest) => (Operation::Passthrough, Some((at, rest.to_owned()))),
+        Route::Call(operation, dialect) => ((operation, dialect), None),
+        Route::Named { operation, .. } => ((operation, Dialect::Gemini), None),
+        Route::Passthrough(at, rest) => ((Operation::Passthrough, Dialect::Raw), Some((at, rest.to_owned()))),
     };
     let (party, refusal) = admit::caller(&snapshot, identity, raw.as_ref().map(|(at, _)| *at));
-    let mut call = Call::open(Arc::clone(worker), snapshot, operation, &party);
+    let mut call = Call::open(Arc::clone(worker), snapshot, what, &party);
     // A provider that is to be read to the end after the caller has gone needs a task that outlives the caller.
     if !call.snapshot.drains {
         return guarded(&worker.gateway.drain, call, refusal, raw, request).await;
@@ -117,7 +118,8 @@ async fn guarded(
 fn defect() -> Answer {
     let message =
         "a defect in Paceline ended this call; please report it with the log lines around this time";
-    Fail::refuse(StatusCode::INTERNAL_SERVER_ERROR, ErrorKind::Internal, "internal_error", message).response()
+    Fail::refuse(StatusCode::INTERNAL_SERVER_ERROR, ErrorKind::Internal, "internal_error", message)
+        .response(Dialect::OpenAi)
 }
 
 /// The path of one call.
@@ -143,7 +145,7 @@ async fn steps(
         Ok(relayed) => relayed.into_answer(call),
         Err(fail) => {
             call.note_failure(&fail);
-            let answer = fail.response();
+            let answer = fail.response(call.dialect);
             if let (Some(tape), AnswerBody::Whole(Some(body))) = (&mut call.tape, answer.body()) {
                 tape.answered(answer.headers());
                 tape.answer(body);

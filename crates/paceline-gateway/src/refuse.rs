@@ -5,8 +5,9 @@ use crate::lease::Told;
 use crate::step::quota;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
-use paceline_dialect::openai::error;
+use paceline_dialect::translate::Complaint;
 use paceline_types::error::ErrorKind;
+use paceline_types::record::Dialect;
 
 /// `retry-after` in whole seconds, rounded up, and the exact `retry-after-ms` that OpenAI's SDKs read first.
 pub(crate) fn tell_wait(headers: &mut HeaderMap, ms: u64) {
@@ -80,15 +81,24 @@ impl Fail {
         self
     }
 
-    /// The envelope as text.
-    pub(crate) fn envelope(&self) -> String {
-        let kind = error::kind_of_status(self.status.as_u16());
-        error::envelope(&self.message, kind, self.param, self.code)
+    fn complaint(&self) -> Complaint<'_> {
+        Complaint {
+            status: self.status.as_u16(),
+            kind: self.kind,
+            message: &self.message,
+            param: self.param,
+            code: self.code,
+        }
+    }
+
+    /// The event that tells it inside a stream.
+    pub(crate) fn event(&self, dialect: Dialect) -> Vec<u8> {
+        self.complaint().event(dialect)
     }
 
     /// The whole answer.
-    pub(crate) fn response(&self) -> Response<AnswerBody> {
-        let mut response = Response::new(AnswerBody::whole(self.envelope()));
+    pub(crate) fn response(&self, dialect: Dialect) -> Response<AnswerBody> {
+        let mut response = Response::new(AnswerBody::whole(self.complaint().envelope(dialect)));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -1,12 +1,21 @@
 //! What a path asks for, by a look at its bytes.
 
-use paceline_types::record::Operation;
+use paceline_types::record::{Dialect, Operation};
 
 /// Where a request goes.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Route<'a> {
-    /// A call in OpenAI's dialect.
-    Call(Operation),
+    /// A call.
+    Call(Operation, Dialect),
+    /// A call of Gemini's dialect, whose path names the model and says whether a stream is asked for.
+    Named {
+        /// What for.
+        operation: Operation,
+        /// The model, as it stands in the path.
+        model: &'a str,
+        /// Whether a stream.
+        stream: bool,
+    },
     /// `/{provider}/…`: the provider's place and the rest, with its slash.
     Passthrough(usize, &'a str),
     /// The admin side.
@@ -16,9 +25,15 @@ pub(crate) enum Route<'a> {
 /// Finds the route of `path`; `provider` gives a provider's place by its name.
 pub(crate) fn route(path: &str, provider: impl Fn(&str) -> Option<usize>) -> Route<'_> {
     match path {
-        "/v1/chat/completions" | "/chat/completions" => return Route::Call(Operation::Chat),
-        "/v1/embeddings" | "/embeddings" => return Route::Call(Operation::Embeddings),
+        "/v1/chat/completions" | "/chat/completions" => return Route::Call(Operation::Chat, Dialect::OpenAi),
+        "/v1/embeddings" | "/embeddings" => return Route::Call(Operation::Embeddings, Dialect::OpenAi),
+        "/v1/messages" => return Route::Call(Operation::Chat, Dialect::Anthropic),
+        "/v1/messages/count_tokens" => return Route::Call(Operation::CountTokens, Dialect::Anthropic),
+        "/v1/responses" | "/responses" => return Route::Call(Operation::Chat, Dialect::Responses),
         _ => {}
+    }
+    if let Some(named) = named(path) {
+        return named;
     }
     let rest = path.strip_prefix('/').unwrap_or(path);
     match rest.find('/') {
@@ -28,6 +43,19 @@ pub(crate) fn route(path: &str, provider: impl Fn(&str) -> Option<usize>) -> Rou
         },
         None => Route::Control,
     }
+}
+
+/// `/v1beta/models/{model}:generateContent` and its sisters; a model's name may hold slashes and colons.
+fn named(path: &str) -> Option<Route<'_>> {
+    let rest = ["/v1beta/models/", "/v1/models/"].iter().find_map(|start| path.strip_prefix(start))?;
+    let (model, method) = rest.rsplit_once(':')?;
+    let (operation, stream) = match method {
+        "generateContent" => (Operation::Chat, false),
+        "streamGenerateContent" => (Operation::Chat, true),
+        "countTokens" => (Operation::CountTokens, false),
+        _ => return None,
+    };
+    Some(Route::Named { operation, model, stream })
 }
 
 /// The path at the provider for the rest of a raw path; `None` when it tries to leave the provider's own paths.
@@ -55,13 +83,16 @@ pub(crate) fn raw_path(base: &str, rest: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::{Route, raw_path, route};
-    use paceline_types::record::Operation;
+    use paceline_types::record::{Dialect, Operation};
 
     #[test]
     fn paths_find_their_way() {
         let provider = |name: &str| (name == "openai").then_some(3);
-        assert_eq!(route("/v1/chat/completions", provider), Route::Call(Operation::Chat));
-        assert_eq!(route("/v1/embeddings", provider), Route::Call(Operation::Embeddings));
+        assert_eq!(route("/v1/chat/completions", provider), Route::Call(Operation::Chat, Dialect::OpenAi));
+        assert_eq!(route("/v1/embeddings", provider), Route::Call(Operation::Embeddings, Dialect::OpenAi));
+        assert_eq!(route("/v1/messages", provider), Route::Call(Operation::Chat, Dialect::Anthropic));
+        let named = Route::Named { operation: Operation::Chat, model: "a/b:c", stream: true };
+        assert_eq!(route("/v1beta/models/a/b:c:streamGenerateContent", provider), named);
         assert_eq!(route("/openai/v1/files", provider), Route::Passthrough(3, "/v1/files"));
         for control in
             ["/", "/openai", "/v1/models", "/v1/models/a/b", "/metrics", "/evil.example/v1/x", "*", ""]

@@ -5,18 +5,21 @@ use crate::gateway::{Identity, Snapshot};
 use crate::headers::{self, Way, write_line};
 use crate::redact::redact;
 use crate::refuse::Fail;
+use crate::step::compose::Tongues;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode};
-use paceline_dialect::compatible::StreamUsage;
+use paceline_dialect::openai::write_request::Habits;
+use paceline_dialect::provider::{KeyHeader, StreamUsage};
 use paceline_http::{HttpError, Origin, What};
 use paceline_types::error::ErrorKind;
 use paceline_types::id::Name;
-use paceline_types::record::Operation;
+use paceline_types::record::{Dialect, Operation};
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 /// One provider, ready to be asked.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about one provider")]
 pub(crate) struct Upstream {
     pub(crate) name: Name,
     pub(crate) header_name: Option<HeaderValue>,
@@ -25,6 +28,15 @@ pub(crate) struct Upstream {
     pub(crate) passthrough: bool,
     pub(crate) asks_for_usage: bool,
     pub(crate) done_mark: bool,
+    /// What it is, for messages.
+    pub(crate) kind: &'static str,
+    /// What it speaks.
+    dialect: Dialect,
+    /// It takes OpenAI's responses besides.
+    responses: bool,
+    pub(crate) habits: Habits,
+    /// The output limit where a caller sets none and its dialect needs one, tokens.
+    pub(crate) default_max_tokens: u64,
     /// A stream ended well and reported no usage: the next ones are counted.
     pub(crate) keeps_usage_secret: AtomicBool,
     /// One for each of our keys there; at least one.
@@ -44,11 +56,29 @@ struct Keyed {
     embeddings: Vec<u8>,
 }
 
+/// What a request is, as far as its head tells.
+pub(crate) struct Letter<'a> {
+    pub(crate) operation: Operation,
+    pub(crate) tongues: Tongues,
+    /// The model's name at the provider.
+    pub(crate) model: &'a str,
+    pub(crate) stream: bool,
+    /// The caller's headers.
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) body: &'a [Bytes],
+}
+
+/// What Anthropic's callers that name no version get.
+const ANTHROPIC_VERSION: &str = "2023-06-01";
+
 impl Keyed {
     fn new(config: &ProviderConfig, key: Option<ProviderKey>) -> Self {
         let mut fixed = format!("host: {}\r\naccept-encoding: identity\r\n", config.origin.host_header());
         if let Some(key) = &key {
-            fixed.push_str("authorization: Bearer ");
+            match config.kind.key_header {
+                KeyHeader::Bearer => fixed.push_str("authorization: Bearer "),
+                KeyHeader::Named(name) => fixed.extend([name, ": "]),
+            }
             fixed.push_str(key.secret.expose());
             fixed.push_str("\r\n");
         }
@@ -63,7 +93,11 @@ impl Keyed {
             let line = format!("POST {target_prefix}{}{path} HTTP/1.1\r\n{fixed}", config.base_path);
             line.into_bytes()
         };
-        Self { chat: post("/chat/completions"), embeddings: post("/embeddings"), key, fixed }
+        let chat = match config.dialect {
+            Dialect::Anthropic => "/messages",
+            _ => "/chat/completions",
+        };
+        Self { chat: post(chat), embeddings: post("/embeddings"), key, fixed }
     }
 }
 
@@ -81,6 +115,11 @@ impl Upstream {
             passthrough: matches!(config.credential, Credential::Passthrough),
             asks_for_usage: config.kind.stream_usage == StreamUsage::OnRequest,
             done_mark: config.kind.done_mark,
+            kind: config.kind.name,
+            dialect: config.dialect,
+            responses: config.responses,
+            habits: config.kind.habits,
+            default_max_tokens: config.default_max_tokens,
             keeps_usage_secret: AtomicBool::new(config.kind.stream_usage == StreamUsage::Never),
             keys: keys.into_iter().map(|key| Keyed::new(config, key)).collect(),
             base_path: config.base_path.clone(),
@@ -98,22 +137,48 @@ impl Upstream {
         self.keyed(key).key.as_ref().map_or("", |key| key.source.as_str())
     }
 
-    /// The head of a request in OpenAI's dialect, with one of our keys.
-    pub(crate) fn head(
-        &self,
-        key: usize,
-        operation: Operation,
-        headers: &HeaderMap,
-        body_len: usize,
-        snapshot: &Snapshot,
-    ) -> Vec<u8> {
+    /// What is spoken with it by a call of a caller who speaks `caller`.
+    pub(crate) fn speaks(&self, caller: Dialect, operation: Operation) -> Dialect {
+        match operation {
+            // Who has a dialect of its own offers embeddings in OpenAI's, if at all.
+            Operation::Embeddings if self.dialect != Dialect::Anthropic => Dialect::OpenAi,
+            _ if caller == Dialect::Responses && self.responses => Dialect::Responses,
+            _ => self.dialect,
+        }
+    }
+
+    /// The head of a call's request, with one of our keys.
+    pub(crate) fn head(&self, key: usize, letter: &Letter<'_>, snapshot: &Snapshot) -> Vec<u8> {
         let keyed = self.keyed(key);
-        let start = if operation == Operation::Embeddings { &keyed.embeddings } else { &keyed.chat };
+        let composed;
+        let start = match (letter.operation, letter.tongues.provider) {
+            (Operation::Embeddings, _) => &keyed.embeddings,
+            (_, dialect) if dialect == self.dialect && !has_model_in_path(dialect) => &keyed.chat,
+            (_, dialect) => {
+                let path = call_path(dialect, letter);
+                composed = format!(
+                    "POST {}{}{path} HTTP/1.1\r\n{}",
+                    self.target_prefix, self.base_path, keyed.fixed
+                )
+                .into_bytes();
+                &composed
+            }
+        };
         let mut head = Vec::with_capacity(start.len() + 768);
         head.extend_from_slice(start);
-        self.write_up(headers, false, snapshot, &mut head);
-        end_head(&mut head, body_len as u64);
+        self.write_up(letter.headers, false, !letter.tongues.are_one(), snapshot, &mut head);
+        if letter.tongues.provider == Dialect::Anthropic
+            && (!letter.tongues.are_one() || !letter.headers.contains_key("anthropic-version"))
+        {
+            write_line(&mut head, "anthropic-version", ANTHROPIC_VERSION.as_bytes());
+        }
+        end_head(&mut head, letter.body.iter().map(Bytes::len).sum::<usize>() as u64);
         head
+    }
+
+    /// What it speaks where nothing is translated.
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.dialect
     }
 
     /// The head of a raw request; `body`: its length, or `None` for a body in chunks.
@@ -128,7 +193,7 @@ impl Upstream {
     ) -> Vec<u8> {
         let mut head = format!("{method} {}{path} HTTP/1.1\r\n{}", self.target_prefix, self.keyed(key).fixed)
             .into_bytes();
-        self.write_up(headers, true, snapshot, &mut head);
+        self.write_up(headers, true, false, snapshot, &mut head);
         match body {
             Some(0) if matches!(method, "GET" | "HEAD" | "DELETE" | "OPTIONS") => {
                 head.extend_from_slice(b"\r\n");
@@ -142,13 +207,22 @@ impl Upstream {
         head
     }
 
-    fn write_up(&self, headers: &HeaderMap, raw: bool, snapshot: &Snapshot, head: &mut Vec<u8>) {
+    /// `raw`: the body goes on as it came; `foreign`: it was written for a provider of another dialect.
+    fn write_up(
+        &self,
+        headers: &HeaderMap,
+        raw: bool,
+        foreign: bool,
+        snapshot: &Snapshot,
+        head: &mut Vec<u8>,
+    ) {
         let is_ours = |value: &HeaderValue| {
             let text = value.to_str().unwrap_or_default();
             let token = text.split_once(' ').map_or(text, |(_, token)| token);
             matches!(snapshot.identify(Some(token.trim())), Identity::Caller(_) | Identity::Administrator(_))
         };
-        let way = Way { passthrough: self.passthrough, raw, fixed: &self.operator, is_ours: &is_ours };
+        let way =
+            Way { passthrough: self.passthrough, raw, foreign, fixed: &self.operator, is_ours: &is_ours };
         headers::write_up(headers, &way, head);
     }
 
@@ -221,7 +295,7 @@ impl Upstream {
                 StatusCode::BAD_GATEWAY,
                 ErrorKind::Garbage,
                 "provider_garbage",
-                "check that base_url is an OpenAI-compatible API",
+                "check that base_url is an API of the provider's kind",
             ),
         };
         Fail::upstream(status, kind, code, format!("provider {}: {error}; {advice}", self.name))
@@ -256,20 +330,21 @@ fn end_head(head: &mut Vec<u8>, length: u64) {
     head.extend_from_slice(b"\r\n");
 }
 
-/// What an error status means (G9's classes); `code` is the provider's own.
-pub(crate) fn classify(status: StatusCode, code: Option<&str>) -> ErrorKind {
-    match (status.as_u16(), code.unwrap_or_default()) {
-        (400 | 413, "context_length_exceeded") => ErrorKind::ContextTooLong,
-        (400, "content_filter" | "content_policy_violation") => ErrorKind::ContentFilter,
-        (_, "insufficient_quota" | "billing_hard_limit_reached") => ErrorKind::ProviderAuth,
-        (401..=403, _) => ErrorKind::ProviderAuth,
-        (404, _) => ErrorKind::NotFound,
-        (413, _) => ErrorKind::TooLarge,
-        (408, _) => ErrorKind::Timeout,
-        (429, _) => ErrorKind::RateLimited,
-        (400..=499, _) => ErrorKind::BadRequest,
-        (500..=599, _) => ErrorKind::ProviderFailed,
-        _ => ErrorKind::Garbage,
+/// Whether a dialect names the model in the path of a request.
+fn has_model_in_path(dialect: Dialect) -> bool {
+    matches!(dialect, Dialect::Gemini | Dialect::Bedrock)
+}
+
+/// The path of a call, behind the base path.
+fn call_path(dialect: Dialect, letter: &Letter<'_>) -> String {
+    match dialect {
+        Dialect::Responses => "/responses".to_owned(),
+        Dialect::Anthropic => "/messages".to_owned(),
+        Dialect::Gemini => {
+            let method = if letter.stream { "streamGenerateContent?alt=sse" } else { "generateContent" };
+            format!("/models/{}:{method}", letter.model)
+        }
+        _ => "/chat/completions".to_owned(),
     }
 }
 

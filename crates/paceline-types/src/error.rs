@@ -137,6 +137,26 @@ impl ErrorKind {
         }
     }
 
+    /// The HTTP status that tells it to a caller.
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::BadRequest | Self::ContextTooLong | Self::ContentFilter | Self::Unsupported => 400,
+            Self::Unauthorized => 401,
+            Self::Forbidden => 403,
+            Self::NotFound => 404,
+            Self::TooLarge => 413,
+            Self::RateLimited => 429,
+            Self::Canceled => 499,
+            Self::Internal => 500,
+            // Our key is not the caller's.
+            Self::ProviderFailed | Self::ProviderAuth | Self::Connect | Self::Truncated | Self::Garbage => {
+                502
+            }
+            Self::Overloaded => 503,
+            Self::Timeout => 504,
+        }
+    }
+
     /// Whether another try can help.
     pub const fn retry(self) -> Retry {
         match self {

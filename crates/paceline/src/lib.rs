@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod app;
 pub mod assemble;
+pub mod aws;
 pub mod board;
 pub mod bodies;
 pub mod calendar;

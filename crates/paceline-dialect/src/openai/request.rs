@@ -63,6 +63,8 @@ const INCLUDE_USAGE: Node = 5;
 const MAX_TOKENS: Node = 6;
 const USER: Node = 7;
 const METADATA: Node = 8;
+/// Gemini's settings.
+const GENERATION: Node = 9;
 /// Labels of `metadata`, in the order of [`LABELS`].
 const LABEL: Node = 16;
 
@@ -76,9 +78,13 @@ impl Visitor for Asked {
             (ROOT, b"stream") => STREAM,
             (ROOT, b"stream_options") => OPTIONS,
             (OPTIONS, b"include_usage") => INCLUDE_USAGE,
-            (ROOT, b"max_tokens" | b"max_completion_tokens") => MAX_TOKENS,
+            (ROOT, b"max_tokens" | b"max_completion_tokens" | b"max_output_tokens") => MAX_TOKENS,
+            (ROOT, b"generationConfig" | b"generation_config") => GENERATION,
+            (GENERATION, b"maxOutputTokens" | b"max_output_tokens") => MAX_TOKENS,
             (ROOT, b"user") => USER,
             (ROOT, b"metadata") => METADATA,
+            // Anthropic's name for the end user.
+            (METADATA, b"user_id") => USER,
             (METADATA, _) => LABELS
                 .iter()
                 .position(|label| label.as_bytes() == key)

@@ -10,15 +10,13 @@ use crate::neutral::write::{Array, Object, object};
 /// Small differences between services that speak this dialect.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Habits {
-    /// Ask for the usage of a stream.
-    pub asks_for_usage: bool,
     /// The output limit is called `max_completion_tokens`, as OpenAI itself has it.
     pub completion_limit: bool,
     /// `cache_control` in parts is understood (OpenRouter).
     pub cache_marks: bool,
 }
 
-/// Writes `ask` for `model`.
+/// Writes `ask` for `model`; `asks_for_usage`: the usage of a stream is to be asked for.
 ///
 /// # Errors
 /// Where the dialect cannot say what the request means.
@@ -26,6 +24,7 @@ pub fn write(
     ask: &ChatRequest<'_>,
     model: &str,
     habits: Habits,
+    asks_for_usage: bool,
     notes: &mut Notes,
 ) -> Result<Vec<u8>, Unsupported> {
     let mut out = Vec::with_capacity(1024);
@@ -41,7 +40,7 @@ pub fn write(
         });
         if ask.stream {
             o.truth("stream", true);
-            if habits.asks_for_usage {
+            if asks_for_usage {
                 o.raw("stream_options", "{\"include_usage\":true}");
             }
         }

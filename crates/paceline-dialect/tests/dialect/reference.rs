@@ -52,7 +52,7 @@ impl Read {
         let no_choices = chunk.last("choices").is_some() && choices.is_empty();
         // An error is for the caller, whatever else its event says.
         let usage_only = usage.is_some() && no_choices && !error;
-        Seen { content: content > 0, usage_only, error, ..Seen::default() }
+        Seen { content: content > 0, usage_only, has_usage: usage.is_some(), error, ..Seen::default() }
     }
 
     /// Whether the event is an error.

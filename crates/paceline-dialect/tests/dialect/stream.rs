@@ -104,7 +104,7 @@ fn a_comment_that_repeats_the_data_is_not_taken_for_it() {
 fn an_error_beside_usage_is_not_usage_only() {
     let observed =
         whole("data: {\"error\":{\"code\":\"c\"},\"choices\":[],\"usage\":{\"prompt_tokens\":1}}\n\n");
-    assert_eq!(observed.events[0].1, Seen { error: true, ..Seen::default() });
+    assert_eq!(observed.events[0].1, Seen { error: true, has_usage: true, ..Seen::default() });
     assert_eq!(observed.learned.usage.map(|usage| usage.input_tokens), Some(1));
 }
 

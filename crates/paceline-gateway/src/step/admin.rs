@@ -12,6 +12,7 @@ use crate::worker::Worker;
 use http::{Request, StatusCode};
 use hyper::body::Incoming;
 use paceline_types::error::ErrorKind;
+use paceline_types::record::Dialect;
 use std::sync::Arc;
 
 /// The longest body the admin side takes, in bytes.
@@ -61,19 +62,20 @@ pub(crate) async fn control(
             let status = fail.status;
             worker.gateway.control.refused(Refused { status, method, path, key });
         }
-        return fail.response();
+        return fail.response(Dialect::OpenAi);
     }
     let (parts, incoming) = request.into_parts();
     let body = match collect(incoming, MAX_BODY, None).await {
         Ok(body) => body,
-        Err(fail) => return fail.response(),
+        Err(fail) => return fail.response(Dialect::OpenAi),
     };
     let answer = worker.gateway.control.handle(Request::from_parts(parts, body), asker);
     // On its own runtime: whatever the admin side does, no call waits for it.
     let Ok(response) = worker.gateway.control_runtime.spawn(answer).await else {
         let message = "a defect in Paceline ended this request";
         let status = StatusCode::INTERNAL_SERVER_ERROR;
-        return Fail::refuse(status, ErrorKind::Internal, "internal_error", message).response();
+        return Fail::refuse(status, ErrorKind::Internal, "internal_error", message)
+            .response(Dialect::OpenAi);
     };
     response.map(AnswerBody::Control)
 }

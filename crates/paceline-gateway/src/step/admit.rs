@@ -10,6 +10,7 @@ use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use paceline_types::error::ErrorKind;
+use paceline_types::record::Dialect;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -60,7 +61,10 @@ pub(crate) fn browser(snapshot: &Snapshot, request: &Request<Incoming>) -> Optio
     }
     let host = headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let forbid = |code, message: String| {
-        Some(Fail::refuse(StatusCode::FORBIDDEN, ErrorKind::Forbidden, code, message).response())
+        Some(
+            Fail::refuse(StatusCode::FORBIDDEN, ErrorKind::Forbidden, code, message)
+                .response(Dialect::OpenAi),
+        )
     };
     if snapshot.config.open && !is_own_host(host, &snapshot.config.allowed_hosts) {
         return forbid(

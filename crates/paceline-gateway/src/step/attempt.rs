@@ -7,37 +7,30 @@ use crate::body::AnswerBody;
 use crate::call::Call;
 use crate::headers::{self, put};
 use crate::held::Held;
-use crate::patience;
 use crate::pipeline::Answer;
 use crate::refuse::{Fail, tell_retry, tell_wait};
-use crate::step::inflate::{self, Packing, packing};
+use crate::step::compose::{about, compose};
+use crate::step::failure::error_answer;
+use crate::step::inflate::{Packing, packing};
 use crate::step::limits::Limits;
-use crate::step::observe::{DocumentWatch, EventWatch};
+use crate::step::observe::EventWatch;
 use crate::step::quota;
 use crate::step::read::Ask;
 use crate::step::relay::{Relay, Watch};
-use crate::upstream::{Upstream, classify, splice};
+use crate::step::tell::{Teller, translated_headers};
+use crate::step::whole::{Form, document};
+use crate::upstream::{Letter, Upstream};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName};
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
-use paceline_dialect::openai::answer::Learned;
+use http::{HeaderMap, HeaderValue, Response};
+use paceline_dialect::translate::Framing;
 use paceline_http::{Exchange, Marks};
 use paceline_routing::plan::{Patience, Target};
 use paceline_types::error::{ErrorKind, Retry};
-use paceline_types::record::{Attempt, AttemptReason, Operation, Status};
-use std::future::poll_fn;
+use paceline_types::record::{Attempt, AttemptReason, Dialect, Operation};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-
-/// An answer in one piece is held until it is whole, up to so many bytes; then it goes on as it comes.
-const HELD_DOCUMENT: usize = 256 * 1024;
-/// The longest packed document.
-const MAX_PACKED: usize = 32 << 20;
-/// How long the body of an error answer may take.
-const ERROR_PATIENCE: Duration = Duration::from_secs(5);
-/// How much of an error answer is read.
-const MAX_ERROR: usize = 64 * 1024;
 
 /// What the caller gets.
 pub(crate) enum Outcome {
@@ -170,37 +163,50 @@ pub(crate) async fn one(call: &mut Call, target: &Target, ask: &Ask, more: bool)
     let upstream = Arc::clone(&call.snapshot.upstreams[target.provider]);
     let operation = call.record().map_or(Operation::Chat, |record| record.operation);
     let stream = ask.asked.stream && operation == Operation::Chat;
-    let edits = ask.asked.edits(&target.deployment.upstream_model, stream && upstream.asks_for_usage);
-    let strip_usage = stream && upstream.asks_for_usage && !ask.asked.include_usage;
-    let pieces = splice(&ask.body, edits);
-    let length = pieces.iter().map(Bytes::len).sum();
+    let composed = compose(call, &upstream, target, ask, stream)?;
+    let tongues = composed.tongues;
+    let letter = Letter {
+        operation,
+        tongues,
+        model: &target.deployment.upstream_model,
+        stream,
+        headers: &ask.headers,
+        body: &composed.pieces,
+    };
     let key = call.held.as_ref().map_or(0, |held| held.key);
-    let head = upstream.head(key, operation, &ask.headers, length, &call.snapshot);
+    let head = upstream.head(key, &letter, &call.snapshot);
     let patience = if more { impatient(call, target.patience) } else { target.patience };
     let limits = Limits::new(call.started, Instant::now(), patience, stream, call.allowed);
-    let mut exchange = send(call, &upstream, &limits, &head, &pieces).await?;
+    let mut exchange = send(call, &upstream, &limits, &head, &composed.pieces).await?;
     let status = exchange.head.status;
     let packing = packing(&upstream.name, &mut exchange.head.headers)?;
     if !status.is_success() {
-        return Err(Box::pin(error_answer(call, &upstream, exchange, &limits, packing)).await);
+        return Err(Box::pin(error_answer(call, &upstream, exchange, &limits, (packing, tongues))).await);
     }
-    if is_events(&exchange.head.headers) {
-        let collect = upstream.keeps_usage_secret.load(Ordering::Relaxed);
-        let watch = Watch::Events(EventWatch::new(strip_usage, collect));
-        let mut relay = Relay::new(exchange, upstream, watch, limits);
-        relay.must_end(true);
-        if packing == Packing::Gzip {
-            relay.inflate();
-        }
-        if collect {
-            relay.count_with(ask.body.clone());
-        }
-        if more {
-            Box::pin(call.watch.wait(relay.hold())).await?;
-        }
-        return Ok(commit(call, relay));
+    if !is_events(&exchange.head.headers, tongues.provider) {
+        let about = (!tongues.are_one()).then(|| about(call, target, ask));
+        let form = Form { packing, tongues, about, stream };
+        return Box::pin(document(call, upstream, exchange, limits, form)).await;
     }
-    document(call, upstream, exchange, limits, packing).await
+    let collect = upstream.keeps_usage_secret.load(Ordering::Relaxed);
+    let mut teller = None;
+    if !tongues.are_one() {
+        translated_headers(&mut exchange.head.headers, true);
+        teller = Some(Box::new(Teller::new(tongues.caller, about(call, target, ask))));
+    }
+    let watch = EventWatch::new(tongues.provider, composed.strips_usage, collect, teller);
+    let mut relay = Relay::new(exchange, upstream, Watch::Events(watch), limits);
+    relay.must_end(true);
+    if packing == Packing::Gzip {
+        relay.inflate();
+    }
+    if collect {
+        relay.count_with(ask.body.clone());
+    }
+    if more {
+        Box::pin(call.watch.wait(relay.hold())).await?;
+    }
+    Ok(commit(call, relay))
 }
 
 /// The least time a first token gets before another place is asked.
@@ -256,9 +262,11 @@ pub(crate) fn note_marks(call: &mut Call) {
     });
 }
 
-pub(crate) fn is_events(headers: &HeaderMap) -> bool {
+/// Whether an answer comes as a stream of the dialect's events.
+pub(crate) fn is_events(headers: &HeaderMap, dialect: Dialect) -> bool {
     let kind = headers.get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
-    kind.get(..17).is_some_and(|start| start.eq_ignore_ascii_case(b"text/event-stream"))
+    let events = Framing::media_type(dialect).as_bytes();
+    kind.get(..events.len()).is_some_and(|start| start.eq_ignore_ascii_case(events))
 }
 
 /// From here on the answer is the caller's.
@@ -277,6 +285,9 @@ pub(crate) fn commit(call: &mut Call, mut relay: Relay) -> Outcome {
 /// The headers that say what happened.
 pub(crate) fn name_answer(call: &mut Call, headers: &mut HeaderMap) {
     quota::tell(headers, &call.told);
+    if let Some(warning) = &call.warning {
+        put(headers, HeaderName::from_static("x-paceline-warning"), warning);
+    }
     if !call.snapshot.config.answer_headers {
         return;
     }
@@ -290,149 +301,4 @@ pub(crate) fn name_answer(call: &mut Call, headers: &mut HeaderMap) {
     }
     headers.insert(HeaderName::from_static("x-paceline-attempts"), HeaderValue::from(tries));
     headers.insert(HeaderName::from_static("x-paceline-cache"), HeaderValue::from_static("off"));
-}
-
-/// Reads the body until its end or until `limit` bytes are at hand; `true` at the end.
-async fn fill(exchange: &mut Exchange, limit: usize) -> Result<bool, paceline_http::HttpError> {
-    while !exchange.is_ended() && exchange.out.len() <= limit {
-        poll_fn(|cx| exchange.poll_more(cx)).await?;
-    }
-    Ok(exchange.is_ended())
-}
-
-/// An answer in one piece: held until whole, so that a broken one can still become an error, then passed on.
-async fn document(
-    call: &mut Call,
-    upstream: Arc<Upstream>,
-    mut exchange: Exchange,
-    limits: Limits,
-    packing: Packing,
-) -> Result<Outcome, Trouble> {
-    // What is packed cannot be looked at before it is whole.
-    let held = if packing == Packing::Gzip { MAX_PACKED } else { HELD_DOCUMENT };
-    let filled = match call.watch.wait_until(limits.total_deadline(), fill(&mut exchange, held)).await {
-        None => return Err(limits.late_total(&upstream.name).into()),
-        Some(Err(error)) => return Err(upstream.no_answer(&error).into()),
-        Some(Ok(filled)) => filled,
-    };
-    let mut watch = DocumentWatch::default();
-    if !filled && packing == Packing::Gzip {
-        return Err(inflate::too_long(&upstream.name).into());
-    }
-    if !filled {
-        let mut relay = Relay::new(exchange, upstream, Watch::Document(watch), limits);
-        relay.must_end(true);
-        return Ok(commit(call, relay));
-    }
-    let mut body = exchange.out.split().freeze();
-    if packing == Packing::Gzip {
-        body = inflate::document(&upstream.name, &body)?;
-    }
-    watch.feed(&body);
-    if !watch.finish() {
-        let message = format!(
-            "provider {}: its answer is not JSON; check that base_url is an OpenAI-compatible API",
-            upstream.name
-        );
-        return Err(
-            Fail::upstream(StatusCode::BAD_GATEWAY, ErrorKind::Garbage, "provider_garbage", message).into()
-        );
-    }
-    let learned = watch.learned();
-    let mut answer = Response::new(upstream.redact_if(learned.error, body));
-    let mut headers = std::mem::take(&mut exchange.head.headers);
-    headers::strip_down(&mut headers);
-    if learned.error {
-        *answer.status_mut() = StatusCode::BAD_GATEWAY;
-        *answer.headers_mut() = headers;
-        let kind = classify(StatusCode::BAD_GATEWAY, learned.error_code.as_deref());
-        call.note(|record| record.error_code.clone_from(&learned.error_code));
-        let message = "the provider answered 200 with an error inside";
-        let fail = Fail::upstream(StatusCode::BAD_GATEWAY, kind, "provider_failed", message);
-        return Err(Trouble { fail, answer: Some(answer), should_retry: None });
-    }
-    *answer.status_mut() = exchange.head.status;
-    name_answer(call, &mut headers);
-    *answer.headers_mut() = headers;
-    note_learned(call, learned);
-    call.provider_done();
-    let cost = learned.cost.or_else(|| call.priced(call.seen()?, learned.usage.as_ref()));
-    if let (true, Some(cost)) = (call.snapshot.config.answer_headers, cost) {
-        put(answer.headers_mut(), HeaderName::from_static("x-paceline-cost-usd"), &cost.to_string());
-    }
-    call.note(|record| {
-        record.status = Status::Ok;
-        record.http_status = answer.status().as_u16();
-    });
-    Ok(Outcome::Whole(answer))
-}
-
-/// Notes what an answer said of itself.
-pub(crate) fn note_learned(call: &mut Call, learned: &Learned) {
-    let bytes = call.request_bytes;
-    call.cost_reported = learned.cost.is_some();
-    call.note(|record| {
-        let known = record.operation != Operation::Passthrough;
-        record.usage = learned.usage.or_else(|| known.then(|| learned.estimate(bytes)));
-        record.cost = learned.cost;
-        record.finish_reason.clone_from(&learned.finish_reason);
-        if learned.error_code.is_some() {
-            record.error_code.clone_from(&learned.error_code);
-        }
-    });
-}
-
-/// An answer with an error status: read, classified, our key cut out of it.
-pub(crate) async fn error_answer(
-    call: &mut Call,
-    upstream: &Upstream,
-    mut exchange: Exchange,
-    limits: &Limits,
-    packing: Packing,
-) -> Trouble {
-    let status = exchange.head.status;
-    // The status says enough: a body that is cut or does not come changes nothing of it.
-    let patience = limits.total_deadline().min(Instant::now() + ERROR_PATIENCE);
-    let _ = call.watch.wait_until(patience, fill(&mut exchange, MAX_ERROR)).await;
-    let mut body = exchange.out.split().freeze();
-    if packing == Packing::Gzip {
-        body = inflate::document(&upstream.name, &body).unwrap_or_default();
-    }
-    let mut watch = DocumentWatch::default();
-    watch.feed(&body);
-    watch.finish();
-    let code = watch.learned().error_code.clone();
-    let kind = classify(status, code.as_deref());
-    call.note(|record| record.error_code = code);
-    if status.is_redirection() || status.is_informational() {
-        let message = format!(
-            "provider {} answered with a redirect ({status}), which is not followed; check base_url",
-            upstream.name
-        );
-        return Fail::upstream(StatusCode::BAD_GATEWAY, ErrorKind::Garbage, "provider_redirect", message)
-            .into();
-    }
-    if kind == ErrorKind::ProviderAuth && !upstream.passthrough && matches!(status.as_u16(), 401 | 403) {
-        let said = message_of(&upstream.redact(&body));
-        let key = call.held.as_ref().map_or(0, |held| held.key);
-        return upstream.refused_us(key, status, said.as_deref()).into();
-    }
-    let asked = patience::asked(&exchange.head.headers, &body, crate::worker::wall());
-    let should_retry = patience::should_retry(&exchange.head.headers);
-    let mut headers = std::mem::take(&mut exchange.head.headers);
-    headers::strip_down(&mut headers);
-    let mut answer = Response::new(upstream.redact_if(true, body));
-    *answer.status_mut() = status;
-    *answer.headers_mut() = headers;
-    let message = format!("provider {} answered {status}", upstream.name);
-    let mut fail = Fail::upstream(status, kind, "provider_error", message);
-    fail.retry_after_ms = asked.map(|wait| wait.as_millis() as u64);
-    Trouble { fail, answer: Some(answer), should_retry }
-}
-
-/// The message of an error envelope, cut to what a person reads.
-fn message_of(body: &[u8]) -> Option<String> {
-    let value: serde_json::Value = serde_json::from_slice(body).ok()?;
-    let text = value.pointer("/error/message").or_else(|| value.get("message"))?.as_str()?;
-    Some(text[..text.floor_char_boundary(300)].to_owned())
 }

@@ -2,14 +2,13 @@
 
 use crate::call::Call;
 use crate::refuse::Fail;
-use crate::step::attempt::note_learned;
 use crate::step::count::Job;
 use crate::step::relay::{Parts, Step, Watch, frame};
-use crate::upstream::classify;
+use crate::step::whole::note_learned;
 use crate::worker::DrainPlace;
 use bytes::Bytes;
 use http::StatusCode;
-use paceline_dialect::openai::stream::error_event;
+use paceline_dialect::openai::error::{kind, status_of};
 use paceline_http::{Exchange, HttpError};
 use paceline_types::error::ErrorKind;
 use paceline_types::record::{CallRecord, Status};
@@ -42,17 +41,19 @@ impl Parts {
 
     /// What an error event means.
     pub(crate) fn event_error(&self) -> Fail {
-        let code = match &self.watch {
-            Watch::Events(watch) => watch.stream.learned().error_code.as_deref(),
-            _ => None,
+        let (kind, status) = match &self.watch {
+            Watch::Events(watch) => match watch.stream.failure() {
+                Some(failure) => (failure.kind, failure.kind.status()),
+                None => {
+                    let code = watch.stream.learned().error_code.as_deref();
+                    (kind(status_of(code), code), status_of(code))
+                }
+            },
+            _ => (ErrorKind::ProviderFailed, 502),
         };
-        let status = match code {
-            Some("rate_limit_exceeded" | "429") => StatusCode::TOO_MANY_REQUESTS,
-            Some("context_length_exceeded" | "400") => StatusCode::BAD_REQUEST,
-            _ => StatusCode::BAD_GATEWAY,
-        };
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
         let message = format!("provider {} sent an error inside a 200 stream", self.upstream.name);
-        Fail::upstream(status, classify(status, code), "provider_failed", message)
+        Fail::upstream(status, kind, "provider_failed", message)
     }
 
     /// The answer is whole, or is all the provider had to say.
@@ -91,7 +92,7 @@ impl Parts {
             record.error_code.get_or_insert_with(|| fail.code.into());
         });
         if tells {
-            frame(error_event(&fail.envelope()).into())
+            frame(fail.event(self.caller).into())
         } else {
             // The connection is broken at the next look, when what went before has been written.
             self.breaking = Some(fail.message.clone());

@@ -3,8 +3,10 @@
 pub(crate) mod admin;
 pub(crate) mod admit;
 pub(crate) mod attempt;
+pub(crate) mod compose;
 pub(crate) mod count;
 pub(crate) mod ending;
+pub(crate) mod failure;
 pub(crate) mod inflate;
 pub(crate) mod limits;
 pub(crate) mod observe;
@@ -16,3 +18,5 @@ pub(crate) mod recover;
 pub(crate) mod relay;
 pub(crate) mod rights;
 pub(crate) mod shadow;
+pub(crate) mod tell;
+pub(crate) mod whole;

@@ -1,12 +1,15 @@
 //! Watching an answer go by: the stamps, the counts, the end; and holding back the one chunk that we asked for.
 
 use crate::gaps::Gaps;
+use crate::step::tell::Teller;
 use crate::upstream::Upstream;
 use bytes::{Buf, Bytes, BytesMut};
 use paceline_dialect::json::Scanner;
 use paceline_dialect::openai::answer::{AnswerVisitor, Learned};
-use paceline_dialect::openai::stream::{ChatStream, Seen};
-use paceline_dialect::sse::{MAX_EVENT, Splitter};
+use paceline_dialect::openai::stream::Seen;
+use paceline_dialect::sse::MAX_EVENT;
+use paceline_dialect::translate::{Answer, Framing};
+use paceline_types::record::Dialect;
 use paceline_types::time::Offset;
 use std::time::Instant;
 
@@ -27,14 +30,21 @@ impl Stamps {
     }
 }
 
-/// An event longer than is taken.
-#[derive(Debug)]
-pub(crate) struct TooLong;
+/// A stream that cannot be read on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Unreadable {
+    /// An event longer than is taken.
+    TooLong,
+    /// What is no frame, and why.
+    Frame(&'static str),
+}
 
 /// Watches a stream of events.
 pub(crate) struct EventWatch {
-    pub(crate) stream: ChatStream,
-    splitter: Splitter,
+    pub(crate) stream: Answer,
+    framing: Framing,
+    /// Who tells the caller in another dialect what the provider says.
+    teller: Option<Box<Teller>>,
     /// The caller did not ask for the usage chunk: it is taken out.
     strip_usage: bool,
     pub(crate) stamps: Stamps,
@@ -43,10 +53,18 @@ pub(crate) struct EventWatch {
 }
 
 impl EventWatch {
-    pub(crate) fn new(strip_usage: bool, collect_text: bool) -> Self {
+    /// For a stream in `dialect`. `strip_usage`: the usage chunk of OpenAI's dialect was not asked for by the caller;
+    /// `teller` where the caller speaks otherwise; `collect_text` where the text may have to be counted.
+    pub(crate) fn new(
+        dialect: Dialect,
+        strip_usage: bool,
+        collect_text: bool,
+        teller: Option<Box<Teller>>,
+    ) -> Self {
         Self {
-            stream: ChatStream::new(collect_text),
-            splitter: Splitter::default(),
+            stream: Answer::new(dialect, collect_text),
+            framing: Framing::of(dialect),
+            teller,
             strip_usage,
             stamps: Stamps::default(),
             done: false,
@@ -60,9 +78,12 @@ impl EventWatch {
         out: &mut BytesMut,
         now: Instant,
         from: &Upstream,
-    ) -> Result<Bytes, TooLong> {
+    ) -> Result<Bytes, Unreadable> {
+        if self.teller.is_some() {
+            return self.tell(out, now, from);
+        }
         let (mut at, mut kept) = (0, BytesMut::new());
-        while let Some(len) = self.splitter.event_len(&out[at..]) {
+        while let Some(len) = self.framing.event_len(&out[at..]).map_err(Unreadable::Frame)? {
             let seen = self.observe(&out[at..at + len], now);
             // An error's words are the provider's, our key in them is not.
             let clean = if seen.error { from.redact_owned(&out[at..at + len]) } else { None };
@@ -76,7 +97,7 @@ impl EventWatch {
             at = 0;
         }
         if out.len() - at > MAX_EVENT {
-            return Err(TooLong);
+            return Err(Unreadable::TooLong);
         }
         let rest = out.split_to(at);
         if kept.is_empty() {
@@ -86,10 +107,62 @@ impl EventWatch {
         Ok(kept.freeze())
     }
 
-    /// The provider has ended: what is left and is an event after all.
-    pub(crate) fn take_last(&mut self, out: &mut BytesMut, now: Instant) -> Bytes {
+    /// As [`EventWatch::take`], in the caller's dialect.
+    fn tell(&mut self, out: &mut BytesMut, now: Instant, from: &Upstream) -> Result<Bytes, Unreadable> {
+        let mut told = Vec::with_capacity(out.len() + out.len() / 2);
+        let mut at = 0;
+        while let Some(len) = self.framing.event_len(&out[at..]).map_err(Unreadable::Frame)? {
+            let event = &out[at..at + len];
+            at += len;
+            // What follows the end or an error is nobody's business.
+            if !self.done && !self.error {
+                let seen = match &mut self.teller {
+                    Some(teller) => teller.read(&mut self.stream, event, from, &mut told),
+                    None => self.stream.observe(event),
+                };
+                self.note(seen, now);
+            }
+        }
+        out.advance(at);
+        if out.len() > MAX_EVENT { Err(Unreadable::TooLong) } else { Ok(told.into()) }
+    }
+
+    /// The provider has ended: what is left and is an event after all, and, where its dialect has no end mark, the end.
+    pub(crate) fn take_last(&mut self, out: &mut BytesMut, now: Instant, from: &Upstream) -> Bytes {
+        if self.teller.is_none() {
+            return self.take_rest(out, now);
+        }
+        let mut told = BytesMut::new();
+        if !out.is_empty() && self.framing.ends_with_stream(out) {
+            out.extend_from_slice(b"\n\n");
+            if let Ok(bytes) = self.tell(out, now, from) {
+                told.extend_from_slice(&bytes);
+            }
+        }
+        if !self.done
+            && !self.error
+            && self.stream.is_complete()
+            && let Some(teller) = &mut self.teller
+        {
+            let mut end = Vec::new();
+            teller.end(&mut end);
+            told.extend_from_slice(&end);
+            self.done = true;
+        }
+        told.freeze()
+    }
+
+    fn take_rest(&mut self, out: &mut BytesMut, now: Instant) -> Bytes {
+        if !self.framing.is_sse() {
+            if out.is_empty() || !self.framing.ends_with_stream(out) {
+                return Bytes::new();
+            }
+            let event = out.split().freeze();
+            self.observe(&event, now);
+            return event;
+        }
         let mark = out.trim_ascii();
-        if self.splitter.last_is_whole(out) || mark == b"data: [DONE]" || mark == b"data:[DONE]" {
+        if self.framing.last_is_whole(out) || mark == b"data: [DONE]" || mark == b"data:[DONE]" {
             // An end mark without its blank line is what some providers send last; clients wait for the line.
             let event = BytesMut::from(&[mark, b"\n\n"].concat()[..]);
             out.clear();
@@ -102,12 +175,16 @@ impl EventWatch {
     /// Observes one event.
     fn observe(&mut self, event: &[u8], now: Instant) -> Seen {
         let seen = self.stream.observe(event);
+        self.note(seen, now);
+        seen
+    }
+
+    fn note(&mut self, seen: Seen, now: Instant) {
         if seen.content {
             self.stamps.content(now);
         }
         self.done |= seen.done;
         self.error |= seen.error;
-        seen
     }
 }
 

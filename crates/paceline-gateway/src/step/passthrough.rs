@@ -5,9 +5,9 @@ use crate::gateway::Snapshot;
 use crate::headers;
 use crate::held::Held;
 use crate::refuse::Fail;
-use crate::step::attempt::{
-    Outcome, commit, end_badly, error_answer, give_up, is_events, name_answer, note_marks,
-};
+use crate::step::attempt::{Outcome, commit, end_badly, give_up, is_events, name_answer, note_marks};
+use crate::step::compose::Tongues;
+use crate::step::failure::error_answer;
 use crate::step::inflate::Packing;
 use crate::step::limits::{Limits, allowed};
 use crate::step::observe::{DocumentWatch, EventWatch};
@@ -30,7 +30,7 @@ use paceline_routing::place::PlaceName;
 use paceline_types::deployment::Deployment;
 use paceline_types::error::ErrorKind;
 use paceline_types::id::Name;
-use paceline_types::record::{Attempt, AttemptReason};
+use paceline_types::record::{Attempt, AttemptReason, Dialect};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -190,8 +190,10 @@ async fn answer(
             attempt.http_status = status.as_u16();
         }
     });
+    let dialect = upstream.dialect();
+    let raw = Tongues { caller: dialect, provider: dialect };
     if status.is_client_error() || status.is_server_error() {
-        let trouble = error_answer(call, &upstream, exchange, &limits, Packing::Plain).await;
+        let trouble = error_answer(call, &upstream, exchange, &limits, (Packing::Plain, raw)).await;
         end_badly(call, &trouble.fail);
         return give_up(call, trouble);
     }
@@ -207,17 +209,17 @@ async fn answer(
         call.note(|record| record.http_status = status.as_u16());
         return Ok(Outcome::Whole(answer));
     }
-    let watch = watch(&exchange.head.headers);
+    let watch = watch(&exchange.head.headers, dialect);
     Ok(commit(call, Relay::new(exchange, upstream, watch, limits)))
 }
 
 /// Usage is noted where the answer happens to tell it in a form that is known.
-fn watch(headers: &HeaderMap) -> Watch {
+fn watch(headers: &HeaderMap, dialect: Dialect) -> Watch {
     let kind = headers.get(CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
     if headers.contains_key(CONTENT_ENCODING) {
         Watch::Nothing
-    } else if is_events(headers) {
-        Watch::Events(EventWatch::new(false, false))
+    } else if is_events(headers, dialect) {
+        Watch::Events(EventWatch::new(dialect, false, false, None))
     } else if kind.starts_with(b"application/json") {
         Watch::Document(DocumentWatch::default())
     } else {

@@ -3,6 +3,7 @@
 use crate::call::Call;
 use crate::headers;
 use crate::refuse::Fail;
+use crate::routes::{Route, route};
 use crate::step::limits;
 use crate::tape::Tape;
 use bytes::{Bytes, BytesMut};
@@ -31,7 +32,7 @@ pub(crate) struct Ask {
     pub(crate) asked: Asked,
 }
 
-/// Reads a request of OpenAI's dialect.
+/// Reads a request.
 pub(crate) async fn read(call: &mut Call, request: Request<Incoming>) -> Result<Ask, Fail> {
     let (parts, incoming) = request.into_parts();
     call.allowed = limits::allowed(&parts.headers);
@@ -49,7 +50,11 @@ pub(crate) async fn read(call: &mut Call, request: Request<Incoming>) -> Result<
         ));
     }
     let outcome = whole(call, &parts.headers, incoming).await.and_then(|body| {
-        let asked = request::read(&body).map_err(|error| not_json(&body, error))?;
+        let mut asked = request::read(&body).map_err(|error| not_json(&body, error))?;
+        if let Route::Named { model, stream, .. } = route(parts.uri.path(), |_| None) {
+            asked.model = Some(unescaped(model));
+            asked.stream = stream;
+        }
         Ok((body, asked))
     });
     if let Ok((_, asked)) = &outcome {
@@ -60,6 +65,11 @@ pub(crate) async fn read(call: &mut Call, request: Request<Incoming>) -> Result<
     call.request_bytes = body.len() as u64;
     call.note(|record| record.stream = asked.stream);
     Ok(Ask { headers: parts.headers, body, asked })
+}
+
+/// A name in a path: `%2F` is the slash that SDKs do not leave in one.
+fn unescaped(name: &str) -> String {
+    name.replace("%2F", "/").replace("%2f", "/").replace("%3A", ":").replace("%3a", ":")
 }
 
 /// The whole body, decompressed.

@@ -9,7 +9,7 @@ use crate::step::attempt::Trouble;
 use crate::step::ending::{defect, drain, finish_aside};
 use crate::step::inflate::Inflate;
 use crate::step::limits::Limits;
-use crate::step::observe::{DocumentWatch, EventWatch};
+use crate::step::observe::{DocumentWatch, EventWatch, Unreadable};
 use crate::tape::Tape;
 use crate::upstream::Upstream;
 use bytes::Bytes;
@@ -18,6 +18,7 @@ use http_body::Frame;
 use paceline_http::Exchange;
 use paceline_routing::plan::SLOW_AFTER;
 use paceline_types::error::ErrorKind;
+use paceline_types::record::Dialect;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -30,7 +31,7 @@ const HELD_TIME: Duration = Duration::from_secs(5);
 
 /// Who looks at the bytes.
 pub(crate) enum Watch {
-    /// A stream of OpenAI's events.
+    /// A stream of events.
     Events(EventWatch),
     /// One JSON document.
     Document(DocumentWatch),
@@ -45,6 +46,8 @@ pub(crate) struct Relay(Option<Parts>);
 
 pub(crate) struct Parts {
     pub(crate) call: Option<Call>,
+    /// What the caller speaks.
+    pub(crate) caller: Dialect,
     /// Where what the caller gets is copied to.
     pub(crate) tape: Option<Box<Tape>>,
     pub(crate) exchange: Exchange,
@@ -71,6 +74,7 @@ impl Relay {
     pub(crate) fn new(exchange: Exchange, upstream: Arc<Upstream>, watch: Watch, limits: Limits) -> Self {
         let parts = Parts {
             call: None,
+            caller: Dialect::OpenAi,
             tape: None,
             exchange,
             upstream,
@@ -114,6 +118,7 @@ impl Relay {
         call.watch.pause(Instant::now());
         if let Some(parts) = &mut self.0 {
             parts.tape = call.tape.take();
+            parts.caller = call.dialect;
             parts.call = Some(call);
         }
     }
@@ -302,10 +307,8 @@ impl Parts {
                     }
                     None => &mut self.exchange.out,
                 };
-                watch.take(bytes, self.last_byte, &self.upstream).map_err(|_| {
-                    let message = format!("provider {}: an event is over 16 MB", self.upstream.name);
-                    Fail::upstream(StatusCode::BAD_GATEWAY, ErrorKind::Garbage, "event_too_long", message)
-                })
+                let name = &self.upstream.name;
+                watch.take(bytes, self.last_byte, &self.upstream).map_err(|wrong| unreadable(name, wrong))
             }
             Watch::Document(watch) => {
                 let bytes = self.exchange.out.split().freeze();
@@ -398,7 +401,7 @@ impl Parts {
             Watch::Events(watch) => {
                 let bytes =
                     self.inflate.as_mut().map_or(&mut self.exchange.out, |inflate| &mut inflate.plain);
-                watch.take_last(bytes, now)
+                watch.take_last(bytes, now, &self.upstream)
             }
             Watch::Document(_) | Watch::Nothing => Bytes::new(),
         };
@@ -417,6 +420,16 @@ impl Parts {
         let fail = self.truncated(None);
         self.fail(&fail)
     }
+}
+
+fn unreadable(provider: &str, wrong: Unreadable) -> Fail {
+    let (code, message) = match wrong {
+        Unreadable::TooLong => ("event_too_long", format!("provider {provider}: an event is over 16 MB")),
+        Unreadable::Frame(why) => {
+            ("broken_frame", format!("provider {provider}: the stream is damaged, {why}"))
+        }
+    };
+    Fail::upstream(StatusCode::BAD_GATEWAY, ErrorKind::Garbage, code, message)
 }
 
 pub(crate) fn frame(bytes: Bytes) -> Step {

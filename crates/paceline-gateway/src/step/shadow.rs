@@ -70,7 +70,7 @@ fn copy(call: &mut Call, plan: &Plan, stream: bool) -> Call {
     let party = Arc::clone(&call.party);
     let original = call.record().map(|record| (record.id, record.operation, record.labels.clone()));
     let operation = original.as_ref().map_or(Operation::Chat, |(_, operation, _)| *operation);
-    let mut copy = Call::untaped(worker, snapshot, operation, &party);
+    let mut copy = Call::untaped(worker, snapshot, (operation, call.dialect), &party);
     copy.is_shadow = true;
     copy.request_bytes = call.request_bytes;
     copy.note(|record| {

@@ -5,7 +5,7 @@ use super::problem::Fault;
 use super::report::{Report, join};
 use super::url::{self, BaseUrl};
 use super::values::Origin;
-use paceline_dialect::compatible::{COMPATIBLE, Compatible};
+use paceline_dialect::provider::{KINDS, Kind};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -26,7 +26,7 @@ pub(super) fn detect(
     }
     let entry = tree.entry("providers").or_insert_with(|| json!({}));
     let Value::Object(providers) = entry else { return found };
-    for row in COMPATIBLE {
+    for row in KINDS {
         let there = providers.iter().any(|(name, entry)| name == row.name || entry["kind"] == row.name);
         let Some(by) = (!there).then(|| found_by(row, env)).flatten() else { continue };
         providers.insert(row.name.to_owned(), json!({}));
@@ -37,18 +37,18 @@ pub(super) fn detect(
 }
 
 /// The variable that shows a service to be in use: its key, or its address where only the user knows it.
-fn found_by(row: &Compatible, env: &Env<'_>) -> Option<&'static str> {
+fn found_by(row: &Kind, env: &Env<'_>) -> Option<&'static str> {
     let key = env.first(row.key_env).map(|(name, _)| name).filter(|_| !row.base_url.is_empty());
     key.or_else(|| env.first(row.base_url_env).map(|(name, _)| name))
 }
 
 /// The address that the environment gives for a service, with the variable's name.
-pub(super) fn address(row: &Compatible, env: &Env<'_>) -> Option<(&'static str, Result<BaseUrl, Fault>)> {
+pub(super) fn address(row: &Kind, env: &Env<'_>) -> Option<(&'static str, Result<BaseUrl, Fault>)> {
     let (name, text) = env.first(row.base_url_env)?;
     Some((name, read_address(row, name, text.trim())))
 }
 
-fn read_address(row: &Compatible, name: &str, text: &str) -> Result<BaseUrl, Fault> {
+fn read_address(row: &Kind, name: &str, text: &str) -> Result<BaseUrl, Fault> {
     let mut url = if name == "OLLAMA_HOST" { ollama_host(text)? } else { url::base_url(text)? };
     // What a server listens on is not always what a client can call.
     if url.host == "0.0.0.0" {
@@ -60,9 +60,9 @@ fn read_address(row: &Compatible, name: &str, text: &str) -> Result<BaseUrl, Fau
 }
 
 /// Servers that people run themselves answer below `/v1`, whose address is often given without.
-pub(super) fn with_usual_path(row: &Compatible, mut url: BaseUrl) -> BaseUrl {
-    if url.path.is_empty() && ["ollama", "llamacpp", "vllm", "lmstudio", "sglang"].contains(&row.name) {
-        url.path = "/v1".into();
+pub(super) fn with_usual_path(row: &Kind, mut url: BaseUrl) -> BaseUrl {
+    if url.path.is_empty() {
+        url.path = row.usual_path.into();
     }
     url
 }

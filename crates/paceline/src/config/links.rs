@@ -6,7 +6,7 @@ use super::report::join;
 use super::resolve::Desk;
 use super::suggest::did_you_mean;
 use super::values::{Link, Provider, TIERS, Target};
-use paceline_dialect::compatible::{Compatible, compatible};
+use paceline_dialect::provider::{Kind, kind_named};
 use std::collections::BTreeMap;
 
 /// A name longer than this is a mistake.
@@ -15,7 +15,7 @@ pub(super) const NAME_BYTES_AT_MOST: usize = 256;
 /// All names that lists may use.
 pub(super) struct Known<'a> {
     /// Providers with the services they are.
-    providers: Vec<(&'a str, &'static Compatible)>,
+    providers: Vec<(&'a str, &'static Kind)>,
     /// Names and aliases of models, with the model's name.
     pub models: BTreeMap<String, String>,
     /// Tiers' models, once they are known.
@@ -66,7 +66,7 @@ impl<'a> Known<'a> {
             let found = self.target(text, desk)?;
             return Ok(found.map_or(Meaning::Broken, |target| Meaning::One(Link::Place(target))));
         }
-        let owns = |(_, kind): &&(&str, &Compatible)| kind.model_prefixes.iter().any(|p| text.starts_with(p));
+        let owns = |(_, kind): &&(&str, &Kind)| kind.model_prefixes.iter().any(|p| text.starts_with(p));
         if let Some((provider, _)) = self.providers.iter().find(owns) {
             let target = Target { provider: (*provider).to_owned(), model: text.to_owned() };
             return Ok(Meaning::One(Link::Place(target)));
@@ -108,7 +108,7 @@ impl<'a> Known<'a> {
             return fault.help(&near);
         }
         let known = names().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-        match compatible(provider).and_then(|row| row.key_env.first()) {
+        match kind_named(provider).and_then(|row| row.key_env.first()) {
             Some(variable) if desk.detect => {
                 fault.help(&format!("set {variable}, or add `[providers.{provider}]`"))
             }

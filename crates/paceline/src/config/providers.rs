@@ -8,7 +8,7 @@ use super::suggest::did_you_mean;
 use super::url::{self, BaseUrl, Proxy};
 use super::values::{Auth, KeySource, Origin, Provider, TimeoutOverrides, Timeouts};
 use super::{detect, rights, secrets, typed};
-use paceline_dialect::compatible::{COMPATIBLE, Compatible, compatible};
+use paceline_dialect::provider::{KINDS, Kind, kind_named};
 use paceline_types::rules::Limits;
 use paceline_types::secret::Secret;
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// First segments of paths that are not a provider's.
-const RESERVED: &[&str] = &["admin", "dashboard", "health", "metrics", "v1"];
+const RESERVED: &[&str] = &["admin", "dashboard", "health", "metrics", "v1", "v1beta"];
 
 /// Headers that belong to the connection, to the body or to us.
 const OWN_HEADERS: &[&str] = &[
@@ -48,7 +48,7 @@ pub(super) fn resolve(
     let mut written: Vec<(String, typed::Provider)> = written.into_iter().collect();
     written.sort_by_key(|(name, _)| match desk.report.origin(&join("providers", name)) {
         Origin::File { offset, .. } => (0, *offset),
-        _ => (1, COMPATIBLE.iter().position(|row| row.name == name).unwrap_or(usize::MAX)),
+        _ => (1, KINDS.iter().position(|row| row.name == name).unwrap_or(usize::MAX)),
     });
     let mut providers: Vec<Provider> = Vec::new();
     for (name, entry) in written {
@@ -66,7 +66,7 @@ pub(super) fn resolve(
 
 /// The simulated provider that is started in process, before its address is known.
 pub(super) fn simulated(timeouts: Timeouts) -> Provider {
-    let kind = compatible("sim").unwrap_or(&COMPATIBLE[0]);
+    let kind = kind_named("sim").unwrap_or(&KINDS[0]);
     assemble("sim", kind, inside_address(), typed::Provider::default(), timeouts)
 }
 
@@ -130,7 +130,7 @@ fn one(
 
 fn assemble(
     name: &str,
-    kind: &'static Compatible,
+    kind: &'static Kind,
     url: BaseUrl,
     entry: typed::Provider,
     timeouts: Timeouts,
@@ -138,6 +138,9 @@ fn assemble(
     Provider {
         name: name.to_owned(),
         kind,
+        dialect: entry.dialect.map_or(kind.dialect, typed::Speaks::dialect),
+        responses: entry.responses.unwrap_or(kind.responses),
+        default_max_tokens: entry.default_max_tokens,
         base_url: url.to_string(),
         url,
         key: None,
@@ -159,19 +162,19 @@ fn assemble(
     }
 }
 
-fn kind(name: &str, path: &str, entry: &typed::Provider, desk: &Desk<'_>) -> Option<&'static Compatible> {
+fn kind(name: &str, path: &str, entry: &typed::Provider, desk: &Desk<'_>) -> Option<&'static Kind> {
     match &entry.kind {
-        Some(kind) => compatible(kind),
+        Some(kind) => kind_named(kind),
         // A kind that is none was reported and taken out.
         None if desk.report.has_errors_about(&format!("{path}.kind")) => None,
-        None => compatible(name).or_else(|| compatible("compatible")),
+        None => kind_named(name).or_else(|| kind_named("compatible")),
     }
 }
 
 fn address(
     name: &str,
     path: &str,
-    kind: &'static Compatible,
+    kind: &'static Kind,
     entry: &typed::Provider,
     desk: &mut Desk<'_>,
 ) -> Option<BaseUrl> {
@@ -197,8 +200,8 @@ fn address(
         return Some(inside_address());
     }
     if !desk.report.has_errors_about(path) {
-        let fault = if compatible(name).is_none() && entry.kind.is_none() {
-            let services = COMPATIBLE.iter().map(|row| row.name);
+        let fault = if kind_named(name).is_none() && entry.kind.is_none() {
+            let services = KINDS.iter().map(|row| row.name);
             let help = did_you_mean(name, services).map(|near| format!("{near} otherwise: "));
             let example = "`base_url = \"https://host/v1\"`";
             Fault::new(format!(
@@ -250,7 +253,7 @@ fn more_keys(
 fn key(
     name: &str,
     path: &str,
-    kind: &'static Compatible,
+    kind: &'static Kind,
     entry: &typed::Provider,
     url: Option<&BaseUrl>,
     desk: &mut Desk<'_>,
@@ -288,7 +291,7 @@ fn key(
 fn auth(
     asked: Option<Auth>,
     path: &str,
-    kind: &Compatible,
+    kind: &Kind,
     url: &BaseUrl,
     key: Option<&(Secret, KeySource)>,
     desk: &mut Desk<'_>,

@@ -1,7 +1,7 @@
 //! The reference of all settings as Markdown, made from the schema.
 
 use super::env::{Setting, settings_of};
-use paceline_dialect::compatible::COMPATIBLE;
+use paceline_dialect::provider::KINDS;
 use serde_json::Value;
 use std::fmt::Write;
 
@@ -95,7 +95,7 @@ fn services(out: &mut String) {
         let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
         if names.is_empty() { "–".into() } else { names.join(", ") }
     };
-    for row in COMPATIBLE {
+    for row in KINDS {
         let address = match (row.name, row.base_url) {
             ("sim", _) => "in this process".into(),
             (_, "") => "must be given".into(),

@@ -1,7 +1,7 @@
 //! The JSON Schema made from the types in `typed.rs`, for editors and for our own checks.
 
 use super::typed;
-use paceline_dialect::compatible::COMPATIBLE;
+use paceline_dialect::provider::KINDS;
 use paceline_stats::indicator::Core;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
@@ -23,7 +23,7 @@ fn make() -> Value {
     let settings = SchemaSettings::draft07().with(|settings| settings.inline_subschemas = true);
     let mut schema = settings.into_generator().into_root_schema_for::<typed::File>().to_value();
     tidy(&mut schema);
-    let kinds: Vec<&str> = COMPATIBLE.iter().map(|row| row.name).collect();
+    let kinds: Vec<&str> = KINDS.iter().map(|row| row.name).collect();
     if let Some(kind) = schema.pointer_mut("/properties/providers/additionalProperties/properties/kind") {
         kind["enum"] = json!(kinds);
     }

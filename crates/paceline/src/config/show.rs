@@ -413,6 +413,9 @@ fn provider_json(provider: &Provider) -> Value {
     json!({
         "name": provider.name,
         "kind": provider.kind.name,
+        "dialect": provider.dialect,
+        "responses": provider.responses,
+        "default_max_tokens": provider.default_max_tokens,
         "base_url": provider.base_url,
         "auth": provider.auth,
         "key_from": provider.key_source.as_ref().map(ToString::to_string),

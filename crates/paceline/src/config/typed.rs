@@ -10,12 +10,14 @@ use std::collections::BTreeMap;
 mod kept;
 mod models;
 mod rights;
+mod speaks;
 mod survive;
 
 pub use kept::StorageKind;
 pub(super) use kept::{Catalog, Files, OwnPrice, Storage};
 pub(super) use models::{Model, ModelTable, Pick, Role, Shadow, TargetEntry, Tiers};
 pub(super) use rights::{Budget, Budgets, Limits, Priority, Scope, UnknownPrice};
+pub(super) use speaks::Speaks;
 pub(super) use survive::{Health, Queue, Retry};
 
 /// Settings of Paceline. Everything is optional; an empty file is valid.
@@ -265,6 +267,16 @@ pub(super) struct Provider {
     /// `compatible` for any other server that speaks OpenAI's dialect.
     #[schemars(extend("x-default" = "the provider's name if it is a service, else compatible"))]
     pub kind: Option<String>,
+    /// What it speaks, where that is not what its kind says: `openai`, `anthropic`, `gemini`, `bedrock`, `ollama` (its own
+    /// chat instead of the OpenAI-compatible one).
+    #[schemars(extend("x-default" = "what the service speaks"))]
+    pub dialect: Option<Speaks>,
+    /// Whether it takes OpenAI's responses at `/responses` besides. Where it does not, they are translated.
+    #[schemars(extend("x-default" = "what the service does"))]
+    pub responses: Option<bool>,
+    /// The output limit, in tokens, for a call that has none where the dialect needs one (Anthropic's).
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub default_max_tokens: u64,
     /// Address up to and with the version segment, e.g. `https://api.openai.com/v1`.
     #[schemars(extend("x-default" = "the service's address"))]
     pub base_url: Option<String>,
@@ -317,6 +329,9 @@ impl Default for Provider {
     fn default() -> Self {
         Self {
             kind: None,
+            dialect: None,
+            responses: None,
+            default_max_tokens: 8192,
             base_url: None,
             api_key_env: None,
             api_key_file: None,

@@ -4,11 +4,12 @@ use super::typed;
 use super::url::{BaseUrl, Proxy};
 use crate::files::zone::Zone;
 use paceline_catalog::Document;
-use paceline_dialect::compatible::Compatible;
+use paceline_dialect::provider::Kind;
 use paceline_routing::place::Policy;
 use paceline_stats::indicator::{Core, Rule};
 use paceline_types::machine::MachineHour;
 use paceline_types::price::Rates;
+use paceline_types::record::Dialect;
 use paceline_types::rules::Limits;
 use paceline_types::secret::Secret;
 use std::collections::BTreeMap;
@@ -326,7 +327,13 @@ pub struct Provider {
     /// Its name in `name/model`, records and metrics.
     pub name: String,
     /// The service it is.
-    pub kind: &'static Compatible,
+    pub kind: &'static Kind,
+    /// What it speaks.
+    pub dialect: Dialect,
+    /// It takes OpenAI's responses besides.
+    pub responses: bool,
+    /// The output limit for a call that has none where the dialect needs one, tokens.
+    pub default_max_tokens: u64,
     /// Address up to and with the version segment, without a slash at the end.
     pub base_url: String,
     /// The same address in parts.
