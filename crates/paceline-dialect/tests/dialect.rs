@@ -19,16 +19,22 @@ mod sse;
 #[path = "../../../fuzz/src/sse_chat.rs"]
 mod sse_chat;
 
+#[path = "dialect/converse.rs"]
+mod converse;
 #[path = "dialect/documents.rs"]
 mod documents;
 #[path = "dialect/frames.rs"]
 mod frames;
+#[path = "dialect/golden.rs"]
+mod golden;
 #[path = "dialect/json.rs"]
 mod json;
 #[path = "dialect/reference.rs"]
 mod reference;
 #[path = "dialect/request.rs"]
 mod request;
+#[path = "dialect/responses.rs"]
+mod responses;
 #[path = "dialect/stream.rs"]
 mod stream;
 #[path = "dialect/streams.rs"]

@@ -4,10 +4,13 @@ use crate::bedrock::converse_request::Maker;
 use crate::neutral::json::Json;
 use crate::neutral::notes::{Notes, Unsupported};
 use crate::neutral::request::{Part, Side, Source, ToolCall, Turn};
-use crate::neutral::write::{Array, Object};
+use crate::neutral::write::{Array, Object, array};
 
 /// The longest name of a call or document that is taken.
 const MAX_NAME: usize = 64;
+
+/// Ends of documents' names, which are told apart from them here.
+const EXTENSIONS: [&str; 9] = ["pdf", "csv", "doc", "docx", "xls", "xlsx", "html", "txt", "md"];
 
 /// Writes blocks.
 pub(super) struct Blocks<'m> {
@@ -39,18 +42,42 @@ impl<'m> Blocks<'m> {
         }
     }
 
-    pub(super) fn turn(&mut self, turn: &Turn<'_>, list: &mut Array<'_>) {
-        let results = |part: &&Part<'_>| matches!(part, Part::ToolResult { .. });
-        list.object(|o| {
-            o.text("role", if turn.side == Side::User { "user" } else { "assistant" });
-            // Results of tools come first.
-            o.array("content", |list| {
-                let rest = turn.parts.iter().filter(|part| !results(part));
-                for part in turn.parts.iter().filter(results).chain(rest) {
-                    self.block(part, list);
+    /// Writes the conversation. A turn of which nothing crosses is left out, and its neighbours become one: the dialect
+    /// takes neither empty turns nor two of one side in a row.
+    pub(super) fn messages(&mut self, turns: &[Turn<'_>], o: &mut Object<'_>) {
+        let mut written: Vec<(Side, Vec<u8>)> = Vec::new();
+        for turn in turns {
+            let mut blocks = Vec::new();
+            array(&mut blocks, |list| self.turn(turn, list));
+            if blocks == b"[]" {
+                continue;
+            }
+            match written.last_mut() {
+                Some((side, last)) if *side == turn.side => {
+                    last.pop();
+                    last.push(b',');
+                    last.extend_from_slice(&blocks[1..]);
                 }
-            });
+                _ => written.push((turn.side, blocks)),
+            }
+        }
+        o.array("messages", |list| {
+            for (side, blocks) in &written {
+                list.object(|o| {
+                    o.text("role", if *side == Side::User { "user" } else { "assistant" });
+                    o.raw("content", std::str::from_utf8(blocks).unwrap_or("[]"));
+                });
+            }
         });
+    }
+
+    /// Results of tools come first.
+    fn turn(&mut self, turn: &Turn<'_>, list: &mut Array<'_>) {
+        let results = |part: &&Part<'_>| matches!(part, Part::ToolResult { .. });
+        let rest = turn.parts.iter().filter(|part| !results(part));
+        for part in turn.parts.iter().filter(results).chain(rest) {
+            self.block(part, list);
+        }
     }
 
     fn block(&mut self, part: &Part<'_>, list: &mut Array<'_>) {
@@ -225,7 +252,10 @@ impl<'m> Blocks<'m> {
     /// A document's name in the letters that are taken, unlike that of any other.
     fn document_name(&mut self, name: Option<&Json<'_>>) -> String {
         let given = name.and_then(Json::text).unwrap_or_default();
-        let stem = given.rsplit_once('.').map_or(&*given, |(stem, _)| stem);
+        let stem = given
+            .rsplit_once('.')
+            .filter(|(_, extension)| EXTENSIONS.contains(&&*extension.to_ascii_lowercase()))
+            .map_or(&*given, |(stem, _)| stem);
         let plain =
             stem.chars().map(|c| if c.is_ascii_alphanumeric() || "-()[]".contains(c) { c } else { ' ' });
         let words: String = plain.collect();
@@ -262,7 +292,8 @@ pub(super) fn cache_point(mark: Option<&Json<'_>>, maker: Maker, list: &mut Arra
     if !maker.keeps() {
         return notes.dropped("cache_control");
     }
-    let ttl = mark.member("ttl").filter(|ttl| ttl.is("1h"));
+    // Only Anthropic's models keep it for an hour.
+    let ttl = mark.member("ttl").filter(|ttl| ttl.is("1h") && maker == Maker::Anthropic);
     list.object(|o| {
         o.object("cachePoint", |point| {
             point.text("type", "default");

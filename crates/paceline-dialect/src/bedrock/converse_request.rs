@@ -1,6 +1,6 @@
 //! A request of another dialect, written as one of Bedrock's Converse. The model and whether it streams are in the path.
 
-use crate::bedrock::converse_parts::Blocks;
+use crate::bedrock::converse_parts::{Blocks, cache_point};
 use crate::neutral::json::Json;
 use crate::neutral::notes::{Notes, Unsupported};
 use crate::neutral::request::{ChatRequest, Format, Part, Reasoning, Side, Tool, ToolChoice};
@@ -54,7 +54,7 @@ pub fn write(ask: &ChatRequest<'_>, model: &str, notes: &mut Notes) -> Result<Ve
         let thought = thought(ask, maker, notes);
         let mut blocks = Blocks::new(maker, notes, &mut wrong);
         blocks.system(&ask.system, o);
-        o.array("messages", |list| ask.turns.iter().for_each(|turn| blocks.turn(turn, list)));
+        blocks.messages(&ask.turns, o);
         inference(ask, thought, o, notes);
         tools(ask, maker, thought.is_some(), o, notes);
         additional(ask, maker, thought, o, notes);
@@ -294,7 +294,9 @@ fn specification(tool: &Tool<'_>, maker: Maker, list: &mut Array<'_>, notes: &mu
             }
         });
     });
-    super::converse_parts::cache_point(cache.as_ref(), maker, list, notes);
+    // Of the models that keep prompts, Amazon's keep no tools.
+    let keeps = if maker == Maker::Anthropic { maker } else { Maker::Other };
+    cache_point(cache.as_ref(), keeps, list, notes);
 }
 
 fn known_by_name(name: &Json<'_>, list: &mut Array<'_>) {

@@ -15,6 +15,8 @@ pub struct Reader {
     tools: Vec<Tool>,
     /// Parts whose text was told, by the index of their item and their own.
     told: Vec<(u64, u64)>,
+    /// The last part whose probabilities were told.
+    weighed: Option<(u64, u64)>,
     /// Items whose thought was told.
     thought: Vec<u64>,
     /// Something was told that the whole response repeats.
@@ -123,9 +125,15 @@ impl Reader {
                     self.tell(index, part, sink);
                     sink.event(&Event::Text { choice, text });
                 }
-                weights(wire.logprobs.as_ref(), sink);
+                self.weigh(index, part, wire.logprobs.as_ref(), sink);
             }
-            "response.output_text.done" => self.text(index, part, wire.text, sink),
+            "response.output_text.done" => {
+                self.text(index, part, wire.text, sink);
+                // Some tell them only with the whole text.
+                if self.weighed != Some((index, part)) {
+                    self.weigh(index, part, wire.logprobs.as_ref(), sink);
+                }
+            }
             "response.refusal.delta" => {
                 if let Some(text) = delta {
                     self.tell(index, part, sink);
@@ -241,7 +249,7 @@ impl Reader {
                         {
                             sink.event(&Event::Citation { choice: 0, json });
                         }
-                        weights(part.take("logprobs").as_ref(), sink);
+                        self.weigh(index, at, part.take("logprobs").as_ref(), sink);
                     }
                 }
             }
@@ -318,6 +326,14 @@ impl Reader {
         }
     }
 
+    fn weigh(&mut self, index: u64, part: u64, list: Option<&Json<'_>>, sink: &mut impl Sink) {
+        if let Some(list) = list.filter(|list| list.get().starts_with('[') && list.get() != "[]") {
+            self.weighed = Some((index, part));
+            let json = Json::known(format!("{{\"content\":{},\"refusal\":null}}", list.get()));
+            sink.event(&Event::Logprobs { choice: 0, json });
+        }
+    }
+
     fn tool(&self, index: u64) -> Option<usize> {
         self.tools.iter().position(|tool| tool.item == index)
     }
@@ -343,13 +359,6 @@ impl Reader {
             self.tools[tool].fed = true;
             sink.event(&Event::ToolInput { choice: 0, tool: tool as u32, piece });
         }
-    }
-}
-
-fn weights(list: Option<&Json<'_>>, sink: &mut impl Sink) {
-    if let Some(list) = list.filter(|list| list.get().starts_with('[') && list.get() != "[]") {
-        let json = Json::known(format!("{{\"content\":{},\"refusal\":null}}", list.get()));
-        sink.event(&Event::Logprobs { choice: 0, json });
     }
 }
 

@@ -255,18 +255,19 @@ fn item_of<'a>(
             let result = Part::ToolResult { id, name, content, is_error: false, cache: None };
             ask.say(Side::User, [result]);
         }
-        "reasoning" => ask.say(Side::Assistant, thought(&mut members, notes)),
+        "reasoning" => {
+            if let Some(thought) = thought(&mut members, notes) {
+                ask.say(Side::Assistant, [thought]);
+            }
+        }
         "item_reference" => {
             return Err(Malformed::at(
                 field,
                 "the item itself: what a provider keeps by id is not known here",
             ));
         }
-        // What the provider's own tools did. Results of tools that run at the caller are the user's.
-        _ => {
-            let side = if kind.ends_with("_output") { Side::User } else { Side::Assistant };
-            ask.say(side, [Part::Other { kind, json: item.clone() }]);
-        }
+        // What the provider's own tools did.
+        _ => notes.dropped(&format!("input.{kind}")),
     }
     Ok(())
 }
