@@ -4,10 +4,12 @@
 
 pub mod error;
 mod object;
+mod open;
 pub mod read_answer;
 pub mod read_request;
 pub mod write_answer;
 mod write_document;
+mod write_items;
 pub mod write_request;
 
 use crate::neutral::json::Json;

@@ -1,11 +1,11 @@
 //! An answer of another dialect, written as events of the responses dialect or as one response.
 
 use crate::neutral::about::About;
-use crate::neutral::completeness::Completeness;
 use crate::neutral::event::{Event, Finish};
 use crate::neutral::json::Json;
 use crate::neutral::write::{Object, object};
 use crate::responses::object::{self as objects, Front, Progress, quoted};
+use crate::responses::open::{Call, Open, Said};
 pub use crate::responses::write_document::document;
 use paceline_types::tokens::Usage;
 
@@ -24,56 +24,6 @@ pub struct Writer {
     waiting: Vec<Call>,
     finish: Option<Finish>,
     usage: Option<Usage>,
-}
-
-/// The item being written.
-#[derive(Debug, Default)]
-enum Open {
-    #[default]
-    Nothing,
-    Message {
-        parts: Vec<Json<'static>>,
-        part: Option<Said>,
-    },
-    Thought {
-        /// None where it is sealed.
-        text: Option<String>,
-        seal: Option<Json<'static>>,
-    },
-    Tool(Box<Call>),
-}
-
-/// A part of a message being written.
-#[derive(Debug)]
-struct Said {
-    declines: bool,
-    text: String,
-    annotations: Vec<Json<'static>>,
-    /// Elements of an array.
-    logprobs: String,
-}
-
-/// A call of a tool, being written or waiting.
-#[derive(Debug)]
-struct Call {
-    tool: u32,
-    id: String,
-    name: Json<'static>,
-    /// What has come of its input, escaped.
-    input: String,
-    whole: Completeness,
-}
-
-impl Call {
-    fn take(&mut self, piece: &Json<'_>) {
-        self.whole.feed(piece);
-        self.input.push_str(piece.inner());
-    }
-
-    /// More of its input may come.
-    fn is_busy(&self) -> bool {
-        !self.whole.seen || !self.whole.is_whole()
-    }
 }
 
 impl Writer {
@@ -122,9 +72,7 @@ impl Writer {
             }
             Event::ToolCall { choice: 0, tool, id, name, .. } => {
                 let id = id.as_ref().map_or_else(|| self.about.tool_id(*tool), |id| id.get().to_owned());
-                let name = name.clone().into_owned();
-                let call =
-                    Call { tool: *tool, id, name, input: String::new(), whole: Completeness::default() };
+                let call = Call::new(*tool, id, name.clone().into_owned());
                 let busy = matches!(&self.open, Open::Tool(open) if open.is_busy());
                 if busy || !self.waiting.is_empty() {
                     self.waiting.push(call);
