@@ -8,7 +8,7 @@ import pathlib
 
 import pyarrow.parquet
 
-COUNTS = ["input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens"]
+COUNTS = ["input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cache_write_1h_tokens", "reasoning_tokens"]
 # Columns whose text a caller or a provider chose: CSV marks what a spreadsheet would run with an apostrophe.
 FOREIGN = {
     "role", "task", "task_type", "session", "user", "trace_id", "operation",

@@ -6,8 +6,10 @@
 
 pub mod anthropic;
 pub mod bedrock;
+pub mod gemini;
 pub mod json;
 pub mod neutral;
+pub mod ollama;
 pub mod openai;
 pub mod provider;
 pub mod responses;

@@ -3,7 +3,7 @@
 //! One that speaks OpenAI's dialect is a row here; one with a dialect of its own is a folder beside this file, and its row
 //! stands there. Base addresses and key names are those the services document.
 
-use crate::{anthropic, openai};
+use crate::{anthropic, gemini, openai};
 use paceline_types::record::Dialect;
 
 /// How a service reports token usage of a streamed answer.
@@ -91,6 +91,7 @@ pub const KINDS: &[Kind] = &[
         ..ROW
     },
     anthropic::KIND,
+    gemini::KIND,
     Kind {
         name: "azure",
         title: "Azure OpenAI",

@@ -5,6 +5,7 @@
 //! in one place, whoever listens.
 
 use crate::anthropic;
+use crate::gemini;
 use crate::neutral::about::About;
 use crate::neutral::collect::Collected;
 use crate::neutral::event::{Event, Failure, Sink};
@@ -12,12 +13,14 @@ use crate::neutral::fold::Fold;
 use crate::neutral::json::Members;
 use crate::neutral::notes::{Malformed, Notes, Unsupported};
 use crate::neutral::request::ChatRequest;
+use crate::ollama;
 use crate::openai;
 use crate::openai::answer::{AnswerVisitor, Learned};
 use crate::openai::stream::{ChatStream, Seen};
 use crate::sse;
 use paceline_types::error::ErrorKind;
 use paceline_types::record::Dialect;
+use std::borrow::Cow;
 
 /// Reads a caller's request.
 ///
@@ -30,6 +33,7 @@ pub fn read_request<'a>(
 ) -> Result<ChatRequest<'a>, Malformed> {
     match from {
         Dialect::Anthropic => anthropic::read_request::read(body, notes),
+        Dialect::Gemini => gemini::read_request::read(body, notes),
         _ => openai::read_request::read(body, notes),
     }
 }
@@ -70,11 +74,17 @@ pub fn write_request(
     to: &Target<'_>,
     notes: &mut Notes,
 ) -> Result<Vec<u8>, Unsupported> {
+    if to.dialect != Dialect::Gemini && ask.extra.iter().any(|(key, _)| key == "cachedContent") {
+        let why = "a part of the prompt is kept at Gemini; send it, or name a model of Gemini";
+        return Err(Unsupported { field: "cachedContent".to_owned(), why: why.to_owned() });
+    }
     match to.dialect {
         Dialect::Anthropic => {
             let place = anthropic::write_request::Place::Direct(to.model);
             anthropic::write_request::write(ask, place, to.max_tokens, notes)
         }
+        Dialect::Gemini => gemini::write_request::write(ask, to.model, notes),
+        Dialect::Ollama => ollama::write_request::write(ask, to.model, notes),
         _ => openai::write_request::write(ask, to.model, to.habits, to.asks_for_usage, notes),
     }
 }
@@ -86,6 +96,8 @@ pub enum Writer {
     OpenAi(openai::write_answer::Writer),
     /// Messages.
     Anthropic(anthropic::write_answer::Writer),
+    /// `generateContent`.
+    Gemini(gemini::write_answer::Writer),
 }
 
 impl Writer {
@@ -93,6 +105,7 @@ impl Writer {
     pub fn new(dialect: Dialect, about: About) -> Self {
         match dialect {
             Dialect::Anthropic => Self::Anthropic(anthropic::write_answer::Writer::new(about)),
+            Dialect::Gemini => Self::Gemini(gemini::write_answer::Writer::new(about)),
             _ => Self::OpenAi(openai::write_answer::Writer::new(about)),
         }
     }
@@ -102,6 +115,7 @@ impl Writer {
         match self {
             Self::OpenAi(writer) => writer.event(event, out),
             Self::Anthropic(writer) => writer.event(event, out),
+            Self::Gemini(writer) => writer.event(event, out),
         }
     }
 }
@@ -172,6 +186,7 @@ impl Framing {
 pub fn document(dialect: Dialect, answer: &Collected, about: &About) -> Vec<u8> {
     match dialect {
         Dialect::Anthropic => anthropic::write_answer::document(answer, about),
+        Dialect::Gemini => gemini::write_answer::document(answer, about),
         _ => openai::write_answer::document(answer, about),
     }
 }
@@ -191,6 +206,8 @@ enum Reader {
     /// The observer tells the facts; the other one what is said, where it is translated.
     OpenAi(Box<ChatStream>, openai::read_answer::Reader),
     Anthropic(anthropic::read_answer::Reader),
+    Gemini(gemini::read_answer::Reader),
+    Ollama(ollama::read_answer::Reader),
 }
 
 impl Answer {
@@ -198,6 +215,8 @@ impl Answer {
     pub fn new(dialect: Dialect, collect_text: bool) -> Self {
         let reader = match dialect {
             Dialect::Anthropic => Reader::Anthropic(anthropic::read_answer::Reader::default()),
+            Dialect::Gemini => Reader::Gemini(gemini::read_answer::Reader::default()),
+            Dialect::Ollama => Reader::Ollama(ollama::read_answer::Reader::default()),
             _ => Reader::OpenAi(
                 Box::new(ChatStream::new(collect_text)),
                 openai::read_answer::Reader::default(),
@@ -212,7 +231,7 @@ impl Answer {
     pub fn learned(&self) -> &Learned {
         match &self.reader {
             Reader::OpenAi(stream, _) => stream.learned(),
-            Reader::Anthropic(_) => &self.fold.learned,
+            _ => &self.fold.learned,
         }
     }
 
@@ -220,13 +239,16 @@ impl Answer {
     pub fn take_text(&mut self) -> Option<Vec<u8>> {
         match &mut self.reader {
             Reader::OpenAi(stream, _) => stream.take_text(),
-            Reader::Anthropic(_) => self.fold.text.take(),
+            _ => self.fold.text.take(),
         }
     }
 
     /// Whether all that the dialect asks of a whole answer was seen, but for the end mark, where it has one.
     pub fn is_complete(&self) -> bool {
-        self.learned().finish_reason.is_some()
+        match &self.reader {
+            Reader::Gemini(reader) => reader.is_complete(),
+            _ => self.learned().finish_reason.is_some(),
+        }
     }
 
     /// How it failed, where its events told.
@@ -247,7 +269,13 @@ impl Answer {
 
     /// Reads one whole event of a stream, and tells `sink` what it says.
     pub fn read(&mut self, event: &[u8], sink: &mut impl Sink) -> Seen {
-        let Some(data) = sse::data(event) else { return Seen::default() };
+        let data = match &self.reader {
+            Reader::Ollama(_) => Cow::Borrowed(event),
+            _ => match sse::data(event) {
+                Some(data) => data,
+                None => return Seen::default(),
+            },
+        };
         let data = data.trim_ascii();
         if data.is_empty() {
             return Seen::default();
@@ -256,6 +284,8 @@ impl Answer {
         both.fold.seen = Seen::default();
         let understood = match &mut self.reader {
             Reader::Anthropic(reader) => reader.read(data, &mut both),
+            Reader::Gemini(reader) => reader.read(data, &mut both),
+            Reader::Ollama(reader) => reader.read(data, &mut both),
             Reader::OpenAi(stream, reader) => {
                 let seen = stream.observe(event);
                 let failure = openai_event(stream, reader, data, seen, both.sink);
@@ -274,6 +304,8 @@ impl Answer {
         let mut both = Both { fold: &mut self.fold, sink };
         match &mut self.reader {
             Reader::Anthropic(reader) => reader.read_document(body, &mut both),
+            Reader::Gemini(reader) => reader.read_document(body, &mut both),
+            Reader::Ollama(reader) => reader.read_document(body, &mut both),
             Reader::OpenAi(stream, reader) => {
                 let mut visitor = AnswerVisitor::default();
                 if crate::json::scan(body, &mut visitor).is_err() {
@@ -341,6 +373,8 @@ impl<S: Sink> Sink for Both<'_, S> {
 pub fn read_error(dialect: Dialect, status: u16, body: &[u8]) -> Failure {
     match dialect {
         Dialect::Anthropic => anthropic::error::read(status, body),
+        Dialect::Gemini => gemini::error::read(status, body),
+        Dialect::Ollama => ollama::error::read(status, body),
         _ => openai::error::read(status, body),
     }
 }
@@ -365,6 +399,7 @@ impl Complaint<'_> {
     pub fn envelope(&self, dialect: Dialect) -> Vec<u8> {
         match dialect {
             Dialect::Anthropic => anthropic::error::envelope(self.status, self.message, self.code),
+            Dialect::Gemini => gemini::error::envelope(self.status, self.message, self.code),
             _ => {
                 let kind = openai::error::kind_of_status(self.status);
                 openai::error::envelope(self.message, kind, self.param, self.code).into_bytes()
@@ -375,7 +410,11 @@ impl Complaint<'_> {
     /// The event that tells why a stream ends without its end mark.
     pub fn event(&self, dialect: Dialect) -> Vec<u8> {
         let envelope = self.envelope(dialect);
-        let name: &[u8] = if dialect == Dialect::Anthropic { b"event: error\n" } else { b"" };
-        [name, b"data: ", &envelope, b"\n\n"].concat()
+        let (name, end): (&[u8], &[u8]) = match dialect {
+            Dialect::Anthropic => (b"event: error\n", b"\n\n"),
+            Dialect::Gemini => (b"", b"\r\n\r\n"),
+            _ => (b"", b"\n\n"),
+        };
+        [name, b"data: ", &envelope, end].concat()
     }
 }

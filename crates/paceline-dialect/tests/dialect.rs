@@ -25,10 +25,16 @@ mod converse;
 mod documents;
 #[path = "dialect/frames.rs"]
 mod frames;
+#[path = "dialect/gemini.rs"]
+mod gemini;
+#[path = "dialect/gemini_golden.rs"]
+mod gemini_golden;
 #[path = "dialect/golden.rs"]
 mod golden;
 #[path = "dialect/json.rs"]
 mod json;
+#[path = "dialect/ollama.rs"]
+mod ollama;
 #[path = "dialect/reference.rs"]
 mod reference;
 #[path = "dialect/request.rs"]

@@ -89,15 +89,17 @@ impl Keyed {
             }
         }
         let target_prefix = config.origin.target_prefix();
-        let post = |path: &str| {
-            let line = format!("POST {target_prefix}{}{path} HTTP/1.1\r\n{fixed}", config.base_path);
-            line.into_bytes()
+        let post = |base: &str, path: &str| {
+            format!("POST {target_prefix}{base}{path} HTTP/1.1\r\n{fixed}").into_bytes()
         };
         let chat = match config.dialect {
-            Dialect::Anthropic => "/messages",
-            _ => "/chat/completions",
+            Dialect::Anthropic => post(&config.base_path, "/messages"),
+            Dialect::Ollama => post(ollama_base(&config.base_path), "/api/chat"),
+            _ => post(&config.base_path, "/chat/completions"),
         };
-        Self { chat: post(chat), embeddings: post("/embeddings"), key, fixed }
+        // Gemini's embeddings in OpenAI's dialect stand under a path of their own.
+        let embeddings = if config.dialect == Dialect::Gemini { "/openai/embeddings" } else { "/embeddings" };
+        Self { chat, embeddings: post(&config.base_path, embeddings), key, fixed }
     }
 }
 
@@ -328,6 +330,11 @@ fn end_head(head: &mut Vec<u8>, length: u64) {
     }
     write_line(head, "content-length", &digits[at..]);
     head.extend_from_slice(b"\r\n");
+}
+
+/// Ollama's own paths stand beside those of OpenAI's dialect.
+fn ollama_base(base: &str) -> &str {
+    base.strip_suffix("/v1").unwrap_or(base)
 }
 
 /// Whether a dialect names the model in the path of a request.

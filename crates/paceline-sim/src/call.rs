@@ -46,6 +46,30 @@ pub struct Planned {
     pub output_tokens: u64,
 }
 
+/// Usage in one form, whatever the dialect it was sent in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Tokens {
+    /// Prompt tokens, those from and into a cache included.
+    pub input_total: u64,
+    /// Prompt tokens read from a cache.
+    pub cache_read: u64,
+    /// Prompt tokens written into a cache.
+    pub cache_write: u64,
+    /// Of these, the ones kept for an hour.
+    pub cache_write_1h: u64,
+    /// Tokens of the answer, reasoning included.
+    pub output_total: u64,
+    /// Tokens of reasoning.
+    pub reasoning: u64,
+}
+
+/// Usage as sent, and what it says.
+#[derive(Clone, Debug)]
+pub(crate) struct Claim {
+    pub(crate) raw: Value,
+    pub(crate) tokens: Tokens,
+}
+
 /// What one choice has sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct SentChoice {
@@ -116,6 +140,8 @@ pub struct CallReport {
     pub text_cut: bool,
     /// The usage sent, as sent.
     pub usage: Option<Value>,
+    /// What that usage says, in one form for all dialects.
+    pub tokens: Option<Tokens>,
     /// The finish reason sent by choice 0.
     pub finish: Option<String>,
     /// How it ended.
@@ -142,7 +168,7 @@ pub(crate) struct Mark {
     pub(crate) tokens: u64,
     pub(crate) pieces: Vec<(usize, Part, String)>,
     pub(crate) finish: Vec<(usize, &'static str)>,
-    pub(crate) usage: Option<Value>,
+    pub(crate) usage: Option<Claim>,
     pub(crate) end: Option<Outcome>,
 }
 
@@ -320,7 +346,7 @@ impl Call {
             if outcome == Outcome::ClientGone {
                 facts.report.client_gone_ms = Some(since(facts.received, Instant::now()));
             }
-            (claimed(facts.report.usage.as_ref()), facts.text_bytes)
+            (facts.report.tokens.unwrap_or_default(), facts.text_bytes)
         };
         self.ledger.closed(&self.slot, outcome, tokens, weight);
     }
@@ -338,7 +364,10 @@ impl Facts {
         report.events_sent += mark.events;
         report.content_events += mark.content_events;
         report.tokens_sent += mark.tokens;
-        report.usage = mark.usage.or(report.usage.take());
+        if let Some(claim) = mark.usage {
+            report.tokens = Some(claim.tokens);
+            report.usage = Some(claim.raw);
+        }
         for (choice, part, text) in mark.pieces {
             if self.text_bytes + text.len() > TEXT_MAX {
                 report.text_cut = true;
@@ -363,11 +392,6 @@ fn choice_at(choices: &mut Vec<SentChoice>, index: usize) -> &mut SentChoice {
         choices.resize_with(index + 1, SentChoice::default);
     }
     &mut choices[index]
-}
-
-fn claimed(usage: Option<&Value>) -> (u64, u64) {
-    let tokens = |key| usage.and_then(|usage| usage.get(key)).and_then(Value::as_u64).unwrap_or(0);
-    (tokens("prompt_tokens"), tokens("completion_tokens"))
 }
 
 /// Ms between two moments, to the microsecond.

@@ -5,8 +5,9 @@ use crate::{
     call::{Call, Mark, RequestHead, unix_ms},
     config::SimModel,
     control,
+    dialect::{Dialect, Problem},
     fault::{Fault, Flag, Point},
-    httpdate, openai,
+    httpdate,
     rng::Rng,
     timing::until,
     wire::Wire,
@@ -33,6 +34,7 @@ pub(crate) struct Exchange {
     pub(crate) world: Arc<World>,
     pub(crate) wire: Arc<Wire>,
     pub(crate) call: Call,
+    pub(crate) dialect: Dialect,
     pub(crate) method: Method,
     pub(crate) path: String,
     pub(crate) query: Option<String>,
@@ -50,13 +52,15 @@ pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) content_type: &'static str,
     pub(crate) body: Bytes,
+    /// Header lines beside those of every answer.
+    pub(crate) headers: Vec<(&'static str, String)>,
     /// Boxed, because replies also travel as errors.
     pub(crate) mark: Box<Mark>,
 }
 
 impl Reply {
     pub(crate) fn json(status: u16, body: impl Into<Bytes>) -> Self {
-        Self { status, content_type: "application/json", body: body.into(), mark: Box::default() }
+        Self { status, content_type: "application/json", body: body.into(), ..Self::default() }
     }
 }
 
@@ -93,13 +97,13 @@ pub(crate) async fn serve(world: Arc<World>, wire: Arc<Wire>, request: Request<I
     };
     let start = call.received(&body);
     let method = parts.method;
-    let exchange =
-        Exchange { world, wire, call, method, path, query, lines, headers: parts.headers, body, start };
+    let dialect = Dialect::of(&path);
+    let headers = parts.headers;
+    let exchange = Exchange { world, wire, call, dialect, method, path, query, lines, headers, body, start };
     if too_large {
-        let reply = openai::error::reply(413, "the request body is too large", None, None);
-        return exchange.refuse(reply).await;
+        return exchange.wrong(Problem::new(413, "the request body is too large")).await;
     }
-    openai::answer(exchange).await
+    dialect.answer(exchange).await
 }
 
 impl Exchange {
@@ -114,7 +118,9 @@ impl Exchange {
         let fault = if let Some(spec) = self.headers.get("x-sim-fault") {
             let spec = spec.to_str().unwrap_or("(not text)");
             Fault::parse(spec).map_err(|problem| {
-                openai::error::reply(400, &format!("x-sim-fault: {problem}"), None, Some("sim_bad_fault"))
+                let problem = Problem::new(400, format!("x-sim-fault: {problem}"));
+                let problem = Problem { code: Some("sim_bad_fault"), ..problem };
+                self.dialect.refusal(&problem, self.call.n())
             })?
         } else {
             let scripted = scriptable.then(|| self.world.scripted(model.map(|model| model.name.as_str())));
@@ -146,6 +152,9 @@ impl Exchange {
             out.after_events(1).await
         });
         let mut response = self.head(fault, reply.status, reply.content_type, body);
+        for (name, value) in &reply.headers {
+            set(response.headers_mut(), name, value);
+        }
         if gzip {
             set(response.headers_mut(), "content-encoding", "gzip");
         }
@@ -196,20 +205,12 @@ impl Exchange {
         let bodiless = body.is_end_stream() || self.method == Method::HEAD;
         let mut response = head(status, content_type, body);
         let headers = response.headers_mut();
-        let spent = self.start.elapsed().as_millis();
-        set(headers, "x-request-id", &format!("req_sim_{}", self.call.n()));
-        set(headers, "openai-processing-ms", &spent.to_string());
-        set(headers, "x-ratelimit-limit-requests", "10000");
-        set(headers, "x-ratelimit-remaining-requests", if status == 429 { "0" } else { "9999" });
-        set(headers, "x-ratelimit-reset-requests", "6ms");
-        if let Some(value) = &fault.retry_after {
-            set(headers, "retry-after", value);
+        let spent_ms = self.start.elapsed().as_millis();
+        for (name, value) in self.dialect.headers(self.call.n(), status, spent_ms) {
+            set(headers, name, &value);
         }
-        if let Some(value) = &fault.retry_after_ms {
-            set(headers, "retry-after-ms", value);
-        }
-        if let Some(seconds) = fault.retry_after_date {
-            set(headers, "retry-after", &httpdate::format((unix_ms() / 1_000) as i64 + seconds));
+        if self.dialect.has_retry_after() {
+            retry_after(headers, fault);
         }
         if fault.has(Flag::Close) {
             set(headers, "connection", "close");
@@ -219,6 +220,18 @@ impl Exchange {
         let end = bodiless.then_some(crate::call::Outcome::Completed);
         self.wire.queue(Mark { end, ..Mark::default() });
         response
+    }
+}
+
+fn retry_after(headers: &mut HeaderMap, fault: &Fault) {
+    if let Some(value) = &fault.retry_after {
+        set(headers, "retry-after", value);
+    }
+    if let Some(value) = &fault.retry_after_ms {
+        set(headers, "retry-after-ms", value);
+    }
+    if let Some(seconds) = fault.retry_after_date {
+        set(headers, "retry-after", &httpdate::format((unix_ms() / 1_000) as i64 + seconds));
     }
 }
 

@@ -4,7 +4,7 @@
 //!
 //! | part | what happens |
 //! |---|---|
-//! | `status=N` | an error answer with this status in OpenAI's shape |
+//! | `status=N` | an error answer with this status, in the shape of the dialect |
 //! | `code=TEXT` | the `code` of that error, for example `insufficient_quota` |
 //! | `retry-after=TEXT` | that header, as written (`2`, `0.5`, `-1`) |
 //! | `retry-after-ms=TEXT` | that header, as written |
@@ -16,7 +16,7 @@
 //! | `body=error` | 200 with an error object as the whole body |
 //! | `json-answer` | a streaming request gets a whole JSON answer |
 //! | `error-first` | 200, and the first event is an error |
-//! | `error-after=N` | an error event after N content events, then the end without `[DONE]` |
+//! | `error-after=N` | an error event after N content events, then the end without an end mark |
 //! | `stall-before-head` | silence before the response head |
 //! | `stall-after-head` | the head, then silence |
 //! | `stall-after=N` | silence after N events (a JSON answer is one event) |
@@ -44,6 +44,10 @@
 //! | `gzip` | the body is compressed, asked for or not |
 //! | `close` | `connection: close` |
 //! | `cost=USD` | `usage.cost`, as OpenRouter sends it |
+//! | `cache-write=N` | so many prompt tokens were written into a cache |
+//! | `blocked` | the prompt is refused by a safety filter, with 200 |
+//! | `exception=TEXT` | the exception Bedrock breaks off with; alone it means `error-first` |
+//! | `late-split` | Anthropic: the whole prompt in `message_start`, the cache split only in `message_delta` |
 
 use crate::{config::SimModel, rng::Rng};
 
@@ -75,6 +79,8 @@ pub(crate) enum Flag {
     Burst,
     Gzip,
     Close,
+    Blocked,
+    LateSplit,
 }
 
 const FLAGS: &[(&str, Flag)] = &[
@@ -94,6 +100,8 @@ const FLAGS: &[(&str, Flag)] = &[
     ("burst", Flag::Burst),
     ("gzip", Flag::Gzip),
     ("close", Flag::Close),
+    ("blocked", Flag::Blocked),
+    ("late-split", Flag::LateSplit),
 ];
 
 /// A 200 whose body is not an answer.
@@ -145,6 +153,9 @@ pub(crate) struct Fault {
     pub(crate) itl_ms: Option<u64>,
     pub(crate) tokens: Option<usize>,
     pub(crate) cached: Option<u64>,
+    pub(crate) cache_write: Option<u64>,
+    /// The exception with which binary streams break off.
+    pub(crate) exception: Option<String>,
     pub(crate) slow_start_ms: u64,
     pub(crate) cost: Option<f64>,
     flags: Vec<Flag>,
@@ -178,7 +189,8 @@ impl Fault {
             fault.cut_mode = mode;
             fault.cut.get_or_insert(Point::AfterHead);
         }
-        if fault.has(Flag::VllmError) && fault.error_status().is_none() && fault.body.is_none() {
+        let alone = fault.has(Flag::VllmError) || fault.exception.is_some();
+        if alone && fault.error_status().is_none() && fault.body.is_none() {
             fault.error_after.get_or_insert(0);
         }
         Ok(fault)
@@ -223,6 +235,8 @@ impl Fault {
             "itl" => self.itl_ms = Some(number(value, MS_MAX)?),
             "tokens" => self.tokens = Some(number(value, TOKENS_MAX)? as usize),
             "cached" => self.cached = Some(number(value, 1 << 32)?),
+            "cache-write" => self.cache_write = Some(number(value, 1 << 32)?),
+            "exception" => self.exception = Some(header_text(value).filter(|name| !name.is_empty())?),
             "slow-start" => self.slow_start_ms = number(value, MS_MAX)?,
             "cost" => self.cost = Some(value.parse().ok().filter(|cost: &f64| cost.is_finite())?),
             _ => return None,

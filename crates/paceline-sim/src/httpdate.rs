@@ -1,12 +1,30 @@
-//! HTTP dates, such as `Sun, 06 Nov 1994 08:49:37 GMT`.
+//! Dates as headers have them: `Sun, 06 Nov 1994 08:49:37 GMT`, and `1994-11-06T08:49:37Z`.
 
 const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-/// A moment given in seconds since 1970.
+/// A moment given in seconds since 1970, as HTTP writes it.
 pub(crate) fn format(unix_s: i64) -> String {
-    let (days, seconds) = (unix_s.div_euclid(86_400), unix_s.rem_euclid(86_400));
+    let (year, month, day) = civil(unix_s.div_euclid(86_400));
+    let weekday = DAYS[unix_s.div_euclid(86_400).rem_euclid(7) as usize];
+    let (name, clock) = (MONTHS[month], clock(unix_s));
+    format!("{weekday}, {day:02} {name} {year:04} {clock} GMT")
+}
+
+/// The same moment as RFC 3339 writes it.
+pub(crate) fn rfc3339(unix_s: i64) -> String {
+    let (year, month, day) = civil(unix_s.div_euclid(86_400));
+    format!("{year:04}-{:02}-{day:02}T{}Z", month + 1, clock(unix_s))
+}
+
+fn clock(unix_s: i64) -> String {
+    let seconds = unix_s.rem_euclid(86_400);
+    format!("{:02}:{:02}:{:02}", seconds / 3_600, seconds / 60 % 60, seconds % 60)
+}
+
+/// Year, month from 0 and day from 1.
+fn civil(days: i64) -> (i64, usize, i64) {
     let mut year = 1970;
     let mut left = days;
     // Whole years first, then whole months: a few hundred steps at most for any date in use.
@@ -23,10 +41,7 @@ pub(crate) fn format(unix_s: i64) -> String {
         left -= month_days(year, month);
         month += 1;
     }
-    let weekday = DAYS[days.rem_euclid(7) as usize];
-    let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
-    let (day, name) = (left + 1, MONTHS[month]);
-    format!("{weekday}, {day:02} {name} {year:04} {hour:02}:{minute:02}:{second:02} GMT")
+    (year, month, left + 1)
 }
 
 fn leap(year: i64) -> bool {
@@ -57,5 +72,6 @@ mod tests {
         assert_eq!(format(951782400), "Tue, 29 Feb 2000 00:00:00 GMT");
         assert_eq!(format(-1), "Wed, 31 Dec 1969 23:59:59 GMT");
         assert_eq!(format(1798761599), "Thu, 31 Dec 2026 23:59:59 GMT");
+        assert_eq!(rfc3339(784111777), "1994-11-06T08:49:37Z");
     }
 }

@@ -1,7 +1,7 @@
 //! The ledger: the latest calls in order, within bounds, and their sums.
 
 use crate::{
-    call::{Call, CallReport, Outcome, RequestHead, Slot},
+    call::{Call, CallReport, Outcome, RequestHead, Slot, Tokens},
     wire::lock,
 };
 use serde::Serialize;
@@ -30,10 +30,16 @@ pub struct Totals {
     pub stalled: u64,
     /// Left by the client.
     pub client_gone: u64,
-    /// Prompt tokens of every usage sent.
+    /// Prompt tokens of every usage sent, cached ones included.
     pub input_tokens: u64,
-    /// Completion tokens of every usage sent.
+    /// Of these, the ones read from a cache.
+    pub cache_read_tokens: u64,
+    /// And the ones written into one.
+    pub cache_write_tokens: u64,
+    /// Tokens of the answers in every usage sent, reasoning included.
     pub output_tokens: u64,
+    /// Of these, the ones of reasoning.
+    pub reasoning_tokens: u64,
     /// Calls dropped from the list because it was full.
     pub dropped: u64,
 }
@@ -99,15 +105,18 @@ impl Ledger {
         }
     }
 
-    pub(crate) fn closed(&self, slot: &Slot, outcome: Outcome, (input, output): (u64, u64), bytes: usize) {
+    pub(crate) fn closed(&self, slot: &Slot, outcome: Outcome, tokens: Tokens, bytes: usize) {
         self.grow(slot, bytes);
         {
             let mut book = lock(&self.book);
             if slot.epoch == book.epoch {
                 let totals = &mut book.totals;
                 totals.open -= 1;
-                totals.input_tokens += input;
-                totals.output_tokens += output;
+                totals.input_tokens += tokens.input_total;
+                totals.cache_read_tokens += tokens.cache_read;
+                totals.cache_write_tokens += tokens.cache_write;
+                totals.output_tokens += tokens.output_total;
+                totals.reasoning_tokens += tokens.reasoning;
                 match outcome {
                     Outcome::Open | Outcome::Completed => totals.completed += 1,
                     Outcome::Cut => totals.cut += 1,

@@ -12,29 +12,38 @@
 //! # }
 //! ```
 //!
-//! One module per dialect turns requests into answers (`openai`); everything else is shared: `exchange`
+//! One module per dialect (`openai`, `responses`, `anthropic`, `gemini`, `ollama`, `bedrock`) reads requests
+//! and says answers; everything else is shared: `generate` decides what is answered and paces it, `exchange`
 //! reads a request and sends an answer, `body` writes it at the right times and breaks it at the right
 //! places, `wire` sees when bytes really leave, `ledger` keeps the truth.
 
+mod anthropic;
 mod base64;
+mod bedrock;
 mod body;
 mod call;
 mod config;
 mod control;
+mod dialect;
 mod dist;
 mod exchange;
 mod fault;
+mod gemini;
+mod generate;
 mod hash;
 mod httpdate;
 mod ledger;
+mod ollama;
 mod openai;
+mod responses;
 mod rng;
+mod seen;
 mod server;
 mod timing;
 mod wire;
 mod world;
 
-pub use call::{CallReport, Outcome, Planned, SentChoice};
+pub use call::{CallReport, Outcome, Planned, SentChoice, Tokens};
 pub use config::{SimConfig, SimKind, SimModel};
 pub use dist::Dist;
 pub use ledger::Totals;

@@ -4,6 +4,7 @@ use crate::{
     config::{SimConfig, SimModel, short},
     fault::Fault,
     ledger::Ledger,
+    seen::Seen,
     wire::lock,
 };
 use std::{
@@ -25,6 +26,12 @@ pub(crate) struct World {
     pub(crate) open: AtomicU64,
     /// Connections accepted since the start.
     pub(crate) accepted: AtomicU64,
+    /// Prompt prefixes that are cached.
+    pub(crate) prefixes: Seen,
+    /// Tool calls that were sent with a signature.
+    pub(crate) signed: Seen,
+    /// Responses that a later one may follow.
+    pub(crate) responses: Seen,
     script: Mutex<VecDeque<(Option<String>, Fault)>>,
     /// Calls each model has had, for slow starts.
     calls: Vec<AtomicU64>,
@@ -36,6 +43,9 @@ impl World {
             ledger: Ledger::new(config.ledger_max, config.ledger_bytes_max),
             open: AtomicU64::new(0),
             accepted: AtomicU64::new(0),
+            prefixes: Seen::default(),
+            signed: Seen::default(),
+            responses: Seen::default(),
             script: Mutex::default(),
             calls: config.models.iter().map(|_| AtomicU64::new(0)).collect(),
             config,
@@ -80,9 +90,12 @@ impl World {
         model.slow_start_ms as f64 * left as f64 / model.slow_start_calls as f64
     }
 
-    /// As new: no calls, no script, every model cold.
+    /// As new: no calls, no script, nothing cached, every model cold.
     pub(crate) fn reset(&self) {
         self.ledger.reset();
+        self.prefixes.clear();
+        self.signed.clear();
+        self.responses.clear();
         lock(&self.script).clear();
         for calls in &self.calls {
             calls.store(0, Ordering::Relaxed);

@@ -29,15 +29,9 @@ pub struct Usage {
     /// Of the input: written to the provider's prompt cache.
     pub cache_write_tokens: u64,
     /// Of the cache writes: kept for an hour, which some providers charge more for.
-    #[serde(skip_serializing_if = "is_none")]
     pub cache_write_1h_tokens: u64,
     /// Of the output: spent on reasoning.
     pub reasoning_tokens: u64,
     /// Who counted.
     pub source: UsageSource,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
-fn is_none(count: &u64) -> bool {
-    *count == 0
 }

@@ -122,6 +122,7 @@ impl World {
             output_tokens: output,
             cache_read_tokens: if dice.below(4) == 0 { input / 2 } else { 0 },
             cache_write_tokens: 0,
+            cache_write_1h_tokens: 0,
             reasoning_tokens: 0,
             source: UsageSource::Reported,
         });

@@ -6,7 +6,7 @@ pub mod read_request;
 pub mod write_answer;
 pub mod write_request;
 
-use crate::provider::{KeyHeader, Kind, ROW};
+use crate::provider::{KeyHeader, Kind, ROW, StreamUsage};
 use paceline_types::record::Dialect;
 
 /// Anthropic, and services that speak like it.
@@ -17,6 +17,7 @@ pub const KIND: Kind = Kind {
     dialect: Dialect::Anthropic,
     key_header: KeyHeader::Named("x-api-key"),
     base_url: "https://api.anthropic.com/v1",
+    stream_usage: StreamUsage::Always,
     usual_path: "/v1",
     key_env: &["ANTHROPIC_API_KEY"],
     base_url_env: &["ANTHROPIC_BASE_URL"],

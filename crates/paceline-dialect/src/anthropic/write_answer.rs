@@ -1,5 +1,6 @@
 //! An answer of another dialect, written as Anthropic's events or as one message.
 
+use crate::anthropic::error;
 use crate::neutral::about::About;
 use crate::neutral::collect::{Block, Collected, Gathered};
 use crate::neutral::completeness::Completeness;
@@ -75,7 +76,8 @@ impl Writer {
             }
             Event::Signature { choice: 0, signature } => {
                 self.thinking(out);
-                self.delta("signature_delta", "signature", signature, out);
+                let sealed = self.about.sealed(signature);
+                self.delta("signature_delta", "signature", &sealed, out);
             }
             Event::Sealed { choice: 0, data } => {
                 self.close(out);
@@ -255,6 +257,14 @@ impl Writer {
         self.begin(None, None, out);
         self.close(out);
         let (reason, stop) = self.finish.take().unwrap_or((Finish::Stop, None));
+        if reason == Finish::Failed {
+            // The dialect has no stop reason for an answer that could not be completed.
+            let envelope = error::envelope(502, "the model's answer could not be completed", "answer_failed");
+            for part in [&b"event: error\ndata: "[..], &envelope, b"\n\n"] {
+                out.extend_from_slice(part);
+            }
+            return;
+        }
         let word = word(reason, self.asked_for_tools);
         let used = self.usage.unwrap_or_default();
         named(out, "message_delta", |o| {
@@ -346,7 +356,8 @@ fn block_of(block: &Block, about: &About, list: &mut Array<'_>) {
         Block::Reasoning { text, signature } => {
             o.text("type", "thinking");
             o.raw("thinking", &format!("\"{text}\""));
-            o.raw("signature", signature.as_ref().map_or("\"\"", Json::get));
+            let sealed = signature.as_ref().map(|signature| about.sealed(signature));
+            o.raw("signature", sealed.as_ref().map_or("\"\"", Json::get));
         }
         Block::Sealed(data) => {
             o.text("type", "redacted_thinking");

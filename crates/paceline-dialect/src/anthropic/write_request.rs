@@ -5,7 +5,9 @@ use crate::neutral::notes::{Notes, Unsupported};
 use crate::neutral::request::{
     ChatRequest, Format, Part, Reasoning, Side, Source, Tool, ToolCall, ToolChoice, Turn,
 };
-use crate::neutral::write::{Array, Object, object};
+use crate::neutral::seal;
+use crate::neutral::write::{Array, Object, array, object};
+use paceline_types::record::Dialect;
 
 /// The output limit where the caller sets none: the dialect needs one.
 pub const DEFAULT_MAX_TOKENS: u64 = 8192;
@@ -247,18 +249,27 @@ impl Blocks<'_> {
 
     fn turn(&mut self, turn: &Turn<'_>, list: &mut Array<'_>) {
         let results = |part: &&Part<'_>| matches!(part, Part::ToolResult { .. });
-        list.object(|o| {
-            o.text("role", if turn.side == Side::User { "user" } else { "assistant" });
-            match turn.parts.as_slice() {
-                [Part::Text { text, cache: None }] => o.json("content", text),
-                // Results of tools come first.
-                parts => o.array("content", |list| {
-                    for part in parts.iter().filter(results).chain(parts.iter().filter(|part| !results(part)))
-                    {
+        let parts = turn.parts.iter();
+        let content = match turn.parts.as_slice() {
+            [Part::Text { text, cache: None }] if !text.inner().is_empty() => text.view(),
+            _ => {
+                let mut out = Vec::new();
+                array(&mut out, |list| {
+                    // Results of tools come first.
+                    for part in parts.clone().filter(results).chain(parts.filter(|part| !results(part))) {
                         self.block(part, list);
                     }
-                }),
+                });
+                Json::known(String::from_utf8_lossy(&out).into_owned())
             }
+        };
+        // Nothing of it crosses: the dialect has no empty turns.
+        if content.get() == "[]" {
+            return;
+        }
+        list.object(|o| {
+            o.text("role", if turn.side == Side::User { "user" } else { "assistant" });
+            o.json("content", &content);
         });
     }
 
@@ -296,6 +307,9 @@ impl Blocks<'_> {
             Part::ToolCall(call) => tool_use(call, list),
             Part::ToolResult { id, content, is_error, cache, .. } => {
                 self.tool_result(id.as_ref(), content, *is_error, cache.as_ref(), list);
+            }
+            Part::Reasoning { signature: Some(seal), .. } if seal::family(seal) == Some(Dialect::Gemini) => {
+                self.notes.dropped("thinking of another provider");
             }
             Part::Reasoning { text, signature: Some(seal) } => list.object(|o| {
                 o.text("type", "thinking");

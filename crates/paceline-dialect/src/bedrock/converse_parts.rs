@@ -4,7 +4,9 @@ use crate::bedrock::converse_request::Maker;
 use crate::neutral::json::Json;
 use crate::neutral::notes::{Notes, Unsupported};
 use crate::neutral::request::{Part, Side, Source, ToolCall, Turn};
+use crate::neutral::seal;
 use crate::neutral::write::{Array, Object, array};
+use crate::responses::is_own_seal;
 
 /// The longest name of a call or document that is taken.
 const MAX_NAME: usize = 64;
@@ -137,9 +139,9 @@ impl<'m> Blocks<'m> {
         }
     }
 
-    /// Whether the model can read a seal: Anthropic's models can, unless OpenAI made it.
+    /// Whether the model can read a seal: Anthropic's models can, unless OpenAI or Google made it.
     fn reads(&self, seal: &Json<'_>) -> bool {
-        self.maker == Maker::Anthropic && !crate::responses::is_own_seal(seal)
+        self.maker == Maker::Anthropic && !is_own_seal(seal) && seal::family(seal).is_none()
     }
 
     fn tool_use(&mut self, call: &ToolCall<'_>, list: &mut Array<'_>) {

@@ -8,4 +8,5 @@ pub mod fold;
 pub mod json;
 pub mod notes;
 pub mod request;
+pub mod seal;
 pub mod write;

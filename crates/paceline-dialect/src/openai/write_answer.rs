@@ -41,6 +41,7 @@ impl Writer {
             }
             Event::Signature { choice, signature } => {
                 let thought = std::mem::take(&mut self.thought);
+                let signature = &self.about.sealed(signature).into_owned();
                 self.delta(*choice, out, |delta| thinking(delta, &thought, Some(signature)));
             }
             Event::Sealed { choice, data } => self.delta(*choice, out, |delta| sealed(delta, data)),
@@ -270,10 +271,9 @@ fn message_of(choice: &Gathered, about: &About, o: &mut Object<'_>) {
                 content.push_str(text);
                 cites.extend(citations);
             }
-            Block::Reasoning { text, signature } => {
+            Block::Reasoning { text, .. } => {
                 thought.push_str(text);
                 blocks.push(block);
-                let _ = signature;
             }
             Block::Sealed(_) => blocks.push(block),
             Block::Refusal(text) => refusal.push_str(text),
@@ -302,7 +302,7 @@ fn message_of(choice: &Gathered, about: &About, o: &mut Object<'_>) {
                     Block::Reasoning { text, signature } => {
                         o.text("type", "thinking");
                         o.raw("thinking", &format!("\"{text}\""));
-                        o.maybe("signature", signature.as_ref());
+                        o.maybe("signature", signature.as_ref().map(|seal| about.sealed(seal)).as_ref());
                     }
                     Block::Sealed(data) => {
                         o.text("type", "redacted_thinking");

@@ -224,8 +224,7 @@ impl Messages<'_, '_> {
                 _ => None,
             })
             .collect();
-        let said: Vec<_> = parts.iter().filter(|part| !matches!(part, Part::ToolCall(_))).cloned().collect();
-        self.message("assistant", &said, |o| {
+        self.message("assistant", parts, |o| {
             if calls.is_empty() {
                 return;
             }
@@ -254,7 +253,12 @@ impl Messages<'_, '_> {
 
     /// One message. Content that is only plain text is a string, which every service takes.
     fn message(&mut self, role: &str, parts: &[Part<'_>], more: impl FnOnce(&mut Object<'_>)) {
+        let is_all = !parts.iter().any(|part| matches!(part, Part::ToolCall(_)));
         let parts: Vec<&Part<'_>> = parts.iter().filter(|part| self.crosses(part)).collect();
+        // Nothing of it crosses, and nothing else is said.
+        if parts.is_empty() && is_all {
+            return;
+        }
         let marks = self.habits.cache_marks;
         let single = match parts.as_slice() {
             [] => Some(Json::known("null")),

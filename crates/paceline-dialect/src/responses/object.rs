@@ -56,7 +56,14 @@ impl Front {
         o.number("created_at", self.created);
         o.text("status", progress.status);
         o.truth("background", false);
-        o.raw("error", "null");
+        if progress.status == "failed" {
+            o.object("error", |error| {
+                error.text("code", "server_error");
+                error.text("message", "the model's answer could not be completed");
+            });
+        } else {
+            o.raw("error", "null");
+        }
         match progress.lacks {
             Some(reason) => o.object("incomplete_details", |details| details.text("reason", reason)),
             None => o.raw("incomplete_details", "null"),
@@ -84,13 +91,26 @@ impl Front {
     }
 }
 
-/// The status of a response that ended so, and why it is not complete.
-pub(super) fn status(finish: Finish) -> (&'static str, Option<&'static str>) {
+/// The status of a response that ended so.
+pub(super) fn status(finish: Finish) -> &'static str {
     match finish {
-        Finish::Length => ("incomplete", Some("max_output_tokens")),
-        Finish::ContentFilter => ("incomplete", Some("content_filter")),
-        // The dialect has no third reason, and a failed response has no output.
-        _ => ("completed", None),
+        Finish::Length | Finish::ContentFilter => "incomplete",
+        Finish::Failed => "failed",
+        _ => "completed",
+    }
+}
+
+/// The status of the last item of a response that ended so: items do not fail.
+pub(super) fn item_status(finish: Finish) -> &'static str {
+    if status(finish) == "completed" { "completed" } else { "incomplete" }
+}
+
+/// Why a response that ended so is not complete.
+pub(super) fn lacks(finish: Finish) -> Option<&'static str> {
+    match finish {
+        Finish::Length => Some("max_output_tokens"),
+        Finish::ContentFilter => Some("content_filter"),
+        _ => None,
     }
 }
 

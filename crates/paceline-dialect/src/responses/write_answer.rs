@@ -59,7 +59,7 @@ impl Writer {
                     self.open_thought(out);
                 }
                 if let Open::Thought { seal, .. } = &mut self.open {
-                    *seal = Some(signature.clone().into_owned());
+                    *seal = Some(self.about.sealed(signature).into_owned());
                 }
             }
             Event::Sealed { choice: 0, data } => {
@@ -101,10 +101,10 @@ impl Writer {
 
     fn end(&mut self, out: &mut Vec<u8>) {
         self.begin(None, None, out);
-        let (status, lacks) = objects::status(self.finish.unwrap_or(Finish::Stop));
-        self.close(status, out);
-        let name = if lacks.is_some() { "response.incomplete" } else { "response.completed" };
-        self.response(name, status, lacks, out);
+        let finish = self.finish.unwrap_or(Finish::Stop);
+        let status = objects::status(finish);
+        self.close(objects::item_status(finish), out);
+        self.response(&format!("response.{status}"), status, objects::lacks(finish), out);
     }
 
     /// An event that holds the response as it stands.

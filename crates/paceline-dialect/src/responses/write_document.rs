@@ -10,8 +10,8 @@ use crate::responses::object::{self as objects, Front, Progress, made};
 pub fn document(answer: &Collected, about: &About) -> Vec<u8> {
     let choice = answer.first();
     let finish = choice.and_then(|choice| choice.finish).unwrap_or(Finish::Stop);
-    let (status, lacks) = objects::status(finish);
-    let output = choice.map(|choice| output(choice, status, about)).unwrap_or_default();
+    let (status, lacks) = (objects::status(finish), objects::lacks(finish));
+    let output = choice.map(|choice| output(choice, objects::item_status(finish), about)).unwrap_or_default();
     let usage = Some(answer.usage.unwrap_or_default());
     let front = Front::new(about, answer.id.as_ref(), answer.model.as_ref());
     let response = made(|o| front.response(&Progress { status, lacks, output: &output, usage }, o));
@@ -35,7 +35,8 @@ fn output(choice: &Gathered, status: &'static str, about: &About) -> Vec<Json<'s
                 objects::message(&id("msg"), status, &parts)
             }
             Block::Reasoning { text, signature } => {
-                objects::reasoning(&id("rs"), Some(text), signature.as_ref())
+                let seal = signature.as_ref().map(|seal| about.sealed(seal));
+                objects::reasoning(&id("rs"), Some(text), seal.as_ref())
             }
             Block::Sealed(data) => objects::reasoning(&id("rs"), None, Some(data)),
             Block::Tool { tool, id: call, name, input, .. } => {

@@ -3,7 +3,8 @@
 use crate::golden::{fixture, golden};
 use paceline_dialect::neutral::about::About;
 use paceline_dialect::neutral::collect::Collected;
-use paceline_dialect::neutral::event::{Event, Sink};
+use paceline_dialect::neutral::event::{Event, Finish, Sink};
+use paceline_dialect::neutral::json::Json;
 use paceline_dialect::neutral::notes::Notes;
 use paceline_dialect::neutral::request::ChatRequest;
 use paceline_dialect::openai::write_request::Habits;
@@ -13,10 +14,17 @@ use paceline_dialect::responses::write_answer::{Writer, document};
 use paceline_dialect::responses::{error, write_request};
 use paceline_dialect::{anthropic, openai, sse};
 use paceline_types::error::ErrorKind;
+use paceline_types::record::Dialect;
 use proptest::prelude::*;
 
 pub(crate) fn about() -> About {
-    About { call: "c0".to_owned(), model: "asked".to_owned(), created: 1_700_000_000, include_usage: true }
+    About {
+        call: "c0".to_owned(),
+        model: "asked".to_owned(),
+        provider: None,
+        created: 1_700_000_000,
+        include_usage: true,
+    }
 }
 
 /// A written request and what did not cross.
@@ -215,8 +223,7 @@ fn is_sound(stream: &str, whole: &str) {
 #[test]
 fn chunks_become_responses() {
     for name in ["chunks", "declined"] {
-        let mut answer =
-            paceline_dialect::translate::Answer::new(paceline_types::record::Dialect::OpenAi, false);
+        let mut answer = paceline_dialect::translate::Answer::new(Dialect::OpenAi, false);
         let text = fixture(&format!("responses/{name}.sse"));
         let (stream, whole) = retold(|sink| {
             for event in text.split_inclusive("\n\n") {
@@ -241,6 +248,33 @@ fn messages_become_responses() {
     is_sound(&stream, &whole);
     golden("responses/golden/messages_to_events.sse", &stream);
     golden("responses/golden/messages_to_document.json", &whole);
+}
+
+/// An answer that could not be completed is no success, and what was said of it stays; a seal says whose it is.
+#[test]
+fn an_answer_that_failed_at_its_end_is_told_as_failed() {
+    let told = |sink: &mut dyn FnMut(&Event<'_>)| {
+        sink(&Event::Reasoning { choice: 0, text: Json::known("\"T\"") });
+        sink(&Event::Signature { choice: 0, signature: Json::known("\"s\"") });
+        sink(&Event::Text { choice: 0, text: Json::known("\"Half\"") });
+        sink(&Event::Finish { choice: 0, reason: Finish::Failed, stop: None });
+        sink(&Event::End);
+    };
+    let about = About { provider: Some(Dialect::Gemini), ..about() };
+    let (mut writer, mut collected, mut out) = (Writer::new(about.clone()), Collected::default(), Vec::new());
+    told(&mut |event| {
+        writer.event(event, &mut out);
+        collected.event(event);
+    });
+    let (stream, whole) = (String::from_utf8(out).unwrap(), document(&collected, &about));
+    is_sound(&stream, "");
+    let whole = String::from_utf8(whole).unwrap();
+    assert!(stream.contains("event: response.failed\n"), "{stream}");
+    assert!(whole.contains(r#""status":"failed""#) && whole.contains("Half"), "{whole}");
+    assert!(whole.contains(r#""encrypted_content":"gemini#s""#) && stream.contains("gemini#s"));
+    let mut lines = Lines::default();
+    assert!(Reader::default().read_document(whole.as_bytes(), &mut lines));
+    assert!(lines.0.contains("Failed(") && !lines.0.contains("End"), "{}", lines.0);
 }
 
 /// What is written is heard again as it was: no text is changed, no call is mixed with another.

@@ -23,8 +23,14 @@ pub(crate) fn flat(record: &CallRecord) -> Map<String, Value> {
 }
 
 fn usage(value: &Value) -> Vec<(String, Value)> {
-    let counts =
-        ["input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens"];
+    let counts = [
+        "input_tokens",
+        "output_tokens",
+        "cache_read_tokens",
+        "cache_write_tokens",
+        "cache_write_1h_tokens",
+        "reasoning_tokens",
+    ];
     let mut fields: Vec<_> = counts.map(|name| (name.to_owned(), value[name].clone())).into();
     fields.push(("usage_source".to_owned(), value["source"].clone()));
     fields

@@ -63,9 +63,13 @@ fn usage() -> impl Strategy<Value = Usage> {
     let count = || prop_oneof![Just(0), 0..100_000u64, Just(i64::MAX as u64)];
     let source =
         prop::sample::select(vec![UsageSource::Reported, UsageSource::Counted, UsageSource::Estimated]);
-    (count(), count(), count(), count(), count(), source).prop_map(
-        |(input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, source)| {
+    (prop::array::uniform6(count()), source).prop_map(
+        |(
+            [input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, hour, reasoning_tokens],
+            source,
+        )| {
             Usage {
+                cache_write_1h_tokens: hour,
                 input_tokens,
                 output_tokens,
                 cache_read_tokens,

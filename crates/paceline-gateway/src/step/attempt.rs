@@ -184,7 +184,7 @@ pub(crate) async fn one(call: &mut Call, target: &Target, ask: &Ask, more: bool)
         return Err(Box::pin(error_answer(call, &upstream, exchange, &limits, (packing, tongues))).await);
     }
     if !is_events(&exchange.head.headers, tongues.provider) {
-        let about = (!tongues.are_one()).then(|| about(call, target, ask));
+        let about = (!tongues.are_one()).then(|| about(call, target, ask, tongues.provider));
         let form = Form { packing, tongues, about, stream };
         return Box::pin(document(call, upstream, exchange, limits, form)).await;
     }
@@ -192,7 +192,7 @@ pub(crate) async fn one(call: &mut Call, target: &Target, ask: &Ask, more: bool)
     let mut teller = None;
     if !tongues.are_one() {
         translated_headers(&mut exchange.head.headers, true);
-        teller = Some(Box::new(Teller::new(tongues.caller, about(call, target, ask))));
+        teller = Some(Box::new(Teller::new(tongues.caller, about(call, target, ask, tongues.provider))));
     }
     let watch = EventWatch::new(tongues.provider, composed.strips_usage, collect, teller);
     let mut relay = Relay::new(exchange, upstream, Watch::Events(watch), limits);

@@ -93,12 +93,13 @@ pub(crate) fn read<'a>(ask: &'a Ask, caller: Dialect, notes: &mut Notes) -> Resu
 }
 
 /// What a writer of the caller's dialect is told about the answer.
-pub(crate) fn about(call: &mut Call, target: &Place, ask: &Ask) -> About {
+pub(crate) fn about(call: &mut Call, target: &Place, ask: &Ask, provider: Dialect) -> About {
     let record = call.record();
     let id = record.as_ref().map(|record| record.id);
     About {
         call: id.map_or_else(String::new, |id| String::from_utf8_lossy(&id.encode()).into_owned()),
         model: target.deployment.upstream_model.to_string(),
+        provider: Some(provider),
         created: record.map_or(0, |record| u64::try_from(record.started_at.0 / 1_000_000).unwrap_or(0)),
         include_usage: ask.asked.include_usage,
     }

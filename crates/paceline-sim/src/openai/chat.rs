@@ -1,107 +1,143 @@
 //! `POST /v1/chat/completions`.
 
-use super::{
-    answer::ChatAnswer,
-    chunk::{self, Chunks, Envelope, Usage},
-    error,
-    request::ChatRequest,
-    stream::{ODD_FIELDS, Stream, insert},
-};
+use super::chunk::{self, Chunks, Envelope, Usage};
+use super::error;
 use crate::{
-    call::{Mark, Part, Planned},
-    config::{SimKind, SimModel},
-    exchange::{Answer, Exchange, Reply},
-    fault::{Fault, Flag},
-    rng::Rng,
-    timing::Timing,
+    call::{Claim, Mark, Part},
+    config::SimModel,
+    dialect::{Problem, model_name},
+    exchange::{Answer, Exchange},
+    fault::Flag,
+    generate::{
+        self, Told, Voice,
+        answer::{Choice, Token},
+        ask::{Ask, wants},
+        content,
+        events::{Event, Framing, Kind},
+        quiet,
+    },
 };
+use serde_json::Value;
 
 pub(crate) async fn answer(exchange: Exchange) -> Answer {
-    let (model, request) = match read(&exchange) {
-        Ok(read) => read,
-        Err(reply) => return exchange.refuse(reply).await,
-    };
-    let n = exchange.call.n();
-    let seed = ChatAnswer::seed(exchange.world.config.seed, n, &model, &request);
-    let fault = match exchange.fault(Some(&model), true, &mut Rng::fork(seed, 1)) {
-        Ok(fault) => fault,
-        Err(reply) => return exchange.refuse(reply).await,
-    };
-    let slow_ms = exchange.world.slow_start_ms(&model);
-    let mut timing = Timing::draw(&model, &fault, exchange.start, slow_ms, Rng::fork(seed, 2));
-    let streaming = request.stream && !fault.has(Flag::JsonAnswer);
-    if let Some(reply) = error::instead(&exchange, &fault, streaming) {
-        return exchange.whole(&fault, timing.refusal(&fault), reply).await;
+    match read(&exchange) {
+        Ok((model, ask, options)) => {
+            generate::answer(exchange, &model, &ask, |told| ChatVoice::new(told, &options)).await
+        }
+        Err(problem) => exchange.wrong(problem).await,
     }
-    let answer = ChatAnswer::draw(seed, &model, &request, &fault);
-    let due = timing.tokens(answer.steps().max(1));
-    exchange.call.planned(Planned {
-        ttft_ms: timing.ttft_ms(),
-        total_ms: due.last().copied().unwrap_or_default(),
-        output_tokens: answer.output_tokens(),
-    });
-    // A cost is sent unasked, as the provider that knows it does.
-    let wanted = !request.stream || request.include_usage || fault.cost.is_some();
-    let usage = (wanted && !fault.has(Flag::NoUsage)).then(|| Usage::new(&answer, fault.cost));
-    if !streaming {
-        let ready = timing.at(due.last().copied().unwrap_or_default());
-        let reply = whole(&model, &request, &answer, &fault, usage.as_ref());
-        return exchange.whole(&fault, ready, reply).await;
-    }
-    let chunks = Chunks {
-        envelope: Envelope::new(&answer, &model.name, "chat.completion.chunk"),
-        usage_key: usage.is_some(),
-        obfuscation: request.obfuscation,
-    };
-    let head = timing.head();
-    let stream = Stream { chunks, request, answer, fault: fault.clone(), usage, timing, due };
-    exchange.pieces(&fault, head, "text/event-stream; charset=utf-8", |out| stream.run(out)).await
 }
 
-fn read(exchange: &Exchange) -> Result<(SimModel, ChatRequest), Reply> {
-    let (value, name) = error::object_with_model(exchange)?;
-    let model = exchange.world.model(&name).ok_or_else(|| error::no_model(&name))?;
-    if model.kind != SimKind::Chat {
-        let message = format!("The model `{name}` is not a chat model.");
-        return Err(error::reply(400, &message, Some("model"), None));
-    }
-    let request = ChatRequest::read(&value)?;
-    exchange.call.model(&model.name, request.stream);
-    Ok((model.clone(), request))
+fn read(exchange: &Exchange) -> Result<(SimModel, Ask, Options), Problem> {
+    let value = exchange.object()?;
+    let model = exchange.chat_model(&model_name(&value)?)?;
+    let ask = Ask::read(&value)?;
+    Ok((model, ask, Options::read(&value)))
 }
 
-fn whole(
-    model: &SimModel,
-    request: &ChatRequest,
-    answer: &ChatAnswer,
-    fault: &Fault,
-    usage: Option<&Usage>,
-) -> Reply {
-    let envelope = Envelope::new(answer, &model.name, "chat.completion");
-    let mut body = chunk::completion(&envelope, answer, request, usage);
-    if fault.has(Flag::Unicode) {
-        insert(&mut body, ODD_FIELDS);
+/// What only concerns how a chat answer is told.
+struct Options {
+    include_usage: bool,
+    obfuscation: bool,
+    /// How many alternatives to each token are told; `None` for no log probabilities at all.
+    logprobs: Option<usize>,
+}
+
+impl Options {
+    fn read(value: &Value) -> Self {
+        let none = Value::Null;
+        let options = value.get("stream_options").unwrap_or(&none);
+        let top = value.get("top_logprobs").and_then(Value::as_u64).unwrap_or(0).min(20);
+        Self {
+            include_usage: wants(options, "include_usage"),
+            obfuscation: wants(options, "include_obfuscation"),
+            logprobs: wants(value, "logprobs").then_some(top as usize),
+        }
     }
-    let choices = || answer.choices.iter().enumerate();
-    let pieces = choices().flat_map(|(index, choice)| {
-        let tools = choice.tools.iter().map(|tool| tool.arguments.concat()).collect();
-        let texts = [
-            (Part::Reasoning, choice.reasoning.concat()),
-            (Part::Text, choice.text.concat()),
-            (Part::ToolArguments, tools),
-        ];
-        texts
-            .into_iter()
-            .filter(|(_, text): &(_, String)| !text.is_empty())
-            .map(move |(part, text)| (index, part, text))
-    });
-    let mark = Mark {
-        content: true,
-        tokens: answer.output_tokens(),
-        pieces: pieces.collect(),
-        finish: choices().map(|(index, choice)| (index, choice.finish)).collect(),
-        usage: usage.and_then(|usage| serde_json::to_value(usage).ok()),
-        ..Mark::default()
-    };
-    Reply { mark: mark.into(), ..Reply::json(200, body) }
+}
+
+struct ChatVoice {
+    chunks: Chunks,
+    logprobs: Option<usize>,
+    usage: Option<Usage>,
+}
+
+impl ChatVoice {
+    fn new(told: &Told, options: &Options) -> Self {
+        // A cost is sent unasked, as the provider that knows it does.
+        let wanted = !told.stream_asked || options.include_usage || told.fault.cost.is_some();
+        let usage = (wanted && told.usage_told()).then(|| Usage::new(&told.answer, told.fault.cost));
+        let chunks = Chunks {
+            envelope: Envelope::new(told, "chat.completion.chunk"),
+            usage_key: usage.is_some(),
+            obfuscation: options.obfuscation,
+        };
+        Self { chunks, logprobs: options.logprobs, usage }
+    }
+
+    fn claim(&self, told: &Told) -> Option<Claim> {
+        Some(told.claim(serde_json::to_value(self.usage.as_ref()?).ok()?))
+    }
+}
+
+impl Voice for ChatVoice {
+    fn framing(&self) -> Framing {
+        Framing::Sse
+    }
+
+    fn whole(&mut self, told: &Told) -> (String, Option<Claim>) {
+        let envelope = Envelope::new(told, "chat.completion");
+        let body = chunk::completion(&envelope, &told.answer, self.logprobs, self.usage.as_ref());
+        (body, self.claim(told))
+    }
+
+    fn finish_name(&self, choice: &Choice) -> &'static str {
+        chunk::finish_name(choice)
+    }
+
+    fn begin(&mut self, told: &Told) -> Vec<Event> {
+        let choices = told.answer.choices.iter().enumerate();
+        choices.map(|(index, choice)| Event::new(self.chunks.role(index, choice), quiet())).collect()
+    }
+
+    fn token(&mut self, told: &Told, index: usize, token: Token<'_>) -> Vec<Event> {
+        let mut events = Vec::with_capacity(2);
+        if token.opens && token.part == Part::ToolArguments {
+            let choice = &told.answer.choices[index];
+            events.push(Event::new(self.chunks.tool(index, choice, token.tool), content()));
+        }
+        let text = self.chunks.token(index, token, self.logprobs);
+        events.push(Event::new(text, Told::mark(index, token)));
+        events
+    }
+
+    fn finish(&mut self, told: &Told, index: usize, last: bool) -> Vec<Event> {
+        if told.fault.has(Flag::NoFinish) {
+            return Vec::new();
+        }
+        let choice = &told.answer.choices[index];
+        let here = last && told.fault.has(Flag::UsageWithFinish);
+        let usage = self.usage.as_ref().filter(|_| here);
+        let mark = Mark {
+            finish: vec![(index, chunk::finish_name(choice))],
+            usage: self.claim(told).filter(|_| here),
+            ..quiet()
+        };
+        vec![Event::new(self.chunks.finish(index, choice, usage), mark)]
+    }
+
+    fn end(&mut self, told: &Told) -> Vec<Event> {
+        let mut events = Vec::new();
+        if let Some(usage) = self.usage.as_ref().filter(|_| !told.fault.has(Flag::UsageWithFinish)) {
+            let mark = Mark { usage: self.claim(told), ..quiet() };
+            events.push(Event::new(self.chunks.usage(usage), mark));
+        }
+        let done = Event { kind: Kind::Mark, ..Event::new("[DONE]".to_owned(), Mark::default()) };
+        events.extend(told.end_mark(done));
+        events
+    }
+
+    fn error(&mut self, told: &Told, _contents: u64) -> Event {
+        Event::new(error::faulty(&told.fault, 500, None), quiet())
+    }
 }

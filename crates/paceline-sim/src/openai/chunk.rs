@@ -1,11 +1,15 @@
 //! The exact shapes of chat completions and their chunks, with the fields in OpenAI's order.
 
-use super::{
-    answer::{ChatAnswer, Choice, Token},
-    error::to_json,
-    request::ChatRequest,
+use super::error::to_json;
+use crate::{
+    call::Part,
+    generate::{
+        Told,
+        answer::{ChatAnswer, Choice, Finish, Token},
+    },
+    hash::Fnv,
+    rng::Rng,
 };
-use crate::{call::Part, hash::Fnv, rng::Rng};
 use serde::Serialize;
 
 /// Everything that is the same in all chunks of an answer.
@@ -20,15 +24,25 @@ pub(crate) struct Envelope {
 }
 
 impl Envelope {
-    pub(crate) fn new(answer: &ChatAnswer, model: &str, object: &'static str) -> Self {
+    pub(crate) fn new(told: &Told, object: &'static str) -> Self {
         Self {
-            id: format!("chatcmpl-sim{:016x}", answer.id),
+            id: format!("chatcmpl-sim{:016x}", told.answer.id),
             object,
-            created: crate::call::unix_ms() / 1_000,
-            model: model.to_owned(),
+            created: told.created_ms / 1_000,
+            model: told.model.clone(),
             service_tier: "default",
             system_fingerprint: "fp_sim",
         }
+    }
+}
+
+/// Why a choice ends, in this dialect.
+pub(crate) fn finish_name(choice: &Choice) -> &'static str {
+    match choice.finish {
+        Finish::Stop | Finish::StopText => "stop",
+        Finish::Length => "length",
+        Finish::Tools => "tool_calls",
+        Finish::Blocked => "content_filter",
     }
 }
 
@@ -45,8 +59,11 @@ pub(crate) struct Usage {
 }
 
 #[derive(Clone, Debug, Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names on the wire")]
 struct PromptDetails {
     cached_tokens: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache_write_tokens: Option<u64>,
     audio_tokens: u64,
 }
 
@@ -66,7 +83,11 @@ impl Usage {
             prompt_tokens: answer.prompt_tokens,
             completion_tokens,
             total_tokens: answer.prompt_tokens + completion_tokens,
-            prompt_tokens_details: PromptDetails { cached_tokens: answer.cached_tokens, audio_tokens: 0 },
+            prompt_tokens_details: PromptDetails {
+                cached_tokens: answer.cache.read,
+                cache_write_tokens: Some(answer.cache.write()).filter(|written| *written > 0),
+                audio_tokens: 0,
+            },
             completion_tokens_details: CompletionDetails {
                 reasoning_tokens: answer.reasoning_tokens(),
                 audio_tokens: 0,
@@ -174,8 +195,8 @@ struct TopLogprob {
 }
 
 /// Probabilities for these tokens; a function of the tokens alone.
-fn logprobs<'a>(request: &ChatRequest, tokens: impl Iterator<Item = &'a str>) -> Option<Logprobs> {
-    let alternatives = request.logprobs?;
+fn logprobs<'a>(alternatives: Option<usize>, tokens: impl Iterator<Item = &'a str>) -> Option<Logprobs> {
+    let alternatives = alternatives?;
     let one = |text: &str| {
         let mut rng = Rng::new(Fnv::new().text(text).value());
         let mut draw = |offset: f64| -(offset + rng.unit()) / 4.0;
@@ -233,11 +254,11 @@ impl Chunks {
     }
 
     /// The chunk of one token.
-    pub(crate) fn token(&self, index: usize, token: Token<'_>, request: &ChatRequest) -> String {
+    pub(crate) fn token(&self, index: usize, token: Token<'_>, alternatives: Option<usize>) -> String {
         let mut logs = None;
         let delta = match token.part {
             Part::Text => {
-                logs = logprobs(request, std::iter::once(token.text));
+                logs = logprobs(alternatives, std::iter::once(token.text));
                 Delta { content: Field::Is(token.text), ..Delta::default() }
             }
             Part::Reasoning => Delta { reasoning_content: Some(token.text), ..Delta::default() },
@@ -252,7 +273,7 @@ impl Chunks {
 
     /// The last chunk of a choice.
     pub(crate) fn finish(&self, index: usize, choice: &Choice, usage: Option<&Usage>) -> String {
-        let finish_reason = Some(choice.finish);
+        let finish_reason = Some(finish_name(choice));
         self.chunk(&[ChunkChoice { index, delta: Delta::default(), logprobs: None, finish_reason }], usage)
     }
 
@@ -312,14 +333,14 @@ struct WholeFunction<'a> {
 pub(crate) fn completion(
     envelope: &Envelope,
     answer: &ChatAnswer,
-    request: &ChatRequest,
+    alternatives: Option<usize>,
     usage: Option<&Usage>,
 ) -> String {
     let choices = answer.choices.iter().enumerate().map(|(index, choice)| WholeChoice {
         index,
         message: message(choice),
-        logprobs: logprobs(request, choice.text.iter().map(String::as_str)),
-        finish_reason: choice.finish,
+        logprobs: logprobs(alternatives, choice.text.iter().map(String::as_str)),
+        finish_reason: finish_name(choice),
     });
     to_json(&Completion {
         id: &envelope.id,

@@ -1,11 +1,13 @@
 //! `POST /v1/embeddings`: vectors in which texts that share words are close to each other.
 
-use super::{error, request::words};
+use super::error;
 use crate::{
     base64,
-    call::{Mark, Planned},
+    call::{Claim, Mark, Planned, Tokens},
     config::{SimKind, SimModel},
+    dialect,
     exchange::{Answer, Exchange, Reply},
+    generate::ask::words,
     hash::Fnv,
     rng::Rng,
     timing::Timing,
@@ -53,7 +55,7 @@ pub(crate) async fn answer(exchange: Exchange) -> Answer {
     };
     let slow_ms = exchange.world.slow_start_ms(&model);
     let timing = Timing::draw(&model, &fault, exchange.start, slow_ms, Rng::fork(seed, 2));
-    if let Some(reply) = error::instead(&exchange, &fault, false) {
+    if let Some(reply) = dialect::instead(&exchange, &fault, false) {
         return exchange.whole(&fault, timing.refusal(&fault), reply).await;
     }
     let total_ms = timing.ttft_ms();
@@ -109,7 +111,8 @@ fn embed(model: &SimModel, value: &Value, seed: u64) -> Result<Reply, Reply> {
     let usage = json!({"prompt_tokens": tokens, "total_tokens": tokens});
     let data = inputs.iter().enumerate().map(item).collect();
     let body = error::to_json(&List { object: "list", data, model: &model.name, usage: &usage });
-    let mark = Mark { content: true, usage: Some(usage), ..Mark::default() };
+    let tokens = Tokens { input_total: tokens as u64, ..Tokens::default() };
+    let mark = Mark { content: true, usage: Some(Claim { raw: usage, tokens }), ..Mark::default() };
     Ok(Reply { mark: mark.into(), ..Reply::json(200, body) })
 }
 

@@ -1,8 +1,9 @@
 //! Errors as OpenAI writes them, and as vLLM does.
 
 use crate::{
+    dialect::{Problem, model_name},
     exchange::{Exchange, Reply},
-    fault::{Fault, Flag, WrongBody},
+    fault::{Fault, Flag},
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -68,52 +69,14 @@ pub(crate) fn faulty(fault: &Fault, status: u16, message: Option<&str>) -> Strin
     to_json(&Envelope { error: Detail { message, r#type: kind, param: None, code } })
 }
 
-/// The answer instead of the right one, if the fault asks for any; `streaming` answers keep errors that
-/// belong into the stream for themselves.
-pub(crate) fn instead(exchange: &Exchange, fault: &Fault, streaming: bool) -> Option<Reply> {
-    if let Some(status) = fault.error_status() {
-        let told = fault.has(Flag::EchoKey).then(|| echoed(exchange));
-        return Some(Reply::json(status, faulty(fault, status, told.as_deref())));
-    }
-    match fault.body {
-        Some(WrongBody::Garbage) => Some(Reply {
-            status: 200,
-            content_type: "text/html; charset=utf-8",
-            body: "<!doctype html>\n<title>Bad gateway</title>\n<h1>Please wait {while [we\" check\n".into(),
-            ..Reply::default()
-        }),
-        Some(WrongBody::Empty) => Some(Reply::json(200, "")),
-        Some(WrongBody::Error) => Some(Reply::json(200, faulty(fault, 502, None))),
-        None if !streaming && fault.error_after.is_some() => Some(Reply::json(200, faulty(fault, 500, None))),
-        None => None,
-    }
-}
-
-fn echoed(exchange: &Exchange) -> String {
-    let credential = ["authorization", "api-key", "x-api-key"]
-        .into_iter()
-        .find_map(|name| exchange.headers.get(name))
-        .map_or_else(|| "(none)".into(), |value| String::from_utf8_lossy(value.as_bytes()).into_owned());
-    let credential = credential.rsplit(' ').next().unwrap_or_default();
-    format!("Incorrect API key provided: {credential}. You can find your API key in your account.")
-}
-
 /// The body as a JSON object with a `model`, and that name; otherwise the answer that says what is wrong.
 pub(crate) fn object_with_model(exchange: &Exchange) -> Result<(Value, String), Reply> {
-    let value: Value = serde_json::from_slice(&exchange.body).map_err(|error| {
-        let message = format!("We could not parse the JSON body of your request: {error}.");
-        reply(400, &message, None, None)
-    })?;
-    if !value.is_object() {
-        return Err(reply(400, "The JSON body of your request is not an object.", None, None));
-    }
-    match value.get("model").and_then(Value::as_str) {
-        Some(name) => {
-            let name = name.to_owned();
-            Ok((value, name))
-        }
-        None => Err(reply(400, "you must provide a model parameter", Some("model"), None)),
-    }
+    let read = || {
+        let value = exchange.object()?;
+        let name = model_name(&value)?;
+        Ok((value, name))
+    };
+    read().map_err(|problem: Problem| reply(problem.status, &problem.message, problem.param, problem.code))
 }
 
 /// What an unknown model gets.

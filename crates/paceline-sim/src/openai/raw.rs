@@ -1,12 +1,14 @@
 //! Models, and the endpoints that exist so that raw pass-through can be tested: speech, files, echo.
 
-use super::{error, request::words};
+use super::error;
 use crate::{
     base64,
     body::{Out, Stop},
     call::{Mark, Planned, unix_ms},
     config::{SimKind, SimModel},
+    dialect::{self, percent_decoded},
     exchange::{Answer, Exchange, Reply},
+    generate::ask::words,
     hash::{self, Fnv},
     rng::Rng,
     timing::{Timing, until},
@@ -33,7 +35,7 @@ pub(crate) async fn models(exchange: Exchange, id: Option<&str>) -> Answer {
             None => error::no_model(&id),
         },
     };
-    simple(exchange, false, reply).await
+    dialect::simple(exchange, false, reply).await
 }
 
 /// `ANY /v1/echo`: the request as it was received.
@@ -52,7 +54,7 @@ pub(crate) async fn echo(exchange: Exchange) -> Answer {
         "body": text,
         "body_base64": bytes,
     });
-    simple(exchange, false, Reply::json(200, seen.to_string())).await
+    dialect::simple(exchange, false, Reply::json(200, seen.to_string())).await
 }
 
 /// `POST /v1/files`: a multipart form with a `file` and a `purpose`.
@@ -80,19 +82,7 @@ pub(crate) async fn file(exchange: Exchange) -> Answer {
             Reply::json(200, answer.to_string())
         }
     };
-    simple(exchange, true, reply).await
-}
-
-async fn simple(exchange: Exchange, scriptable: bool, reply: Reply) -> Answer {
-    match exchange.fault(None, scriptable, &mut Rng::new(0)) {
-        Ok(fault) => {
-            let reply = error::instead(&exchange, &fault, false).unwrap_or(reply);
-            let timing =
-                Timing::draw(&SimModel::default(), &fault, exchange.start, 0.0, Rng::new(0)).refusal(&fault);
-            exchange.whole(&fault, timing, reply).await
-        }
-        Err(reply) => exchange.refuse(reply).await,
-    }
+    dialect::simple(exchange, true, reply).await
 }
 
 /// `POST /v1/audio/speech`: bytes that stand for audio, in pieces; a longer input gives more of them.
@@ -117,7 +107,7 @@ pub(crate) async fn speech(exchange: Exchange) -> Answer {
     };
     let slow_ms = exchange.world.slow_start_ms(&model);
     let mut timing = Timing::draw(&model, &fault, exchange.start, slow_ms, Rng::fork(seed, 2));
-    if let Some(reply) = error::instead(&exchange, &fault, false) {
+    if let Some(reply) = dialect::instead(&exchange, &fault, false) {
         return exchange.whole(&fault, timing.refusal(&fault), reply).await;
     }
     let pieces = (4 + words(input)).min(SPEECH_PIECES) as usize;
@@ -175,19 +165,6 @@ fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
     haystack.windows(needle.len()).position(|window| window == needle)
 }
 
-/// `%2F` and the like as the bytes they stand for.
-fn percent_decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let hex = after.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
-        let byte = hex.filter(|_| *first == b'%').and_then(|hex| u8::from_str_radix(hex, 16).ok());
-        rest = if byte.is_some() { &after[2..] } else { after };
-        bytes.push(byte.unwrap_or(*first));
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -202,11 +179,5 @@ mod tests {
         assert_eq!(seen, [("purpose", &b"batch"[..]), ("file", &b"line\r\n"[..])]);
         assert_eq!(parts[1].filename.as_deref(), Some("a.jsonl"));
         assert!(super::parts(b"nonsense", "xyz").is_empty());
-    }
-
-    #[test]
-    fn percent_signs_are_decoded_where_they_mean_something() {
-        assert_eq!(percent_decoded("sim%2Ffast"), "sim/fast");
-        assert_eq!(percent_decoded("a%zz%"), "a%zz%");
     }
 }

@@ -50,6 +50,13 @@ impl Sim {
         self.client().await.send("POST", path, "", body.to_string().as_bytes()).await
     }
 
+    /// Asks in any dialect, with this fault and a credential.
+    pub(crate) async fn ask(&self, path: &str, fault: &str, body: &Value) -> Answer {
+        let fault = if fault.is_empty() { String::new() } else { format!("x-sim-fault: {fault}\r\n") };
+        let lines = format!("authorization: Bearer planted\r\n{fault}");
+        self.client().await.send("POST", path, &lines, body.to_string().as_bytes()).await
+    }
+
     /// A chat call with this fault; `extra` is added to a plain request.
     pub(crate) async fn chat(&self, fault: &str, extra: Value) -> Answer {
         self.client().await.chat(fault, extra).await
@@ -118,6 +125,26 @@ impl Answer {
         let events = text.trim_start_matches('\u{feff}').split_terminator("\n\n").map(str::to_owned);
         let data = events.filter(|event| !event.starts_with(':'));
         data.map(|event| event.strip_prefix("data:").unwrap().trim_start().to_owned()).collect()
+    }
+
+    /// Every event with its name, as JSON.
+    pub(crate) fn named(&self) -> Vec<(String, Value)> {
+        let text = self.text().replace("\r\n", "\n");
+        let event = |event: &str| {
+            let (name, data) = event.strip_prefix("event: ").unwrap().split_once("\ndata: ").unwrap();
+            (name.to_owned(), serde_json::from_str(data).unwrap())
+        };
+        text.split_terminator("\n\n").filter(|event| !event.starts_with(':')).map(event).collect()
+    }
+
+    /// The names of all events.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.named().into_iter().map(|(name, _)| name).collect()
+    }
+
+    /// Every line, as JSON.
+    pub(crate) fn lines(&self) -> Vec<Value> {
+        self.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     /// Every event but `[DONE]`, as JSON.

@@ -62,7 +62,8 @@ async fn calls_are_numbered_filtered_and_summed() {
         client.send("GET", "/sim/totals", "", b"").await.json(),
         json!({
             "calls": 4, "open": 0, "completed": 3, "cut": 1, "stalled": 0, "client_gone": 0,
-            "input_tokens": 3, "output_tokens": 24, "dropped": 0,
+            "input_tokens": 3, "cache_read_tokens": 0, "cache_write_tokens": 0, "output_tokens": 24,
+            "reasoning_tokens": 0, "dropped": 0,
         })
     );
     assert_eq!(

@@ -24,7 +24,7 @@ async fn every_fixed_name_is_there() {
     {
         assert!(keys(&record["attempts"][0]).contains(name), "{name}: {record:#}");
     }
-    let usage = "cache_read_tokens cache_write_tokens input_tokens output_tokens reasoning_tokens source";
+    let usage = "cache_read_tokens cache_write_1h_tokens cache_write_tokens input_tokens output_tokens reasoning_tokens source";
     assert_eq!(keys(&record["usage"]).into_iter().collect::<Vec<_>>().join(" "), usage);
 }
 

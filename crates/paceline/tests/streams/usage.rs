@@ -73,6 +73,6 @@ async fn usage_is_taken_from_whatever_chunk_has_it_the_last_one_wins() {
     let (reply, record) = house.call(&chat("", &ask(true))).await;
     assert_eq!(reply.text(), stream, "what carries content is never taken out");
     let usage = json!({"input_tokens": 9, "output_tokens": 2, "cache_read_tokens": 4, "cache_write_tokens": 0,
-        "reasoning_tokens": 0, "source": "reported"});
+        "cache_write_1h_tokens": 0, "reasoning_tokens": 0, "source": "reported"});
     assert_eq!(record["usage"], usage);
 }

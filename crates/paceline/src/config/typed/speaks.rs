@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 /// A dialect of providers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-#[expect(missing_docs, reason = "described where it is used, as one line of the reference")]
 pub(in crate::config) enum Speaks {
     OpenAi,
     Anthropic,

@@ -1,7 +1,7 @@
-//! A chat request as the simulated model sees it.
+//! A request as the simulated model sees it, whatever the dialect it came in.
 
-use super::error;
-use crate::{exchange::Reply, fault::TOKENS_MAX, hash::Fnv};
+use super::cache::Caching;
+use crate::{dialect::Problem, fault::TOKENS_MAX, hash::Fnv};
 use serde_json::Value;
 
 /// Choices of one call.
@@ -27,16 +27,28 @@ pub(crate) enum Format {
     JsonSchema(Value),
 }
 
-/// What matters of a chat request.
+/// Whether the model thinks before it answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Thinking {
+    /// When it is a model that does.
+    #[default]
+    AsUsual,
+    Off,
+    On,
+}
+
+/// What matters of a request.
 #[derive(Debug)]
-pub(crate) struct ChatRequest {
+pub(crate) struct Ask {
     pub(crate) stream: bool,
-    pub(crate) include_usage: bool,
-    pub(crate) obfuscation: bool,
     pub(crate) n: usize,
     pub(crate) max_tokens: Option<usize>,
-    /// How many alternatives to each token are told; `None` for no log probabilities at all.
-    pub(crate) logprobs: Option<usize>,
+    /// Texts at which the answer ends; the chat dialect does not fill them.
+    pub(crate) stops: Vec<String>,
+    pub(crate) thinking: Thinking,
+    /// Whether what the model thinks is sent, or only counted.
+    pub(crate) thoughts_shown: bool,
+    pub(crate) caching: Caching,
     /// The tools that will be called, none for an answer in text.
     pub(crate) calls: Vec<ToolSpec>,
     pub(crate) format: Format,
@@ -46,28 +58,26 @@ pub(crate) struct ChatRequest {
     pub(crate) fingerprint: u64,
 }
 
-impl ChatRequest {
-    /// Reads a request as loosely as providers do; the error is the answer to a wrong one.
-    pub(crate) fn read(value: &Value) -> Result<Self, Reply> {
+impl Ask {
+    /// Reads a chat request as loosely as providers do.
+    pub(crate) fn read(value: &Value) -> Result<Self, Problem> {
         let Some(messages) = value.get("messages").and_then(Value::as_array) else {
-            return Err(error::reply(400, "Missing required parameter: 'messages'.", Some("messages"), None));
+            return Err(Problem::of("messages", "Missing required parameter: 'messages'."));
         };
         if messages.is_empty() {
-            return Err(error::reply(400, "'messages' must not be empty.", Some("messages"), None));
+            return Err(Problem::of("messages", "'messages' must not be empty."));
         }
         let n = bounded(value, "n", CHOICES_MAX)?.unwrap_or(1);
         let newer = bounded(value, "max_completion_tokens", u64::MAX)?;
         let max_tokens = newer.or(bounded(value, "max_tokens", u64::MAX)?);
-        let none = Value::Null;
-        let options = value.get("stream_options").unwrap_or(&none);
-        let top = value.get("top_logprobs").and_then(Value::as_u64).unwrap_or(0).min(20);
         Ok(Self {
             stream: wants(value, "stream"),
-            include_usage: wants(options, "include_usage"),
-            obfuscation: wants(options, "include_obfuscation"),
             n,
             max_tokens,
-            logprobs: wants(value, "logprobs").then_some(top as usize),
+            stops: Vec::new(),
+            thinking: Thinking::AsUsual,
+            thoughts_shown: true,
+            caching: Caching::Automatic,
             calls: tool_calls(value, messages),
             format: format(value),
             prompt_tokens: messages.iter().map(|message| content_tokens(message.get("content"))).sum(),
@@ -77,18 +87,19 @@ impl ChatRequest {
     }
 }
 
-fn wants(value: &Value, key: &str) -> bool {
+/// Whether a field is there and true.
+pub(crate) fn wants(value: &Value, key: &str) -> bool {
     value.get(key).and_then(Value::as_bool) == Some(true)
 }
 
-fn bounded(value: &Value, key: &'static str, max: u64) -> Result<Option<usize>, Reply> {
+fn bounded(value: &Value, key: &'static str, max: u64) -> Result<Option<usize>, Problem> {
     match value.get(key) {
         None | Some(Value::Null) => Ok(None),
         Some(number) => match number.as_u64() {
             Some(number) if (1..=max).contains(&number) => Ok(Some(number.min(TOKENS_MAX) as usize)),
             _ => {
                 let message = format!("Invalid '{key}': expected an integer of at least 1.");
-                Err(error::reply(400, &message, Some(key), Some("invalid_value")))
+                Err(Problem { code: Some("invalid_value"), ..Problem::of(key, message) })
             }
         },
     }
@@ -155,7 +166,7 @@ fn format(value: &Value) -> Format {
 }
 
 /// One word is one token; parts that are not text count for a fixed number.
-fn content_tokens(content: Option<&Value>) -> u64 {
+pub(crate) fn content_tokens(content: Option<&Value>) -> u64 {
     match content {
         Some(Value::String(text)) => words(text),
         Some(Value::Array(parts)) => {
@@ -184,8 +195,8 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn read(value: &Value) -> ChatRequest {
-        ChatRequest::read(value).map_err(|reply| String::from_utf8_lossy(&reply.body).into_owned()).unwrap()
+    fn read(value: &Value) -> Ask {
+        Ask::read(value).unwrap()
     }
 
     #[test]
@@ -196,7 +207,7 @@ mod tests {
             "stream_options": {"include_usage": true}, "user": "u1",
         }));
         assert_eq!(plain.fingerprint, streamed.fingerprint);
-        assert!(streamed.stream && streamed.include_usage && !plain.include_usage);
+        assert!(streamed.stream && !plain.stream);
         let warmer = json!({"model": "a", "messages": [{"role": "user", "content": "hi"}], "temperature": 1});
         assert_ne!(plain.fingerprint, read(&warmer).fingerprint);
     }

@@ -1,0 +1,29 @@
+//! Whose seal a thought bears. Providers seal what their models think and take it back only as it was; a caller that speaks
+//! another dialect gives back whatever it got. So a seal that crosses to a caller says who made it, and only that family
+//! gets it back.
+
+use crate::neutral::json::Json;
+use paceline_types::record::Dialect;
+
+/// How a seal of Gemini's begins where it has crossed. No provider's own has a `#`.
+const GEMINI: &str = "gemini#";
+
+/// The seal as a caller of another dialect gets it. Those of Anthropic's family cross as they are: other gateways do the
+/// same, so that callers may bring them from there.
+pub fn mark<'a>(signature: &'a Json<'_>, provider: Dialect) -> Json<'a> {
+    match provider {
+        Dialect::Gemini => Json::known(format!("\"{GEMINI}{}\"", signature.inner())),
+        _ => signature.view(),
+    }
+}
+
+/// Who made a seal, where it says so.
+pub fn family(signature: &Json<'_>) -> Option<Dialect> {
+    signature.inner().starts_with(GEMINI).then_some(Dialect::Gemini)
+}
+
+/// The seal as its maker knows it.
+pub fn unmark(signature: &Json<'_>) -> Json<'static> {
+    let inner = signature.inner();
+    Json::known(format!("\"{}\"", inner.strip_prefix(GEMINI).unwrap_or(inner)))
+}
