@@ -107,6 +107,11 @@ impl EventWatch {
         Ok(kept.freeze())
     }
 
+    /// Whether the caller is told in another dialect.
+    pub(crate) fn is_told(&self) -> bool {
+        self.teller.is_some()
+    }
+
     /// As [`EventWatch::take`], in the caller's dialect.
     fn tell(&mut self, out: &mut BytesMut, now: Instant, from: &Upstream) -> Result<Bytes, Unreadable> {
         let mut told = Vec::with_capacity(out.len() + out.len() / 2);

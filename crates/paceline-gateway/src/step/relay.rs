@@ -234,10 +234,13 @@ impl Parts {
                 return Poll::Ready(None);
             }
             if std::mem::take(&mut self.fresh) {
-                let bytes = match self.take() {
+                let mut bytes = match self.take() {
                     Ok(bytes) => bytes,
                     Err(fail) => return self.fail(&fail),
                 };
+                if self.exchange.is_ended() && self.lacks_its_end() {
+                    bytes = [&bytes[..], &self.take_last()].concat().into();
+                }
                 if self.exchange.is_ended() && self.is_broken_document() {
                     let fail = self.truncated(None);
                     return self.fail(&fail);
@@ -319,6 +322,23 @@ impl Parts {
         }
     }
 
+    /// What is left at the provider's end, and the end that its dialect leaves out.
+    fn take_last(&mut self) -> Bytes {
+        match &mut self.watch {
+            Watch::Events(watch) => {
+                let bytes =
+                    self.inflate.as_mut().map_or(&mut self.exchange.out, |inflate| &mut inflate.plain);
+                watch.take_last(bytes, self.last_byte, &self.upstream)
+            }
+            Watch::Document(_) | Watch::Nothing => Bytes::new(),
+        }
+    }
+
+    /// Whether the caller is still to be told the end of what its provider ends without a mark.
+    fn lacks_its_end(&self) -> bool {
+        matches!(&self.watch, Watch::Events(watch) if watch.is_told() && !watch.done && !watch.error)
+    }
+
     /// Whether the dialect's own end was seen.
     pub(crate) fn is_done(&self) -> bool {
         match &self.watch {
@@ -396,15 +416,7 @@ impl Parts {
             let fail = self.truncated(None);
             return self.fail(&fail);
         }
-        let now = self.last_byte;
-        let last = match &mut self.watch {
-            Watch::Events(watch) => {
-                let bytes =
-                    self.inflate.as_mut().map_or(&mut self.exchange.out, |inflate| &mut inflate.plain);
-                watch.take_last(bytes, now, &self.upstream)
-            }
-            Watch::Document(_) | Watch::Nothing => Bytes::new(),
-        };
+        let last = self.take_last();
         let told = self.told_error();
         if !self.must_end && last.is_empty() {
             // Raw bytes go on to the last, whole event or not.
