@@ -3,7 +3,7 @@
 //! One that speaks OpenAI's dialect is a row here; one with a dialect of its own is a folder beside this file, and its row
 //! stands there. Base addresses and key names are those the services document.
 
-use crate::{anthropic, gemini, openai};
+use crate::{anthropic, bedrock, gemini, openai};
 use paceline_types::record::Dialect;
 
 /// How a service reports token usage of a streamed answer.
@@ -92,6 +92,7 @@ pub const KINDS: &[Kind] = &[
     },
     anthropic::KIND,
     gemini::KIND,
+    bedrock::KIND,
     Kind {
         name: "azure",
         title: "Azure OpenAI",

@@ -7,9 +7,9 @@ use crate::redact::redact;
 use crate::refuse::Fail;
 use crate::step::compose::Tongues;
 use crate::worker::wall;
-use paceline_dialect::bedrock::sign::{Request as Signed, body_hash};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode};
+use paceline_dialect::bedrock::sign::{Request as Signed, body_hash};
 use paceline_dialect::openai::write_request::Habits;
 use paceline_dialect::provider::{KeyHeader, StreamUsage};
 use paceline_http::{HttpError, Origin, What};
@@ -73,6 +73,24 @@ pub(crate) struct Letter<'a> {
     pub(crate) body: &'a [Bytes],
 }
 
+/// The body of a raw request.
+#[derive(Clone, Copy)]
+pub(crate) enum RawBody<'a> {
+    /// At hand.
+    Whole(&'a Bytes),
+    /// Sent as it comes; its length, or `None` for a body in chunks.
+    Coming(Option<u64>),
+}
+
+impl RawBody<'_> {
+    fn length(self) -> Option<u64> {
+        match self {
+            Self::Whole(body) => Some(body.len() as u64),
+            Self::Coming(length) => length,
+        }
+    }
+}
+
 /// What Anthropic's callers that name no version get.
 const ANTHROPIC_VERSION: &str = "2023-06-01";
 
@@ -120,7 +138,7 @@ impl Upstream {
         };
         Self {
             signing,
-            host: config.origin.host_header().to_string(),
+            host: config.origin.host_header(),
             name: Arc::clone(&config.entry.name),
             header_name: HeaderValue::from_str(&config.entry.name).ok(),
             origin: Arc::clone(&config.origin),
@@ -220,28 +238,29 @@ impl Upstream {
         self.dialect
     }
 
-    /// The head of a raw request; `body` where it is at hand; `length`: its length, or `None` for a body in chunks.
+    /// The head of a raw request.
     pub(crate) fn raw_head(
         &self,
         key: usize,
         method: &str,
         path: &str,
         headers: &HeaderMap,
-        body: Option<&Bytes>,
-        length: Option<u64>,
+        body: RawBody<'_>,
         snapshot: &Snapshot,
     ) -> Result<Vec<u8>, Fail> {
         let mut head = format!("{method} {}{path} HTTP/1.1\r\n{}", self.target_prefix, self.keyed(key).fixed)
             .into_bytes();
         self.write_up(headers, true, false, snapshot, &mut head);
         if let Some(signing) = &self.signing {
-            let body = body.ok_or_else(|| {
-                let message = format!("the body is over 1 MB; provider {} wants it signed as a whole", self.name);
-                Fail::refuse(StatusCode::PAYLOAD_TOO_LARGE, ErrorKind::TooLarge, "request_too_large", message)
-            })?;
+            let RawBody::Whole(body) = body else {
+                let message =
+                    format!("the body is over 1 MB; provider {} wants it signed as a whole", self.name);
+                let status = StatusCode::PAYLOAD_TOO_LARGE;
+                return Err(Fail::refuse(status, ErrorKind::TooLarge, "request_too_large", message));
+            };
             self.sign(signing, method, path, std::slice::from_ref(body), &mut head)?;
         }
-        match length {
+        match body.length() {
             Some(0) if matches!(method, "GET" | "HEAD" | "DELETE" | "OPTIONS") => {
                 head.extend_from_slice(b"\r\n");
             }

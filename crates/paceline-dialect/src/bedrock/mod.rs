@@ -9,3 +9,19 @@ pub mod frames;
 pub mod headers;
 pub mod profile;
 pub mod sign;
+
+use crate::provider::{Kind, ROW, StreamUsage};
+use paceline_types::record::Dialect;
+
+/// Bedrock's runtime. Its address is that of a region.
+pub const KIND: Kind = Kind {
+    name: "bedrock",
+    title: "AWS Bedrock",
+    otel_name: "aws.bedrock",
+    dialect: Dialect::Bedrock,
+    key_env: &["AWS_BEARER_TOKEN_BEDROCK"],
+    base_url_env: &["AWS_ENDPOINT_URL_BEDROCK_RUNTIME"],
+    stream_usage: StreamUsage::Always,
+    done_mark: false,
+    ..ROW
+};

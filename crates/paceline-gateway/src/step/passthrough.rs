@@ -16,7 +16,7 @@ use crate::step::read::{body_cut, collect, too_slow};
 use crate::step::relay::{Relay, Watch};
 use crate::step::rights;
 use crate::tape::Tape;
-use crate::upstream::Upstream;
+use crate::upstream::{RawBody, Upstream};
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
@@ -237,8 +237,8 @@ struct Raw<'a> {
 }
 
 impl Raw<'_> {
-    fn head(&self, upstream: &Upstream, body: Option<&Bytes>, length: Option<u64>) -> Result<Vec<u8>, Fail> {
-        upstream.raw_head(self.key, self.method, self.path, self.headers, body, length, self.snapshot)
+    fn head(&self, upstream: &Upstream, body: RawBody<'_>) -> Result<Vec<u8>, Fail> {
+        upstream.raw_head(self.key, self.method, self.path, self.headers, body, self.snapshot)
     }
 
     async fn send(
@@ -253,8 +253,7 @@ impl Raw<'_> {
         let incoming = match body {
             Upload::Coming(incoming) => incoming,
             Upload::Whole(body) => {
-                let length = Some(body.len() as u64);
-                let head = self.head(upstream, Some(&body), length)?;
+                let head = self.head(upstream, RawBody::Whole(&body))?;
                 let sent = client.send(&upstream.origin, &head, &[body], marks).await;
                 return sent.map_err(|error| upstream.no_answer(&error));
             }
@@ -263,7 +262,7 @@ impl Raw<'_> {
         if length.is_some_and(|len| len > max_body as u64) {
             return Err(too_large(max_body));
         }
-        let head = self.head(upstream, None, length)?;
+        let head = self.head(upstream, RawBody::Coming(length))?;
         let failed = |error: HttpError| upstream.no_answer(&error);
         let mut exchange = client.connect(&upstream.origin, marks).await.map_err(failed)?;
         let upload = Stream { incoming, tape, chunked: length.is_none(), limit: max_body };

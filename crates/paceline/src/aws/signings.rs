@@ -16,7 +16,7 @@ const SERVICE: &str = "bedrock";
 /// How soon credentials that were not there are looked for again.
 const AGAIN: Duration = Duration::from_secs(30);
 /// How often a signer is looked at: its keys are good for a day.
-const LOOK: Duration = Duration::from_secs(600);
+const LOOK: Duration = Duration::from_mins(10);
 
 /// A profile, where one is set, and a region.
 type Identity = (Option<String>, String);
