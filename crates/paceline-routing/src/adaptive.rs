@@ -55,12 +55,18 @@ pub struct Adaptive {
     last_sample: Option<Instant>,
     last_sign: Option<Instant>,
     last_cut: Option<Instant>,
+    last_step: Option<Instant>,
 }
 
 impl Adaptive {
     /// The limit now; `None` where there is none.
     pub fn limit(&self) -> Option<u32> {
         self.limit.map(|limit| limit as u32)
+    }
+
+    /// How long what is under way together takes to its first tokens.
+    fn together(&self) -> Duration {
+        Duration::from_secs_f64((self.long_ms / 1e3).clamp(0.2, 5.0))
     }
 
     /// A first token came after `ttft`, with `in_flight` under way. Returns the limit.
@@ -109,9 +115,13 @@ impl Adaptive {
                 // Without the limit there would be more: its end would be felt.
                 self.last_sign = Some(now);
             }
-            let next = limit * gradient + QUEUE.min(limit.sqrt());
-            let next = limit * (1.0 - SMOOTHING) + next * SMOOTHING;
-            self.limit = Some(next.clamp(1.0, f64::from(policy.max)));
+            // One step for all that was under way together: a step for each call would outrun any number of cuts.
+            if self.last_step.is_none_or(|at| now.saturating_duration_since(at) >= self.together()) {
+                self.last_step = Some(now);
+                let next = limit * gradient + QUEUE.min(limit.sqrt());
+                let next = limit * (1.0 - SMOOTHING) + next * SMOOTHING;
+                self.limit = Some(next.clamp(1.0, f64::from(policy.max)));
+            }
         }
         if self.last_sign.is_none_or(|at| now.saturating_duration_since(at) >= CALM) {
             self.limit = None;
@@ -123,8 +133,7 @@ impl Adaptive {
     pub fn refused(&mut self, in_flight: u32, now: Instant, policy: &AdaptivePolicy) -> Option<u32> {
         self.last_sign = Some(now);
         // One cut for all that was under way together, not one for each of it.
-        let together = Duration::from_secs_f64((self.long_ms / 1e3).clamp(0.2, 5.0));
-        if self.last_cut.is_none_or(|at| now.saturating_duration_since(at) >= together) {
+        if self.last_cut.is_none_or(|at| now.saturating_duration_since(at) >= self.together()) {
             self.last_cut = Some(now);
             // A refusal with few under way is about something else, a limit a minute say: the cut begins no lower.
             let had = self.limit.unwrap_or(f64::INFINITY).min(f64::from(in_flight.max(policy.start)));

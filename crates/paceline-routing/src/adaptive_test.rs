@@ -109,3 +109,24 @@ fn a_place_that_refuses_now_and_then_keeps_a_limit_it_can_take() {
     }
     assert!((30..45).contains(&(sum / 10_000)), "{}", sum / 10_000);
 }
+
+#[test]
+fn however_many_calls_a_second_few_are_refused_under_the_limit() {
+    // 64 at once of 20 ms each: 3,200 a second, and as many callers as the limit lets in.
+    let (mut adaptive, policy, mut now) = (Adaptive::default(), AdaptivePolicy::default(), Instant::now());
+    let (mut limit, mut refused) = (None, 0);
+    for n in 0..100_000 {
+        let in_flight: u32 = limit.unwrap_or(200);
+        now += Duration::from_secs_f64(0.02 / 64.0);
+        // Each who comes beyond the room is refused; of the others each place gives an answer every 20 ms.
+        let beyond = f64::from(in_flight.saturating_sub(64)) / f64::from(in_flight);
+        limit = if chance(n) < beyond {
+            refused += u32::from(n > 20_000);
+            adaptive.refused(in_flight, now, &policy)
+        } else {
+            adaptive.sample(Duration::from_millis(20), in_flight, now, &policy)
+        };
+    }
+    assert!(refused < 80_000 / 20, "{refused}");
+    assert!((50..80).contains(&limit.unwrap()), "{limit:?}");
+}
