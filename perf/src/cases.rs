@@ -64,6 +64,16 @@ pub(crate) struct Exchange {
     pub(crate) first: usize,
 }
 
+impl Exchange {
+    /// A stream of the usual events from this model.
+    pub(crate) fn stream(model: &str, ask_usage: bool) -> Self {
+        let request = payload::request(model, false, true, ask_usage).into_bytes();
+        let events = payload::events();
+        let answer = (events.concat() + &payload::stream_end(ask_usage)).into_bytes();
+        Self { request, answer, first: events[0].len() }
+    }
+}
+
 impl Case {
     /// What `run` takes when nothing is named.
     pub(crate) const DEFAULT: [Self; 7] =
@@ -120,14 +130,12 @@ impl Case {
 
     /// What is sent and what has to come back. With `ask_usage` the caller itself asks for the usage of a stream.
     pub(crate) fn exchange(self, ask_usage: bool) -> Exchange {
-        let long_prompt = self == Self::Big;
-        let request = payload::request(self.model(), long_prompt, self.streams(), ask_usage).into_bytes();
-        if !self.streams() {
-            let answer = payload::completion(long_prompt).into_bytes();
-            return Exchange { request, first: answer.len(), answer };
+        if self.streams() {
+            return Exchange::stream(self.model(), ask_usage);
         }
-        let events = payload::events();
-        let answer = (events.concat() + &payload::stream_end(ask_usage)).into_bytes();
-        Exchange { request, answer, first: events[0].len() }
+        let long_prompt = self == Self::Big;
+        let request = payload::request(self.model(), long_prompt, false, ask_usage).into_bytes();
+        let answer = payload::completion(long_prompt).into_bytes();
+        Exchange { request, first: answer.len(), answer }
     }
 }
