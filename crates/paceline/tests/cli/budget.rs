@@ -77,7 +77,6 @@ async fn it_is_told_once_and_the_calls_go_on() {
 }
 
 #[tokio::test]
-#[ignore = "what a dearer target reserves beyond the first one is not looked at: the words are dropped"]
 async fn it_is_told_also_where_a_dearer_target_crosses_it() {
     let folder = Folder::with(CONFIG);
     let serving = folder.serve(&[], &ENV);
