@@ -349,8 +349,8 @@ impl Call {
             record.error_kind = Some(ErrorKind::Canceled);
         }
         let sent = self.reached_provider || self.marks.sent.is_some();
-        let estimates =
-            sent && record.operation != Operation::Passthrough && record.status == Status::Canceled;
+        let generates = !matches!(record.operation, Operation::Passthrough | Operation::CountTokens);
+        let estimates = sent && generates && record.status == Status::Canceled;
         if record.usage.is_none() && estimates {
             record.usage =
                 Some(paceline_dialect::openai::answer::Learned::default().estimate(self.request_bytes));

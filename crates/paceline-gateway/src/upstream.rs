@@ -184,7 +184,9 @@ impl Upstream {
         let composed;
         let start = match (letter.operation, letter.tongues.provider) {
             (Operation::Embeddings, _) => &keyed.embeddings,
-            (_, dialect) if dialect == self.dialect && !has_model_in_path(dialect) => &keyed.chat,
+            (Operation::Chat, dialect) if dialect == self.dialect && !has_model_in_path(dialect) => {
+                &keyed.chat
+            }
             (_, dialect) => {
                 let path = call_path(dialect, letter);
                 composed = format!(
@@ -423,9 +425,16 @@ fn has_model_in_path(dialect: Dialect) -> bool {
 fn call_path(dialect: Dialect, letter: &Letter<'_>) -> String {
     match dialect {
         Dialect::Responses => "/responses".to_owned(),
+        Dialect::Anthropic if letter.operation == Operation::CountTokens => {
+            "/messages/count_tokens".to_owned()
+        }
         Dialect::Anthropic => "/messages".to_owned(),
         Dialect::Gemini => {
-            let method = if letter.stream { "streamGenerateContent?alt=sse" } else { "generateContent" };
+            let method = match (letter.operation, letter.stream) {
+                (Operation::CountTokens, _) => "countTokens",
+                (_, true) => "streamGenerateContent?alt=sse",
+                (_, false) => "generateContent",
+            };
             format!("/models/{}:{method}", letter.model)
         }
         Dialect::Bedrock => {

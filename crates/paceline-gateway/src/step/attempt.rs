@@ -185,7 +185,7 @@ pub(crate) async fn one(call: &mut Call, target: &Target, ask: &Ask, more: bool)
     }
     if !is_events(&exchange.head.headers, tongues.provider) {
         let about = (!tongues.are_one()).then(|| about(call, target, ask, tongues.provider));
-        let form = Form { packing, tongues, about, stream };
+        let form = Form { packing, tongues, about, stream, unread: operation == Operation::CountTokens };
         return Box::pin(document(call, upstream, exchange, limits, form)).await;
     }
     let collect = upstream.keeps_usage_secret.load(Ordering::Relaxed);

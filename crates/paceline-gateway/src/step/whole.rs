@@ -38,6 +38,8 @@ pub(crate) struct Form {
     pub(crate) about: Option<About>,
     /// The caller asked for a stream.
     pub(crate) stream: bool,
+    /// It is no answer of a model, and is passed on unread.
+    pub(crate) unread: bool,
 }
 
 /// What was found out about a whole answer.
@@ -64,7 +66,7 @@ pub(crate) async fn document(
     limits: Limits,
     form: Form,
 ) -> Result<Outcome, Trouble> {
-    let is_passed = form.tongues.are_one() && form.tongues.provider == Dialect::OpenAi;
+    let is_passed = form.unread || form.tongues.are_one() && form.tongues.provider == Dialect::OpenAi;
     // What is packed, or read as a whole, cannot be looked at before it is whole.
     let must_be_whole = form.packing == Packing::Gzip || !is_passed;
     let held = if must_be_whole { MAX_WHOLE } else { HELD_DOCUMENT };
@@ -153,7 +155,7 @@ pub(crate) fn note_learned(call: &mut Call, learned: &Learned) {
     let bytes = call.request_bytes;
     call.cost_reported = learned.cost.is_some();
     call.note(|record| {
-        let known = record.operation != Operation::Passthrough;
+        let known = !matches!(record.operation, Operation::Passthrough | Operation::CountTokens);
         record.usage = learned.usage.or_else(|| known.then(|| learned.estimate(bytes)));
         record.cost = learned.cost;
         record.finish_reason.clone_from(&learned.finish_reason);
