@@ -185,7 +185,9 @@ pub(crate) async fn one(call: &mut Call, target: &Target, ask: &Ask, more: bool)
     }
     if !is_events(&exchange.head.headers, tongues.provider) {
         let about = (!tongues.are_one()).then(|| about(call, target, ask, tongues.provider));
-        let form = Form { packing, tongues, about, stream, unread: operation == Operation::CountTokens };
+        let flees_filter = more && call.flees_filter;
+        let unread = operation == Operation::CountTokens;
+        let form = Form { packing, tongues, about, stream, flees_filter, unread };
         return Box::pin(document(call, upstream, exchange, limits, form)).await;
     }
     let collect = upstream.keeps_usage_secret.load(Ordering::Relaxed);
@@ -204,7 +206,7 @@ pub(crate) async fn one(call: &mut Call, target: &Target, ask: &Ask, more: bool)
         relay.count_with(ask.body.clone());
     }
     if more {
-        Box::pin(call.watch.wait(relay.hold())).await?;
+        Box::pin(call.watch.wait(relay.hold(call.flees_filter))).await?;
     }
     Ok(commit(call, relay))
 }

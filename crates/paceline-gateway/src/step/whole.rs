@@ -38,6 +38,8 @@ pub(crate) struct Form {
     pub(crate) about: Option<About>,
     /// The caller asked for a stream.
     pub(crate) stream: bool,
+    /// An answer that the provider's content filter ended is none: another model is left.
+    pub(crate) flees_filter: bool,
     /// It is no answer of a model, and is passed on unread.
     pub(crate) unread: bool,
 }
@@ -106,6 +108,10 @@ pub(crate) async fn document(
         return Err(Trouble { fail, answer, should_retry: None });
     }
     *answer.status_mut() = exchange.head.status;
+    if form.flees_filter && read.learned.finish_reason.as_deref() == Some(CONTENT_FILTER) {
+        *answer.headers_mut() = headers;
+        return Err(Trouble { fail: filtered(&upstream.name), answer: Some(answer), should_retry: None });
+    }
     name_answer(call, &mut headers);
     *answer.headers_mut() = headers;
     let learned = read.learned;
@@ -140,6 +146,15 @@ fn understand(body: &Bytes, form: &Form) -> Option<Read> {
     let about = form.about.clone().unwrap_or_default();
     let (body, failure) = tell::document(&mut answer, body, form.tongues, &about, form.stream)?;
     Some(Read { body, learned: answer.learned().clone(), failure: failure.map(|failure| failure.kind) })
+}
+
+/// What a filtered answer says of its end.
+pub(crate) const CONTENT_FILTER: &str = "content_filter";
+
+/// The provider's content filter ended an answer.
+pub(crate) fn filtered(provider: &str) -> Fail {
+    let message = format!("the content filter of provider {provider} ended the answer");
+    Fail::upstream(StatusCode::BAD_REQUEST, ErrorKind::ContentFilter, CONTENT_FILTER, message)
 }
 
 fn garbage(upstream: &Upstream) -> Fail {
