@@ -26,6 +26,16 @@ pub enum KeyHeader {
     Named(&'static str),
 }
 
+impl KeyHeader {
+    /// The header line that carries `key`, its end included.
+    pub fn line(self, key: &str) -> String {
+        match self {
+            Self::Bearer => format!("authorization: Bearer {key}\r\n"),
+            Self::Named(name) => format!("{name}: {key}\r\n"),
+        }
+    }
+}
+
 /// One service, as a row of differences.
 #[derive(Clone, Copy, Debug)]
 pub struct Kind {

@@ -3,15 +3,15 @@
 use crate::config::{Credential, OnCancel, ProviderConfig, ProviderKey, Signing};
 use crate::gateway::{Identity, Snapshot};
 use crate::headers::{self, Way, write_line};
+use crate::letter::{Letter, RawBody, call_path, has_model_in_path, ollama_base};
 use crate::redact::redact;
 use crate::refuse::Fail;
-use crate::step::compose::Tongues;
 use crate::worker::wall;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use paceline_dialect::bedrock::sign::{Request as Signed, body_hash};
 use paceline_dialect::openai::write_request::Habits;
-use paceline_dialect::provider::{KeyHeader, StreamUsage};
+use paceline_dialect::provider::StreamUsage;
 use paceline_http::{HttpError, Origin, What};
 use paceline_types::error::ErrorKind;
 use paceline_types::id::Name;
@@ -61,36 +61,6 @@ struct Keyed {
     embeddings: Vec<u8>,
 }
 
-/// What a request is, as far as its head tells.
-pub(crate) struct Letter<'a> {
-    pub(crate) operation: Operation,
-    pub(crate) tongues: Tongues,
-    /// The model's name at the provider.
-    pub(crate) model: &'a str,
-    pub(crate) stream: bool,
-    /// The caller's headers.
-    pub(crate) headers: &'a HeaderMap,
-    pub(crate) body: &'a [Bytes],
-}
-
-/// The body of a raw request.
-#[derive(Clone, Copy)]
-pub(crate) enum RawBody<'a> {
-    /// At hand.
-    Whole(&'a Bytes),
-    /// Sent as it comes; its length, or `None` for a body in chunks.
-    Coming(Option<u64>),
-}
-
-impl RawBody<'_> {
-    fn length(self) -> Option<u64> {
-        match self {
-            Self::Whole(body) => Some(body.len() as u64),
-            Self::Coming(length) => length,
-        }
-    }
-}
-
 /// What Anthropic's callers that name no version get.
 const ANTHROPIC_VERSION: &str = "2023-06-01";
 
@@ -98,12 +68,7 @@ impl Keyed {
     fn new(config: &ProviderConfig, key: Option<ProviderKey>) -> Self {
         let mut fixed = format!("host: {}\r\naccept-encoding: identity\r\n", config.origin.host_header());
         if let Some(key) = &key {
-            match config.kind.key_header {
-                KeyHeader::Bearer => fixed.push_str("authorization: Bearer "),
-                KeyHeader::Named(name) => fixed.extend([name, ": "]),
-            }
-            fixed.push_str(key.secret.expose());
-            fixed.push_str("\r\n");
+            fixed.push_str(&config.kind.key_header.line(key.secret.expose()));
         }
         fixed.push_str(&config.origin.proxy_lines());
         for (name, value) in &config.headers {
@@ -396,53 +361,6 @@ fn end_head(head: &mut Vec<u8>, length: u64) {
     }
     write_line(head, "content-length", &digits[at..]);
     head.extend_from_slice(b"\r\n");
-}
-
-/// A name as one segment of a path (RFC 3986: all but unreserved characters escaped).
-fn escaped(name: &str) -> String {
-    let mut out = String::with_capacity(name.len() + 8);
-    for byte in name.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
-}
-
-/// Ollama's own paths stand beside those of OpenAI's dialect.
-fn ollama_base(base: &str) -> &str {
-    base.strip_suffix("/v1").unwrap_or(base)
-}
-
-/// Whether a dialect names the model in the path of a request.
-fn has_model_in_path(dialect: Dialect) -> bool {
-    matches!(dialect, Dialect::Gemini | Dialect::Bedrock)
-}
-
-/// The path of a call, behind the base path.
-fn call_path(dialect: Dialect, letter: &Letter<'_>) -> String {
-    match dialect {
-        Dialect::Responses => "/responses".to_owned(),
-        Dialect::Anthropic if letter.operation == Operation::CountTokens => {
-            "/messages/count_tokens".to_owned()
-        }
-        Dialect::Anthropic => "/messages".to_owned(),
-        Dialect::Gemini => {
-            let method = match (letter.operation, letter.stream) {
-                (Operation::CountTokens, _) => "countTokens",
-                (_, true) => "streamGenerateContent?alt=sse",
-                (_, false) => "generateContent",
-            };
-            format!("/models/{}:{method}", letter.model)
-        }
-        Dialect::Bedrock => {
-            let method = if letter.stream { "converse-stream" } else { "converse" };
-            format!("/model/{}/{method}", escaped(letter.model))
-        }
-        _ => "/chat/completions".to_owned(),
-    }
 }
 
 /// The pieces of a body with `edits` made in place, none of it copied.

@@ -14,7 +14,7 @@ use paceline_http::proxy::Proxy;
 use paceline_http::{Origin, OriginConfig, Tls};
 use paceline_routing::directory::ProviderEntry;
 use paceline_routing::plan::Patience;
-use paceline_types::record::Caller;
+use paceline_types::record::{Caller, Dialect};
 use paceline_types::secret::Secret;
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -219,8 +219,15 @@ fn provider_config(
 /// How each provider is asked for its models.
 pub fn sources(gateway: &GatewayConfig) -> Vec<Source> {
     let source = |provider: &ProviderConfig| {
+        let (query, version) = match provider.dialect {
+            // A region's list needs another service of AWS.
+            Dialect::Bedrock => return None,
+            Dialect::Anthropic => ("?limit=1000", "anthropic-version: 2023-06-01\r\n"),
+            Dialect::Gemini => ("?pageSize=1000", ""),
+            _ => ("", ""),
+        };
         let mut head = format!(
-            "GET {}{}/models HTTP/1.1\r\nhost: {}\r\naccept: application/json\r\naccept-encoding: identity\r\n",
+            "GET {}{}/models{query} HTTP/1.1\r\nhost: {}\r\naccept: application/json\r\naccept-encoding: identity\r\n{version}",
             provider.origin.target_prefix(),
             provider.base_path,
             provider.origin.host_header()
@@ -228,9 +235,7 @@ pub fn sources(gateway: &GatewayConfig) -> Vec<Source> {
         if let Credential::Keys(keys) = &provider.credential
             && let Some(key) = keys.first()
         {
-            head.push_str("authorization: Bearer ");
-            head.push_str(key.secret.expose());
-            head.push_str("\r\n");
+            head.push_str(&provider.kind.key_header.line(key.secret.expose()));
         }
         head.push_str(&provider.origin.proxy_lines());
         for (name, value) in &provider.headers {
@@ -239,12 +244,12 @@ pub fn sources(gateway: &GatewayConfig) -> Vec<Source> {
             }
         }
         head.push_str("\r\n");
-        Source {
+        Some(Source {
             provider: provider.entry.name.to_string(),
             origin: Arc::clone(&provider.origin),
             head: head.into_bytes(),
-        }
+        })
     };
     let asks = |provider: &&ProviderConfig| !matches!(provider.credential, Credential::Passthrough);
-    gateway.providers.iter().filter(asks).map(source).collect()
+    gateway.providers.iter().filter(asks).filter_map(source).collect()
 }

@@ -133,6 +133,7 @@ impl AdminSide {
             .route("/metrics", get(metrics))
             .route("/v1/models", get(models::list))
             .route("/v1/models/{*id}", get(models::one))
+            .route("/v1beta/models", get(models::list_of_gemini))
             .route("/v1/performance/summary", get(performance::summary))
             .route("/v1/performance/models/{*model}", get(performance::model))
             .route("/v1/config/reload", post(configuration::reload))
