@@ -3,7 +3,8 @@
 use clap::ValueEnum;
 use serde::Serialize;
 
-use crate::payload;
+use crate::payload::{self, translated};
+use crate::subject::Subject;
 
 /// One kind of traffic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize)]
@@ -17,6 +18,8 @@ pub(crate) enum Case {
     Paced,
     /// 64 events without pauses, 16 connections at saturation.
     Burst,
+    /// As burst, but Paceline's provider speaks Anthropic's dialect: it translates, where the others pass on.
+    Translated,
     /// A prompt of 100 KB, 16 connections at saturation.
     Big,
     /// As small, the upstream speaks TLS.
@@ -86,6 +89,7 @@ impl Case {
             Self::SmallOpen => "small-open",
             Self::Paced => "paced",
             Self::Burst => "burst",
+            Self::Translated => "translated",
             Self::Big => "big",
             Self::TlsSmall => "tls-small",
             Self::TlsPaced => "tls-paced",
@@ -99,6 +103,7 @@ impl Case {
             Self::Small | Self::SmallOpen | Self::TlsSmall | Self::Storm => "small",
             Self::Paced | Self::TlsPaced => "paced",
             Self::Burst => "burst",
+            Self::Translated => "translated",
             Self::Big => "big",
         }
     }
@@ -107,7 +112,7 @@ impl Case {
     pub(crate) fn pace(self) -> Pace {
         match self {
             Self::Small | Self::TlsSmall => Pace::Closed { connections: 32 },
-            Self::Burst | Self::Big => Pace::Closed { connections: 16 },
+            Self::Burst | Self::Translated | Self::Big => Pace::Closed { connections: 16 },
             Self::Storm => Pace::Closed { connections: 8 },
             Self::SmallOpen => Pace::Open { per_second: 1_000 },
             Self::Paced | Self::TlsPaced => Pace::Open { per_second: 60 },
@@ -116,7 +121,7 @@ impl Case {
 
     /// Whether the answer is a stream of events.
     pub(crate) fn streams(self) -> bool {
-        matches!(self, Self::Paced | Self::TlsPaced | Self::Burst)
+        matches!(self, Self::Paced | Self::TlsPaced | Self::Burst | Self::Translated)
     }
 
     /// The upstream this case needs.
@@ -126,6 +131,16 @@ impl Case {
             Self::Storm => Behind::TlsClosing,
             _ => Behind::Plain,
         }
+    }
+
+    /// What is sent to `subject` and what has to come back from it.
+    pub(crate) fn exchange_with(self, subject: Subject, ask_usage: bool) -> Exchange {
+        let exchange = self.exchange(ask_usage);
+        if self != Self::Translated || !matches!(subject, Subject::Paceline | Subject::PacelineB) {
+            return exchange;
+        }
+        let (events, end) = translated::expected(ask_usage);
+        Exchange { answer: (events.concat() + &end).into_bytes(), first: events[0].len(), ..exchange }
     }
 
     /// What is sent and what has to come back. With `ask_usage` the caller itself asks for the usage of a stream.

@@ -72,6 +72,8 @@ struct Answers {
     long_completion: Vec<u8>,
     stream_head: Vec<u8>,
     events: Vec<Vec<u8>>,
+    /// A stream of Anthropic's dialect, whole.
+    messages: Vec<u8>,
     end: Vec<u8>,
     end_with_usage: Vec<u8>,
     refusal: Vec<u8>,
@@ -112,6 +114,11 @@ impl Answers {
             long_completion: whole("200 OK", &payload::completion(true)),
             stream_head: head("200 OK", fields).into_bytes(),
             events: payload::events().iter().map(|event| chunk(event)).collect(),
+            messages: {
+                let events = payload::translated::events();
+                let chunks = events.iter().flat_map(|event| chunk(event));
+                head("200 OK", fields).into_bytes().into_iter().chain(chunks).chain(*b"0\r\n\r\n").collect()
+            },
             end: end(false),
             end_with_usage: end(true),
             refusal: whole(
@@ -130,9 +137,18 @@ impl Answers {
 /// What a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ask {
-    Completion { long: bool },
-    Burst { usage: bool },
-    Paced { usage: bool, pause: Duration },
+    Completion {
+        long: bool,
+    },
+    Burst {
+        usage: bool,
+    },
+    /// In Anthropic's dialect.
+    Messages,
+    Paced {
+        usage: bool,
+        pause: Duration,
+    },
     Narrow,
     Idle,
     Flood,
@@ -148,7 +164,9 @@ impl Ask {
         let model = value_of(body, br#""model""#).unwrap_or_default();
         match model.split(|byte| *byte == b'"').nth(1) {
             Some(b"small" | b"big") => Self::Completion { long: body.len() >= payload::LONG_PROMPT_BYTES },
-            Some(b"burst") => Self::Burst { usage: usage() },
+            // What stands above the conversation is a member of its own in the other dialect.
+            Some(b"translated") if memmem::find(body, br#""system":"#).is_some() => Self::Messages,
+            Some(b"burst" | b"translated") => Self::Burst { usage: usage() },
             Some(b"paced") => Self::Paced { usage: usage(), pause: EVENT_PAUSE },
             Some(b"steady") => Self::Paced { usage: usage(), pause: STEADY_PAUSE },
             Some(b"narrow") => Self::Narrow,
@@ -179,6 +197,7 @@ async fn connection<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, answers: &
                 answers.events.iter().for_each(|event| out.extend_from_slice(event));
                 out.extend_from_slice(if usage { &answers.end_with_usage } else { &answers.end });
             }
+            Ask::Messages => out.extend_from_slice(&answers.messages),
             Ask::Paced { usage, pause } => paced(&mut stream, answers, &mut out, usage, pause).await?,
             Ask::Narrow => strained::narrow(answers, &mut out).await,
             Ask::Idle => return strained::idle(&mut stream, answers).await,
