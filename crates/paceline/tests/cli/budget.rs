@@ -13,13 +13,16 @@ const CONFIG: &str = r#"
     [server]
     listen = "127.0.0.1:0"
     [providers.sim]
+    [providers.gone]
+    kind = "compatible"
+    base_url = "http://127.0.0.1:9/v1"
     [models]
-    cheap = { targets = ["sim/flaky"], fallback = ["mine"] }
+    cheap = { targets = ["gone/cheap"], fallback = ["mine"] }
     mine = "sim/instant"
     [prices."sim/instant"]
     input_usd_per_million = 0
     output_usd_per_million = 1000
-    [prices."sim/flaky"]
+    [prices."gone/cheap"]
     input_usd_per_million = 0
     output_usd_per_million = 1
     [[keys]]
