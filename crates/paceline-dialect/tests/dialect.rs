@@ -19,16 +19,20 @@ mod sse;
 #[path = "../../../fuzz/src/sse_chat.rs"]
 mod sse_chat;
 
+#[path = "dialect/dialects.rs"]
+mod dialects;
 #[path = "dialect/documents.rs"]
 mod documents;
 #[path = "dialect/frames.rs"]
 mod frames;
 #[path = "dialect/gemini.rs"]
 mod gemini;
-#[path = "dialect/gemini_golden.rs"]
-mod gemini_golden;
+#[path = "dialect/golden.rs"]
+mod golden;
 #[path = "dialect/json.rs"]
 mod json;
+#[path = "dialect/matrix.rs"]
+mod matrix;
 #[path = "dialect/ollama.rs"]
 mod ollama;
 #[path = "dialect/reference.rs"]
