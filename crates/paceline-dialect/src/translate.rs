@@ -247,7 +247,9 @@ impl Answer {
     pub fn is_complete(&self) -> bool {
         match &self.reader {
             Reader::Gemini(reader) => reader.is_complete(),
-            _ => self.learned().finish_reason.is_some(),
+            Reader::OpenAi(_, reader) => self.learned().finish_reason.is_some() && !reader.has_unfinished(),
+            // Nobody who speaks these leaves the end mark out.
+            Reader::Anthropic(_) | Reader::Ollama(_) => false,
         }
     }
 
@@ -287,8 +289,8 @@ impl Answer {
             Reader::Gemini(reader) => reader.read(data, &mut both),
             Reader::Ollama(reader) => reader.read(data, &mut both),
             Reader::OpenAi(stream, reader) => {
-                let seen = stream.observe(event);
-                let failure = openai_event(stream, reader, data, seen, both.sink);
+                let mut seen = stream.observe(event);
+                let failure = openai_event(stream, reader, data, &mut seen, both.sink);
                 self.fold.failure = failure.or(self.fold.failure.take());
                 self.garbage |= seen.garbage;
                 return seen;
@@ -314,8 +316,11 @@ impl Answer {
                 let learned = visitor.learned;
                 if learned.error {
                     both.event(&Event::Failed(openai::error::read(200, body)));
-                } else {
-                    reader.read(body, both.sink);
+                    stream.learn(learned);
+                    return true;
+                }
+                if !reader.read(body, both.sink) || !reader.has_choices() {
+                    return false;
                 }
                 if let Some(usage) = learned.usage {
                     both.sink.event(&Event::Usage(usage));
@@ -333,7 +338,7 @@ fn openai_event(
     stream: &ChatStream,
     reader: &mut openai::read_answer::Reader,
     data: &[u8],
-    seen: Seen,
+    seen: &mut Seen,
     sink: &mut impl Sink,
 ) -> Option<Failure> {
     if seen.done {
@@ -346,7 +351,8 @@ fn openai_event(
         return Some(failure);
     }
     if !seen.garbage {
-        reader.read(data, sink);
+        // What cannot be read cannot be told either.
+        seen.garbage = !reader.read(data, sink);
         if seen.has_usage
             && let Some(usage) = stream.learned().usage
         {

@@ -335,7 +335,7 @@ fn word(reason: Finish, asks_for_tools: bool) -> &'static str {
 
 /// Writes the usage object's members: here `input_tokens` are those that no cache was part of.
 pub fn usage(usage: &Usage, o: &mut Object<'_>) {
-    let cached = usage.cache_read_tokens + usage.cache_write_tokens;
+    let cached = usage.cache_read_tokens.saturating_add(usage.cache_write_tokens);
     o.number("input_tokens", usage.input_tokens.saturating_sub(cached));
     o.number("cache_creation_input_tokens", usage.cache_write_tokens);
     o.number("cache_read_input_tokens", usage.cache_read_tokens);

@@ -46,6 +46,11 @@ impl<'a> Json<'a> {
         self.0.starts_with('{')
     }
 
+    /// Whether it is an object without members.
+    pub fn is_empty_object(&self) -> bool {
+        self.open().is_some_and(|members| members.0.is_empty())
+    }
+
     /// What stands between a string's quotes, escapes as they are; empty for all else.
     pub fn inner(&self) -> &str {
         self.0.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or("")
