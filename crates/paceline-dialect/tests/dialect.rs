@@ -31,6 +31,8 @@ mod gemini;
 mod golden;
 #[path = "dialect/json.rs"]
 mod json;
+#[path = "dialect/made_up.rs"]
+mod made_up;
 #[path = "dialect/matrix.rs"]
 mod matrix;
 #[path = "dialect/ollama.rs"]
@@ -39,6 +41,8 @@ mod ollama;
 mod reference;
 #[path = "dialect/request.rs"]
 mod request;
+#[path = "dialect/sequences.rs"]
+mod sequences;
 #[path = "dialect/stream.rs"]
 mod stream;
 #[path = "dialect/streams.rs"]

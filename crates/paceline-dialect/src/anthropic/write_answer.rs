@@ -282,7 +282,9 @@ impl Writer {
             Waiting::Sealed(data) => self.sealed(&data, out),
             Waiting::Tool { tool, id, name, pieces } => {
                 self.tool(tool, &id, &name, out);
-                pieces.iter().for_each(|piece| self.give(piece, out));
+                for piece in &pieces {
+                    self.give(piece, out);
+                }
             }
         }
     }

@@ -80,8 +80,8 @@ impl Writer {
                 let tools = &mut self.told(*choice, out).tools;
                 if let Some((_, is_given)) = tools.iter_mut().find(|(known, _)| known == tool) {
                     *is_given |= !piece.inner().is_empty();
+                    self.input(*choice, *tool, piece, out);
                 }
-                self.input(*choice, *tool, piece, out);
             }
             Event::Citation { choice, json } => {
                 self.delta(*choice, out, |delta| delta.array("annotations", |list| list.json(json)));
