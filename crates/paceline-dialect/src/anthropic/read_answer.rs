@@ -101,7 +101,7 @@ struct OutputDetails<'a> {
 }
 
 fn count(json: Option<&Json<'_>>) -> Option<u64> {
-    json.and_then(Json::unsigned)
+    json.and_then(Json::count)
 }
 
 /// Counters as they stand: totals of the answer so far.
