@@ -272,9 +272,11 @@ impl Answer {
     /// Reads one whole event of a stream, and tells `sink` what it says.
     pub fn read(&mut self, event: &[u8], sink: &mut impl Sink) -> Seen {
         let data = match &self.reader {
-            Reader::Ollama(_) => Cow::Borrowed(event),
+            Reader::Ollama(_) => one_line(Cow::Borrowed(event.trim_ascii())),
             _ => match sse::data(event) {
-                Some(data) => data,
+                // Data of one line has no line ends in it.
+                Some(Cow::Owned(lines)) => one_line(Cow::Owned(lines)),
+                Some(line) => line,
                 None => return Seen::default(),
             },
         };
@@ -303,6 +305,7 @@ impl Answer {
 
     /// Reads an answer in one piece; `false` when it is none of its dialect.
     pub fn read_document(&mut self, body: &[u8], sink: &mut impl Sink) -> bool {
+        let body = &*one_line(Cow::Borrowed(body));
         let mut both = Both { fold: &mut self.fold, sink };
         match &mut self.reader {
             Reader::Anthropic(reader) => reader.read_document(body, &mut both),
@@ -331,6 +334,15 @@ impl Answer {
             }
         }
     }
+}
+
+/// JSON without line ends: what is taken out of it may be written into a line of an event.
+fn one_line(mut json: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
+    let is_end = |byte: u8| matches!(byte, b'\n' | b'\r');
+    if let Some(first) = memchr::memchr2(b'\n', b'\r', &json) {
+        json.to_mut()[first..].iter_mut().filter(|byte| is_end(**byte)).for_each(|byte| *byte = b' ');
+    }
+    json
 }
 
 /// What an event of OpenAI's says beyond what its observer has seen.

@@ -7,6 +7,7 @@ use paceline_dialect::neutral::event::{Event, Failure, Sink};
 use paceline_dialect::neutral::json::Json;
 use paceline_dialect::neutral::notes::Notes;
 use paceline_dialect::openai::write_request::Habits;
+use paceline_dialect::sse::{self, Splitter};
 use paceline_dialect::translate::{self, Answer, Complaint, Writer};
 use paceline_types::error::ErrorKind;
 use paceline_types::record::Dialect;
@@ -54,6 +55,20 @@ fn asked(caller: Dialect, body: &[u8], to: &(&str, Dialect, Habits)) -> String {
 pub(crate) fn assert_json(bytes: &[u8]) {
     let read = serde_json::from_slice::<&serde_json::value::RawValue>(bytes);
     assert!(read.is_ok(), "{}", String::from_utf8_lossy(bytes));
+}
+
+/// Nothing but events, each of which holds JSON or the end mark.
+pub(crate) fn assert_events(mut stream: &[u8]) {
+    let mut splitter = Splitter::default();
+    while let Some(len) = splitter.event_len(stream) {
+        let (event, rest) = stream.split_at(len);
+        stream = rest;
+        let data = sse::data(event).expect("every event has data");
+        if *data != *b"[DONE]" {
+            assert_json(&data);
+        }
+    }
+    assert!(stream.is_empty(), "{}", String::from_utf8_lossy(stream));
 }
 
 /// Everybody who hears an answer.
@@ -122,6 +137,7 @@ fn stream(provider: Dialect, file: &[u8]) -> String {
     let mut told = format!("== events ==\n{}{}", all.events, facts(&answer));
     writeln!(told, "end mark: {done}, whole without one: {}", answer.is_complete()).unwrap();
     for (dialect, _, out) in &all.callers {
+        assert_events(out);
         let text = String::from_utf8(out.clone()).unwrap().replace("\r\n", "\n");
         write!(told, "== for {} ==\n{text}", dialect.as_str()).unwrap();
     }
@@ -141,7 +157,8 @@ fn documents() {
             let mut told =
                 format!("== events ==\n{}{}of its dialect: {is_one}\n", all.events, facts(&answer));
             if is_one && all.failed.is_none() {
-                for (dialect, ..) in &all.callers {
+                for (dialect, _, stream) in &all.callers {
+                    assert_events(stream);
                     let out = translate::document(*dialect, &all.whole, &about(*provider));
                     assert_json(&out);
                     writeln!(told, "== for {} ==\n{}", dialect.as_str(), String::from_utf8(out).unwrap())
