@@ -1,18 +1,18 @@
 //! Whatever is told, what writers write is a stream of their dialect; and however a stream is cut, readers read the same.
 
+use crate::answers;
 use crate::dialects::{CALLERS, PROVIDERS, about, framed};
-use crate::golden::{files, shown};
+use crate::golden::files;
 use crate::made_up::answer;
 use crate::matrix::assert_json;
 use paceline_dialect::neutral::collect::Collected;
 use paceline_dialect::neutral::event::{Event, Finish, Sink};
 use paceline_dialect::neutral::json::Json;
 use paceline_dialect::sse::{self, Splitter};
-use paceline_dialect::translate::{self, Answer, Framing, Writer};
+use paceline_dialect::translate::{self, Framing, Writer};
 use paceline_types::record::Dialect;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 /// The events of what a writer wrote: name and data. Nothing is left over, and each holds one JSON value or the mark.
 fn written(caller: Dialect, events: &[Event<'_>]) -> Vec<(String, String)> {
@@ -234,31 +234,8 @@ fn check_gemini(events: &[Event<'_>]) {
 
 /// All that is heard of a stream that comes in `pieces`.
 fn heard<'a>(provider: Dialect, pieces: impl IntoIterator<Item = &'a [u8]>) -> String {
-    let (mut framing, mut answer) = (Framing::of(provider), Answer::new(provider, true));
-    let (mut buffer, mut told, mut done) = (Vec::new(), String::new(), false);
-    for piece in pieces {
-        buffer.extend_from_slice(piece);
-        while let Some(len) = framing.event_len(&buffer).unwrap() {
-            let event: Vec<u8> = buffer.drain(..len).collect();
-            if !done {
-                let seen =
-                    answer.read(&event, &mut |event: &Event<'_>| writeln!(told, "{}", shown(event)).unwrap());
-                writeln!(told, "{seen:?}").unwrap();
-                done = seen.done || seen.error;
-            }
-        }
-    }
-    if framing.last_is_whole(&buffer) {
-        let event = std::mem::take(&mut buffer);
-        if !done {
-            let seen =
-                answer.read(&event, &mut |event: &Event<'_>| writeln!(told, "{}", shown(event)).unwrap());
-            writeln!(told, "{seen:?}").unwrap();
-        }
-    }
-    let text = answer.take_text();
-    let facts = (answer.learned(), text, answer.failure(), answer.garbage, answer.is_complete());
-    format!("{told}{}{facts:?}", String::from_utf8_lossy(&buffer))
+    let pieces: Vec<&[u8]> = pieces.into_iter().collect();
+    answers::heard(provider, &pieces, &mut |_: &Event<'_>| {})
 }
 
 fn streams() -> Vec<(Dialect, Vec<u8>)> {
