@@ -268,7 +268,9 @@ impl Answer {
         match &self.reader {
             Reader::Gemini(reader) => reader.is_complete(),
             Reader::Bedrock(reader) => reader.is_complete(),
-            _ => self.learned().finish_reason.is_some(),
+            Reader::OpenAi(_, reader) => self.learned().finish_reason.is_some() && !reader.has_unfinished(),
+            // Nobody who speaks these leaves the end mark out.
+            Reader::Anthropic(_) | Reader::Ollama(_) | Reader::Responses(_) => false,
         }
     }
 
@@ -291,9 +293,12 @@ impl Answer {
     /// Reads one whole event of a stream, and tells `sink` what it says.
     pub fn read(&mut self, event: &[u8], sink: &mut impl Sink) -> Seen {
         let data = match &self.reader {
-            Reader::Ollama(_) | Reader::Bedrock(_) => Cow::Borrowed(event),
+            Reader::Bedrock(_) => Cow::Borrowed(event),
+            Reader::Ollama(_) => one_line(Cow::Borrowed(event.trim_ascii())),
             _ => match sse::data(event) {
-                Some(data) => data,
+                // Data of one line has no line ends in it.
+                Some(Cow::Owned(lines)) => one_line(Cow::Owned(lines)),
+                Some(line) => line,
                 None => return Seen::default(),
             },
         };
@@ -310,8 +315,8 @@ impl Answer {
             Reader::Responses(reader) => reader.read(data, &mut both),
             Reader::Bedrock(reader) => frame(reader, data, &mut both),
             Reader::OpenAi(stream, reader) => {
-                let seen = stream.observe(event);
-                let failure = openai_event(stream, reader, data, seen, both.sink);
+                let mut seen = stream.observe(event);
+                let failure = openai_event(stream, reader, data, &mut seen, both.sink);
                 self.fold.failure = failure.or(self.fold.failure.take());
                 self.garbage |= seen.garbage;
                 return seen;
@@ -324,6 +329,7 @@ impl Answer {
 
     /// Reads an answer in one piece; `false` when it is none of its dialect.
     pub fn read_document(&mut self, body: &[u8], sink: &mut impl Sink) -> bool {
+        let body = &*one_line(Cow::Borrowed(body));
         let mut both = Both { fold: &mut self.fold, sink };
         match &mut self.reader {
             Reader::Anthropic(reader) => reader.read_document(body, &mut both),
@@ -339,8 +345,11 @@ impl Answer {
                 let learned = visitor.learned;
                 if learned.error {
                     both.event(&Event::Failed(openai::error::read(200, body)));
-                } else {
-                    reader.read(body, both.sink);
+                    stream.learn(learned);
+                    return true;
+                }
+                if !reader.read(body, both.sink) || !reader.has_choices() {
+                    return false;
                 }
                 if let Some(usage) = learned.usage {
                     both.sink.event(&Event::Usage(usage));
@@ -365,12 +374,21 @@ fn frame(reader: &mut bedrock::converse_answer::Reader, frame: &[u8], sink: &mut
     true
 }
 
+/// JSON without line ends: what is taken out of it may be written into a line of an event.
+fn one_line(mut json: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
+    let is_end = |byte: u8| matches!(byte, b'\n' | b'\r');
+    if let Some(first) = memchr::memchr2(b'\n', b'\r', &json) {
+        json.to_mut()[first..].iter_mut().filter(|byte| is_end(**byte)).for_each(|byte| *byte = b' ');
+    }
+    json
+}
+
 /// What an event of OpenAI's says beyond what its observer has seen.
 fn openai_event(
     stream: &ChatStream,
     reader: &mut openai::read_answer::Reader,
     data: &[u8],
-    seen: Seen,
+    seen: &mut Seen,
     sink: &mut impl Sink,
 ) -> Option<Failure> {
     if seen.done {
@@ -383,7 +401,8 @@ fn openai_event(
         return Some(failure);
     }
     if !seen.garbage {
-        reader.read(data, sink);
+        // What cannot be read cannot be told either.
+        seen.garbage = !reader.read(data, sink);
         if seen.has_usage
             && let Some(usage) = stream.learned().usage
         {

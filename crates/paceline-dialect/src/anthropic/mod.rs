@@ -4,6 +4,7 @@ pub mod error;
 pub mod read_answer;
 pub mod read_request;
 pub mod write_answer;
+mod write_document;
 pub mod write_request;
 
 use crate::provider::{KeyHeader, Kind, ROW, StreamUsage};

@@ -20,15 +20,15 @@ struct Wire<'a> {
     #[serde(borrow)]
     r#type: Json<'a>,
     #[serde(default)]
-    index: u64,
+    index: Option<u64>,
     #[serde(borrow, default)]
     message: Option<Message<'a>>,
     #[serde(borrow, default)]
     content_block: Option<Json<'a>>,
     #[serde(borrow, default)]
     delta: Option<Delta<'a>>,
-    #[serde(default)]
-    usage: Option<Counters>,
+    #[serde(borrow, default)]
+    usage: Option<Counters<'a>>,
     #[serde(borrow, default)]
     error: Option<Told<'a>>,
 }
@@ -45,8 +45,8 @@ struct Message<'a> {
     stop_reason: Option<Json<'a>>,
     #[serde(borrow, default)]
     stop_sequence: Option<Json<'a>>,
-    #[serde(default)]
-    usage: Option<Counters>,
+    #[serde(borrow, default)]
+    usage: Option<Counters<'a>>,
     #[serde(borrow, default)]
     error: Option<Told<'a>>,
 }
@@ -69,34 +69,39 @@ struct Delta<'a> {
     stop_sequence: Option<Json<'a>>,
 }
 
+/// What is no whole number counts as absent.
 #[derive(Deserialize, Default)]
-struct Counters {
-    #[serde(default)]
-    input_tokens: Option<u64>,
-    #[serde(default)]
-    cache_creation_input_tokens: Option<u64>,
-    #[serde(default)]
-    cache_read_input_tokens: Option<u64>,
-    #[serde(default)]
-    cache_creation: Option<Kept>,
-    #[serde(default)]
-    output_tokens: Option<u64>,
-    #[serde(default)]
-    output_tokens_details: Option<OutputDetails>,
+struct Counters<'a> {
+    #[serde(borrow, default)]
+    input_tokens: Option<Json<'a>>,
+    #[serde(borrow, default)]
+    cache_creation_input_tokens: Option<Json<'a>>,
+    #[serde(borrow, default)]
+    cache_read_input_tokens: Option<Json<'a>>,
+    #[serde(borrow, default)]
+    cache_creation: Option<Kept<'a>>,
+    #[serde(borrow, default)]
+    output_tokens: Option<Json<'a>>,
+    #[serde(borrow, default)]
+    output_tokens_details: Option<OutputDetails<'a>>,
 }
 
 #[derive(Deserialize, Default)]
-struct Kept {
-    #[serde(default)]
-    ephemeral_5m_input_tokens: u64,
-    #[serde(default)]
-    ephemeral_1h_input_tokens: u64,
+struct Kept<'a> {
+    #[serde(borrow, default)]
+    ephemeral_5m_input_tokens: Option<Json<'a>>,
+    #[serde(borrow, default)]
+    ephemeral_1h_input_tokens: Option<Json<'a>>,
 }
 
 #[derive(Deserialize)]
-struct OutputDetails {
-    #[serde(default)]
-    thinking_tokens: u64,
+struct OutputDetails<'a> {
+    #[serde(borrow, default)]
+    thinking_tokens: Option<Json<'a>>,
+}
+
+fn count(json: Option<&Json<'_>>) -> Option<u64> {
+    json.and_then(Json::count)
 }
 
 /// Counters as they stand: totals of the answer so far.
@@ -113,30 +118,30 @@ struct Used {
 impl Used {
     /// Counters replace those before them. What tells of the prompt is taken as a unit: some services give the whole prompt
     /// first and how it divides later; others repeat it as nought.
-    fn take(&mut self, given: &Counters) {
+    fn take(&mut self, given: &Counters<'_>) {
         let kept = given.cache_creation.as_ref();
-        let split = kept.map_or(0, |kept| kept.ephemeral_5m_input_tokens + kept.ephemeral_1h_input_tokens);
-        let written = given.cache_creation_input_tokens.unwrap_or(split);
-        let read = given.cache_read_input_tokens.unwrap_or(0);
-        let tells_cache = given.cache_creation_input_tokens.is_some()
-            || given.cache_read_input_tokens.is_some()
-            || kept.is_some();
-        let plain = given.input_tokens.unwrap_or(if tells_cache { self.plain } else { 0 });
-        if (tells_cache || given.input_tokens.is_some()) && plain + written + read > 0 {
+        let short = kept.and_then(|kept| count(kept.ephemeral_5m_input_tokens.as_ref()));
+        let long = kept.and_then(|kept| count(kept.ephemeral_1h_input_tokens.as_ref())).unwrap_or(0);
+        let told = count(given.cache_creation_input_tokens.as_ref());
+        let written = told.unwrap_or(short.unwrap_or(0).saturating_add(long));
+        let read = count(given.cache_read_input_tokens.as_ref());
+        let tells_cache = told.is_some() || read.is_some() || kept.is_some();
+        let read = read.unwrap_or(0);
+        let input = count(given.input_tokens.as_ref());
+        let plain = input.unwrap_or(if tells_cache { self.plain } else { 0 });
+        if (tells_cache || input.is_some()) && [plain, written, read] != [0; 3] {
             (self.plain, self.written, self.read) = (plain, written, read);
-            self.written_1h = kept.map_or(0, |kept| kept.ephemeral_1h_input_tokens).min(written);
+            self.written_1h = long.min(written);
         }
-        if let Some(output) = given.output_tokens {
-            self.output = output;
-        }
-        if let Some(details) = &given.output_tokens_details {
-            self.reasoning = details.thinking_tokens;
-        }
+        self.output = count(given.output_tokens.as_ref()).unwrap_or(self.output);
+        let thought = given.output_tokens_details.as_ref();
+        let thought = thought.and_then(|details| count(details.thinking_tokens.as_ref()));
+        self.reasoning = thought.unwrap_or(self.reasoning);
     }
 
     fn usage(self) -> Usage {
         Usage {
-            input_tokens: self.plain + self.written + self.read,
+            input_tokens: self.plain.saturating_add(self.written).saturating_add(self.read),
             output_tokens: self.output,
             cache_read_tokens: self.read,
             cache_write_tokens: self.written,
@@ -153,8 +158,9 @@ impl Reader {
         let Ok(wire) = serde_json::from_slice::<Wire<'_>>(data) else { return false };
         match wire.r#type.inner() {
             "content_block_delta" => {
-                let tool = self.tools.iter().position(|&at| at == wire.index).unwrap_or(0);
-                piece(wire.delta.unwrap_or_default(), tool as u32, sink);
+                let index = wire.index.unwrap_or(0);
+                let tool = self.tools.iter().position(|&at| at == index);
+                piece(wire.delta.unwrap_or_default(), tool, sink);
             }
             "message_start" => {
                 let Some(message) = wire.message else { return true };
@@ -163,7 +169,7 @@ impl Reader {
             }
             "content_block_start" => {
                 if let Some(block) = wire.content_block {
-                    self.block(&block, wire.index, false, sink);
+                    self.block(&block, wire.index.unwrap_or(0), false, sink);
                 }
             }
             "message_delta" => {
@@ -196,7 +202,7 @@ impl Reader {
         true
     }
 
-    fn count(&mut self, given: Option<&Counters>, sink: &mut impl Sink) {
+    fn count(&mut self, given: Option<&Counters<'_>>, sink: &mut impl Sink) {
         let Some(given) = given else { return };
         let used = self.used.get_or_insert_default();
         used.take(given);
@@ -245,12 +251,15 @@ impl Reader {
     }
 }
 
-fn piece(delta: Delta<'_>, tool: u32, sink: &mut impl Sink) {
+fn piece(delta: Delta<'_>, tool: Option<usize>, sink: &mut impl Sink) {
     let choice = 0;
     if let Some(text) = delta.text {
         sink.event(&Event::Text { choice, text });
     } else if let Some(piece) = delta.partial_json {
-        sink.event(&Event::ToolInput { choice, tool, piece });
+        // The tools that the provider runs itself are given something too.
+        if let Some(tool) = tool {
+            sink.event(&Event::ToolInput { choice, tool: tool as u32, piece });
+        }
     } else if let Some(text) = delta.thinking {
         sink.event(&Event::Reasoning { choice, text });
     } else if let Some(signature) = delta.signature {

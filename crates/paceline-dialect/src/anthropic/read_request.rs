@@ -1,7 +1,6 @@
 //! A request of Anthropic's dialect, read for translation.
 
-use crate::neutral::json::Json;
-use crate::neutral::json::Members;
+use crate::neutral::json::{Json, Members, join};
 use crate::neutral::notes::{Malformed, Notes};
 use crate::neutral::request::{
     ChatRequest, Effort, Format, Part, Reasoning, Side, Source, Tool, ToolCall, ToolChoice,
@@ -184,6 +183,16 @@ fn source<'a>(source: &Json<'a>) -> Option<Source<'a>> {
         "url" => Source::Url(members.take("url")?),
         "file" => Source::Id(members.take("file_id")?),
         "text" => Source::Text(members.take("data")?),
+        "content" => Source::Text(written(&members.take("content")?)?),
         _ => return None,
     })
+}
+
+/// The text of a document that is there in blocks; `None` where there is more than text.
+fn written<'a>(content: &Json<'a>) -> Option<Json<'a>> {
+    if content.is_string() {
+        return Some(content.clone());
+    }
+    let texts: Option<Vec<Json<'_>>> = content.split()?.iter().map(|block| block.member("text")).collect();
+    Some(join(&texts?, "\\n"))
 }

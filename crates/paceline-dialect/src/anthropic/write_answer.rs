@@ -1,16 +1,19 @@
-//! An answer of another dialect, written as Anthropic's events or as one message.
+//! An answer of another dialect, written as Anthropic's events.
 
 use crate::anthropic::error;
+use crate::anthropic::write_document::word;
 use crate::neutral::about::About;
-use crate::neutral::collect::{Block, Collected, Gathered};
 use crate::neutral::completeness::Completeness;
 use crate::neutral::event::{Event, Finish};
 use crate::neutral::json::Json;
-use crate::neutral::write::{Array, Object, object};
+use crate::neutral::write::{Object, object};
 use paceline_types::tokens::Usage;
+use std::collections::VecDeque;
 
-/// Writes events. Blocks of this dialect come one after the other, so that a tool's input which comes while another's is
-/// not complete waits for it.
+pub use crate::anthropic::write_document::{document, usage};
+
+/// Writes events. Blocks of this dialect come one after the other, so that what comes while a tool's input is not complete
+/// waits for it.
 #[derive(Debug)]
 pub struct Writer {
     about: About,
@@ -18,8 +21,8 @@ pub struct Writer {
     open: Open,
     /// Blocks written.
     blocks: u64,
-    /// Calls of tools whose turn has not come.
-    waiting: Vec<Waiting>,
+    /// What is said while a tool's input is not complete.
+    waiting: VecDeque<Waiting>,
     finish: Option<(Finish, Option<Json<'static>>)>,
     asked_for_tools: bool,
     usage: Option<Usage>,
@@ -38,12 +41,22 @@ enum Open {
     },
 }
 
+impl Open {
+    /// A tool whose input is not complete.
+    fn is_busy(&self) -> bool {
+        matches!(self, Self::Tool { input, .. } if !input.seen || !input.is_whole())
+    }
+}
+
+/// What waits for its turn.
 #[derive(Debug)]
-struct Waiting {
-    tool: u32,
-    id: String,
-    name: Json<'static>,
-    pieces: Vec<Json<'static>>,
+enum Waiting {
+    Text(Json<'static>),
+    Citation(Json<'static>),
+    Thinking(Json<'static>),
+    Signature(Json<'static>),
+    Sealed(Json<'static>),
+    Tool { tool: u32, id: String, name: Json<'static>, pieces: Vec<Json<'static>> },
 }
 
 impl Writer {
@@ -54,7 +67,7 @@ impl Writer {
             begun: false,
             open: Open::Nothing,
             blocks: 0,
-            waiting: Vec::new(),
+            waiting: VecDeque::new(),
             finish: None,
             asked_for_tools: false,
             usage: None,
@@ -65,43 +78,56 @@ impl Writer {
     pub fn event(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
         match event {
             Event::Begin { id, model } => self.begin(id.as_ref(), model.as_ref(), out),
-            // The dialect has one answer.
-            Event::Text { choice: 0, text } | Event::Refusal { choice: 0, text } => self.text(text, out),
-            Event::Reasoning { choice: 0, text } => {
-                if text.inner().is_empty() {
-                    return;
-                }
-                self.thinking(out);
-                self.delta("thinking_delta", "thinking", text, out);
-            }
-            Event::Signature { choice: 0, signature } => {
-                self.thinking(out);
-                let sealed = self.about.sealed(signature);
-                self.delta("signature_delta", "signature", &sealed, out);
-            }
-            Event::Sealed { choice: 0, data } => {
-                self.close(out);
-                self.start(out, |block| {
-                    block.text("type", "redacted_thinking");
-                    block.json("data", data);
-                });
-                self.stop(out);
-            }
-            Event::ToolCall { choice: 0, tool, id, name, .. } => {
-                let id = id.as_ref().map_or_else(|| self.about.tool_id(*tool), |id| id.get().to_owned());
-                self.tool(*tool, id, name, out);
-            }
             Event::ToolInput { choice: 0, tool, piece } => self.input(*tool, piece, out),
-            Event::Citation { choice: 0, json } if matches!(self.open, Open::Text) => {
-                self.delta("citations_delta", "citation", json, out);
-            }
             Event::Finish { choice: 0, reason, stop } => {
                 self.finish = Some((*reason, stop.clone().map(Json::into_owned)));
             }
             Event::Usage(usage) => self.usage = Some(*usage),
             Event::End => self.end(out),
+            event if self.must_wait() => {
+                let waiting = self.waiting(event);
+                self.waiting.extend(waiting);
+            }
+            // The dialect has one answer.
+            Event::Text { choice: 0, text } | Event::Refusal { choice: 0, text } => self.text(text, out),
+            Event::Citation { choice: 0, json } => self.citation(json, out),
+            Event::Reasoning { choice: 0, text } => self.thinking(text, out),
+            Event::Signature { choice: 0, signature } => self.signature(signature, out),
+            Event::Sealed { choice: 0, data } => self.sealed(data, out),
+            Event::ToolCall { choice: 0, tool, id, name, .. } => {
+                let id = self.tool_id(*tool, id.as_ref());
+                self.tool(*tool, &id, name, out);
+            }
             _ => {}
         }
+    }
+
+    /// Something belongs to the tool being written, or is to be said before what comes now.
+    fn must_wait(&self) -> bool {
+        self.open.is_busy() || !self.waiting.is_empty()
+    }
+
+    fn tool_id(&self, tool: u32, id: Option<&Json<'_>>) -> String {
+        id.map_or_else(|| self.about.tool_id(tool), |id| id.get().to_owned())
+    }
+
+    /// What is kept of an event until its turn comes.
+    fn waiting(&self, event: &Event<'_>) -> Option<Waiting> {
+        let owned = |json: &Json<'_>| json.clone().into_owned();
+        Some(match event {
+            Event::Text { choice: 0, text } | Event::Refusal { choice: 0, text } => {
+                Waiting::Text(owned(text))
+            }
+            Event::Citation { choice: 0, json } => Waiting::Citation(owned(json)),
+            Event::Reasoning { choice: 0, text } => Waiting::Thinking(owned(text)),
+            Event::Signature { choice: 0, signature } => Waiting::Signature(owned(signature)),
+            Event::Sealed { choice: 0, data } => Waiting::Sealed(owned(data)),
+            Event::ToolCall { choice: 0, tool, id, name, .. } => {
+                let id = self.tool_id(*tool, id.as_ref());
+                Waiting::Tool { tool: *tool, id, name: owned(name), pieces: Vec::new() }
+            }
+            _ => return None,
+        })
     }
 
     fn begin(&mut self, id: Option<&Json<'_>>, model: Option<&Json<'_>>, out: &mut Vec<u8>) {
@@ -128,7 +154,7 @@ impl Writer {
             return;
         }
         if !matches!(self.open, Open::Text) {
-            self.close(out);
+            self.stop_open(out);
             self.start(out, |block| {
                 block.text("type", "text");
                 block.text("text", "");
@@ -138,11 +164,30 @@ impl Writer {
         self.delta("text_delta", "text", text, out);
     }
 
-    fn thinking(&mut self, out: &mut Vec<u8>) {
+    fn citation(&mut self, json: &Json<'_>, out: &mut Vec<u8>) {
+        if matches!(self.open, Open::Text) {
+            self.delta("citations_delta", "citation", json, out);
+        }
+    }
+
+    fn thinking(&mut self, text: &Json<'_>, out: &mut Vec<u8>) {
+        if !text.inner().is_empty() {
+            self.open_thinking(out);
+            self.delta("thinking_delta", "thinking", text, out);
+        }
+    }
+
+    fn signature(&mut self, signature: &Json<'_>, out: &mut Vec<u8>) {
+        self.open_thinking(out);
+        let sealed = self.about.sealed(signature);
+        self.delta("signature_delta", "signature", &sealed, out);
+    }
+
+    fn open_thinking(&mut self, out: &mut Vec<u8>) {
         if matches!(self.open, Open::Thinking) {
             return;
         }
-        self.close(out);
+        self.stop_open(out);
         self.start(out, |block| {
             block.text("type", "thinking");
             block.text("thinking", "");
@@ -151,17 +196,17 @@ impl Writer {
         self.open = Open::Thinking;
     }
 
-    fn tool(&mut self, tool: u32, id: String, name: &Json<'_>, out: &mut Vec<u8>) {
-        self.asked_for_tools = true;
-        let busy = matches!(&self.open, Open::Tool { input, .. } if !input.is_whole() || !input.seen);
-        if busy || !self.waiting.is_empty() {
-            self.waiting.push(Waiting { tool, id, name: name.clone().into_owned(), pieces: Vec::new() });
-        } else {
-            self.open_tool(tool, &id, name, out);
-        }
+    fn sealed(&mut self, data: &Json<'_>, out: &mut Vec<u8>) {
+        self.stop_open(out);
+        self.start(out, |block| {
+            block.text("type", "redacted_thinking");
+            block.json("data", data);
+        });
+        self.stop(out);
     }
 
-    fn open_tool(&mut self, tool: u32, id: &str, name: &Json<'_>, out: &mut Vec<u8>) {
+    fn tool(&mut self, tool: u32, id: &str, name: &Json<'_>, out: &mut Vec<u8>) {
+        self.asked_for_tools = true;
         self.stop_open(out);
         self.start(out, |block| {
             block.text("type", "tool_use");
@@ -173,48 +218,44 @@ impl Writer {
     }
 
     fn input(&mut self, wanted: u32, piece: &Json<'_>, out: &mut Vec<u8>) {
-        if let Some(waiting) = self.waiting.iter_mut().find(|waiting| waiting.tool == wanted) {
-            waiting.pieces.push(piece.clone().into_owned());
-            return;
+        let waits = self.waiting.iter_mut().find_map(|waiting| match waiting {
+            Waiting::Tool { tool, pieces, .. } if *tool == wanted => Some(pieces),
+            _ => None,
+        });
+        if let Some(pieces) = waits {
+            pieces.push(piece.clone().into_owned());
+        } else if matches!(self.open, Open::Tool { tool, .. } if tool == wanted) {
+            self.give(piece, out);
+            while !self.open.is_busy()
+                && let Some(next) = self.waiting.pop_front()
+            {
+                self.write(next, out);
+            }
         }
-        let Open::Tool { tool, input } = &mut self.open else { return };
-        if *tool == wanted {
+    }
+
+    /// A piece of what the tool being written is given.
+    fn give(&mut self, piece: &Json<'_>, out: &mut Vec<u8>) {
+        if let Open::Tool { input, .. } = &mut self.open {
             input.feed(piece);
-            let whole = input.is_whole();
-            self.delta("input_json_delta", "partial_json", piece, out);
-            if whole {
-                self.next_in_line(out);
-            }
         }
+        self.delta("input_json_delta", "partial_json", piece, out);
     }
 
-    /// The tools that waited, up to one whose input is not complete.
-    fn next_in_line(&mut self, out: &mut Vec<u8>) {
-        while !self.waiting.is_empty() {
-            if matches!(&self.open, Open::Tool { input, .. } if !input.is_whole() || !input.seen) {
-                return;
-            }
-            self.write_waiting(out);
-        }
-    }
-
-    fn write_waiting(&mut self, out: &mut Vec<u8>) {
-        let next = self.waiting.remove(0);
-        self.open_tool(next.tool, &next.id, &next.name, out);
-        for piece in &next.pieces {
-            self.delta("input_json_delta", "partial_json", piece, out);
-            if let Open::Tool { input, .. } = &mut self.open {
-                input.feed(piece);
+    fn write(&mut self, waiting: Waiting, out: &mut Vec<u8>) {
+        match waiting {
+            Waiting::Text(text) => self.text(&text, out),
+            Waiting::Citation(json) => self.citation(&json, out),
+            Waiting::Thinking(text) => self.thinking(&text, out),
+            Waiting::Signature(signature) => self.signature(&signature, out),
+            Waiting::Sealed(data) => self.sealed(&data, out),
+            Waiting::Tool { tool, id, name, pieces } => {
+                self.tool(tool, &id, &name, out);
+                for piece in &pieces {
+                    self.give(piece, out);
+                }
             }
         }
-    }
-
-    /// Ends the block being written, and those that waited for it.
-    fn close(&mut self, out: &mut Vec<u8>) {
-        while !self.waiting.is_empty() {
-            self.write_waiting(out);
-        }
-        self.stop_open(out);
     }
 
     fn stop_open(&mut self, out: &mut Vec<u8>) {
@@ -255,7 +296,10 @@ impl Writer {
 
     fn end(&mut self, out: &mut Vec<u8>) {
         self.begin(None, None, out);
-        self.close(out);
+        while let Some(next) = self.waiting.pop_front() {
+            self.write(next, out);
+        }
+        self.stop_open(out);
         let (reason, stop) = self.finish.take().unwrap_or((Finish::Stop, None));
         if reason == Finish::Failed {
             // The dialect has no stop reason for an answer that could not be completed.
@@ -287,87 +331,4 @@ fn named(out: &mut Vec<u8>, name: &str, fill: impl FnOnce(&mut Object<'_>)) {
         fill(o);
     });
     out.extend_from_slice(b"\n\n");
-}
-
-/// The dialect's word for an end.
-fn word(reason: Finish, asks_for_tools: bool) -> &'static str {
-    match reason {
-        Finish::Stop | Finish::Failed if asks_for_tools => "tool_use",
-        Finish::Stop | Finish::Failed => "end_turn",
-        Finish::StopText => "stop_sequence",
-        Finish::Length => "max_tokens",
-        Finish::ToolCalls => "tool_use",
-        Finish::ContentFilter => "refusal",
-        Finish::Pause => "pause_turn",
-    }
-}
-
-/// Writes the usage object's members: here `input_tokens` are those that no cache was part of.
-pub fn usage(usage: &Usage, o: &mut Object<'_>) {
-    let cached = usage.cache_read_tokens + usage.cache_write_tokens;
-    o.number("input_tokens", usage.input_tokens.saturating_sub(cached));
-    o.number("cache_creation_input_tokens", usage.cache_write_tokens);
-    o.number("cache_read_input_tokens", usage.cache_read_tokens);
-    o.number("output_tokens", usage.output_tokens);
-    if usage.reasoning_tokens > 0 {
-        o.object("output_tokens_details", |details| {
-            details.number("thinking_tokens", usage.reasoning_tokens);
-        });
-    }
-}
-
-/// Writes the message in one piece.
-pub fn document(answer: &Collected, about: &About) -> Vec<u8> {
-    let mut out = Vec::with_capacity(1024);
-    object(&mut out, |o| {
-        o.raw("id", answer.id.as_ref().map_or(&*about.id_json(), Json::get));
-        o.text("type", "message");
-        o.text("role", "assistant");
-        o.raw("model", answer.model.as_ref().map_or(&*about.model_json(), Json::get));
-        let choice = answer.first();
-        o.array("content", |list| {
-            for block in choice.iter().flat_map(|choice| &choice.blocks) {
-                block_of(block, about, list);
-            }
-        });
-        let asks = choice.is_some_and(Gathered::asks_for_tools);
-        let finish = choice.and_then(|choice| choice.finish).unwrap_or(Finish::Stop);
-        o.text("stop_reason", word(finish, asks));
-        let stop = choice.and_then(|choice| choice.stop.as_ref());
-        o.raw("stop_sequence", stop.map_or("null", Json::get));
-        o.object("usage", |o| usage(&answer.usage.unwrap_or_default(), o));
-    });
-    out
-}
-
-fn block_of(block: &Block, about: &About, list: &mut Array<'_>) {
-    list.object(|o| match block {
-        Block::Text { text, citations } => {
-            o.text("type", "text");
-            o.raw("text", &format!("\"{text}\""));
-            if !citations.is_empty() {
-                o.array("citations", |list| citations.iter().for_each(|json| list.json(json)));
-            }
-        }
-        Block::Refusal(text) => {
-            o.text("type", "text");
-            o.raw("text", &format!("\"{text}\""));
-        }
-        Block::Reasoning { text, signature } => {
-            o.text("type", "thinking");
-            o.raw("thinking", &format!("\"{text}\""));
-            let sealed = signature.as_ref().map(|signature| about.sealed(signature));
-            o.raw("signature", sealed.as_ref().map_or("\"\"", Json::get));
-        }
-        Block::Sealed(data) => {
-            o.text("type", "redacted_thinking");
-            o.json("data", data);
-        }
-        Block::Tool { tool, id, name, input, .. } => {
-            o.text("type", "tool_use");
-            o.raw("id", id.as_ref().map_or(&*about.tool_id(*tool), Json::get));
-            o.json("name", name);
-            o.json("input", &Block::tool_input(input));
-        }
-    });
 }

@@ -74,8 +74,8 @@ pub fn write(
 
 /// Writes how much to think; whether it does.
 fn thinking(ask: &ChatRequest<'_>, limit: u64, o: &mut Object<'_>, notes: &mut Notes) -> bool {
-    if ask.extra.iter().any(|(key, _)| key == "thinking") {
-        return true;
+    if let Some((_, own)) = ask.extra.iter().find(|(key, _)| key == "thinking") {
+        return !own.member("type").is_some_and(|kind| kind.is("disabled"));
     }
     let budget = match ask.reasoning {
         None | Some(Reasoning::Off) => return false,
@@ -198,7 +198,7 @@ fn tools(ask: &ChatRequest<'_>, thinks: bool, o: &mut Object<'_>, notes: &mut No
             list.object(|o| {
                 o.json("name", name);
                 o.maybe("description", description.as_ref());
-                match schema {
+                match schema.as_ref().filter(|schema| !schema.is_empty_object()) {
                     Some(schema) => o.json("input_schema", schema),
                     None => o.raw("input_schema", "{\"type\":\"object\",\"properties\":{}}"),
                 }
@@ -242,6 +242,7 @@ impl Blocks<'_> {
     fn system(&mut self, parts: &[Part<'_>], o: &mut Object<'_>) {
         match parts {
             [] => {}
+            [Part::Text { text, .. }] if text.inner().is_empty() => {}
             [Part::Text { text, cache: None }] => o.json("system", text),
             _ => o.array("system", |list| self.list(parts, list)),
         }

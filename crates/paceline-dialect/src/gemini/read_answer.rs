@@ -113,7 +113,7 @@ struct Counters<'a> {
 impl Counters<'_> {
     /// The normal form; `None` where nothing is counted.
     fn usage(&self) -> Option<Usage> {
-        let count = |json: &Option<Json<'_>>| json.as_ref().and_then(Json::unsigned).unwrap_or(0);
+        let count = |json: &Option<Json<'_>>| json.as_ref().and_then(Json::count).unwrap_or(0);
         let input = count(&self.prompt).saturating_add(count(&self.tool_use_prompt));
         let thoughts = count(&self.thoughts);
         let output = count(&self.candidates).saturating_add(thoughts);

@@ -87,7 +87,9 @@ impl Writer {
             }
             Event::Finish { choice, reason, .. } => {
                 self.flush(*choice, |_| true, out);
-                self.ends.push((*choice, *reason));
+                if !self.ends.iter().any(|(known, _)| known == choice) {
+                    self.ends.push((*choice, *reason));
+                }
             }
             Event::Usage(usage) => self.usage = Some(*usage),
             Event::End => self.end(out),

@@ -2,7 +2,6 @@
 
 use super::model::Model;
 use super::write_parts::Parts;
-use crate::neutral::json::Json;
 use crate::neutral::notes::{Notes, Unsupported};
 use crate::neutral::request::{ChatRequest, Effort, Format, Reasoning, Tool, ToolChoice};
 use crate::neutral::write::{Object, object};
@@ -214,19 +213,14 @@ fn function(tool: &Tool<'_>, o: &mut Object<'_>, notes: &mut Notes) {
     let Tool::Function { name, description, schema, strict, cache } = tool else { return };
     o.json("name", name);
     o.maybe("description", description.as_ref());
-    // The member for plain JSON schema: the other one, `parameters`, refuses most of it.
-    o.maybe("parametersJsonSchema", schema.as_ref().filter(|schema| !is_empty(schema)));
+    // A function without parameters has no schema here. The member for plain JSON schema: the other one, `parameters`, refuses most of it.
+    o.maybe("parametersJsonSchema", schema.as_ref().filter(|schema| !schema.is_empty_object()));
     if *strict == Some(true) {
         notes.dropped("tools.strict");
     }
     if cache.is_some() {
         notes.dropped("cache_control");
     }
-}
-
-/// A function without parameters has no schema here.
-fn is_empty(schema: &Json<'_>) -> bool {
-    schema.open().is_some_and(|members| members.0.is_empty())
 }
 
 fn extra(ask: &ChatRequest<'_>, o: &mut Object<'_>, notes: &mut Notes) {

@@ -6,6 +6,9 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
 
+/// The most tokens that one answer may tell of.
+pub const MOST_COUNTED: u64 = 1 << 50;
+
 /// A JSON value as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Json<'a>(Cow<'a, str>);
@@ -46,6 +49,11 @@ impl<'a> Json<'a> {
         self.0.starts_with('{')
     }
 
+    /// Whether it is an object without members.
+    pub fn is_empty_object(&self) -> bool {
+        self.open().is_some_and(|members| members.0.is_empty())
+    }
+
     /// What stands between a string's quotes, escapes as they are; empty for all else.
     pub fn inner(&self) -> &str {
         self.0.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or("")
@@ -76,6 +84,11 @@ impl<'a> Json<'a> {
             let value: f64 = text.parse().ok()?;
             (value.fract() == 0.0 && (0.0..=9_007_199_254_740_992.0).contains(&value)).then_some(value as u64)
         })
+    }
+
+    /// A count of tokens; `None` where there are more than anybody counts, so that sums of them hold.
+    pub fn count(&self) -> Option<u64> {
+        self.unsigned().filter(|&count| count <= MOST_COUNTED)
     }
 
     /// A truth value.

@@ -122,7 +122,7 @@ impl Reader {
         sink: &mut impl Sink,
     ) {
         // A prompt that is in memory already may not be counted: then nothing is said, so that somebody estimates.
-        let count = |json: Option<Json<'_>>| json.and_then(|json| json.unsigned());
+        let count = |json: Option<Json<'_>>| json.and_then(|json| json.count());
         if let (Some(input), Some(output)) = (count(prompt), count(generated)) {
             sink.event(&Event::Usage(Usage {
                 input_tokens: input,

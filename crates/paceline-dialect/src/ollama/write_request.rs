@@ -147,7 +147,12 @@ fn tools(ask: &ChatRequest<'_>, o: &mut Object<'_>, notes: &mut Notes) {
     let mut functions = Vec::new();
     for tool in &ask.tools {
         match tool {
-            Tool::Function { name, description, schema, .. } => functions.push((name, description, schema)),
+            Tool::Function { name, description, schema, cache, .. } => {
+                if cache.is_some() {
+                    notes.dropped("cache_control");
+                }
+                functions.push((name, description, schema));
+            }
             Tool::Hosted { kind, .. } => notes.dropped(&format!("tools.{kind}")),
         }
     }
@@ -190,10 +195,13 @@ impl Messages<'_, '_, '_, '_> {
         }
         let mut said = Vec::new();
         for part in &turn.parts {
-            let Part::ToolResult { id, name, content, is_error, .. } = part else {
+            let Part::ToolResult { id, name, content, is_error, cache } = part else {
                 said.push(part.clone());
                 continue;
             };
+            if cache.is_some() {
+                self.notes.dropped("cache_control");
+            }
             if *is_error {
                 self.notes.dropped("tool_result.is_error");
             }

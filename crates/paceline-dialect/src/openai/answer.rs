@@ -1,6 +1,7 @@
 //! What an answer, or one event of a stream, says that concerns us.
 
 use crate::json::{IGNORE, Kind, Node, ROOT, Token, Visitor};
+use crate::neutral::json::MOST_COUNTED;
 use paceline_types::money::Cost;
 use paceline_types::tokens::{Usage, UsageSource};
 
@@ -108,7 +109,7 @@ impl AnswerVisitor {
     }
 
     fn counter(&mut self, node: Node, token: &Token<'_>) {
-        let Some(value) = token.unsigned() else { return };
+        let Some(value) = token.unsigned().filter(|&value| value <= MOST_COUNTED) else { return };
         let usage = self.counters.get_or_insert(Usage { source: UsageSource::Reported, ..Usage::default() });
         match node {
             PROMPT => usage.input_tokens = value,

@@ -11,6 +11,8 @@ pub struct Reader {
     begun: bool,
     /// Calls of tools: choice, the index on the wire, the id.
     tools: Vec<(u32, u64, Option<Json<'static>>)>,
+    /// The answers seen, and whether each has told its end.
+    choices: Vec<(u32, bool)>,
 }
 
 #[derive(Deserialize)]
@@ -25,10 +27,13 @@ struct Chunk<'a> {
 
 #[derive(Deserialize)]
 struct Choice<'a> {
-    #[serde(default)]
-    index: Option<u32>,
-    #[serde(borrow, default, alias = "message")]
+    #[serde(borrow, default)]
+    index: Option<Json<'a>>,
+    #[serde(borrow, default)]
     delta: Option<Delta<'a>>,
+    /// Of answers in one piece; some services send it beside the other, as `null`.
+    #[serde(borrow, default)]
+    message: Option<Delta<'a>>,
     #[serde(borrow, default)]
     finish_reason: Option<Json<'a>>,
     #[serde(borrow, default)]
@@ -57,8 +62,8 @@ struct Delta<'a> {
 
 #[derive(Deserialize)]
 struct Tool<'a> {
-    #[serde(default)]
-    index: Option<u64>,
+    #[serde(borrow, default)]
+    index: Option<Json<'a>>,
     #[serde(borrow, default)]
     id: Option<Json<'a>>,
     #[serde(borrow, default)]
@@ -88,9 +93,26 @@ impl Reader {
         true
     }
 
+    /// Whether an answer was told at all.
+    pub fn has_choices(&self) -> bool {
+        !self.choices.is_empty()
+    }
+
+    /// Whether an answer has begun and not told its end.
+    pub fn has_unfinished(&self) -> bool {
+        self.choices.iter().any(|(_, finished)| !finished)
+    }
+
     fn choice(&mut self, place: u32, given: Choice<'_>, sink: &mut impl Sink) {
-        let choice = given.index.unwrap_or(place);
-        if let Some(delta) = given.delta {
+        let choice = given.index.as_ref().and_then(number).unwrap_or(place);
+        let at = match self.choices.iter().position(|(known, _)| *known == choice) {
+            Some(at) => at,
+            None => {
+                self.choices.push((choice, false));
+                self.choices.len() - 1
+            }
+        };
+        if let Some(delta) = given.delta.or(given.message) {
             self.delta(choice, delta, sink);
         }
         if let Some(json) = given.logprobs.filter(|json| json.get() != "{}") {
@@ -108,6 +130,10 @@ impl Reader {
                 _ if asked => Finish::ToolCalls,
                 _ => Finish::Stop,
             };
+            // Some services repeat it, beside the usage for example.
+            if std::mem::replace(&mut self.choices[at].1, true) {
+                return;
+            }
             sink.event(&Event::Finish { choice, reason, stop: None });
         }
     }
@@ -131,7 +157,7 @@ impl Reader {
             self.tool(choice, place as u64, tool, sink);
         }
         if let Some(function) = delta.function_call {
-            let tool = Tool { index: Some(0), id: None, function: Some(function), extra_content: None };
+            let tool = Tool { index: None, id: None, function: Some(function), extra_content: None };
             self.tool(choice, 0, tool, sink);
         }
         for json in delta.annotations.into_iter().flatten() {
@@ -141,7 +167,7 @@ impl Reader {
 
     /// The index says which call a piece belongs to; a new id at an index that is taken is a new call.
     fn tool(&mut self, choice: u32, place: u64, given: Tool<'_>, sink: &mut impl Sink) {
-        let index = given.index.unwrap_or(place);
+        let index = given.index.as_ref().and_then(number).map_or(place, u64::from);
         let id = given.id.filter(said);
         let same = |(of, at, _): &&(u32, u64, Option<Json<'static>>)| *of == choice && *at == index;
         let known = self.tools.iter().rposition(|tool| same(&tool)).filter(|&at| {
@@ -182,6 +208,12 @@ impl Reader {
 
 fn said(text: &Json<'_>) -> bool {
     !text.inner().is_empty()
+}
+
+/// A number of an answer or a call; some services send it as text.
+fn number(index: &Json<'_>) -> Option<u32> {
+    let text = if index.is_string() { index.inner() } else { index.get() };
+    text.parse().ok()
 }
 
 /// Content in parts, as Mistral sends thought and text.

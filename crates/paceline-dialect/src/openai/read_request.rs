@@ -173,7 +173,8 @@ fn message_of<'a>(
     if let (Some(Part::Text { cache: own, .. }), Some(cache)) = (parts.last_mut(), cache) {
         own.get_or_insert(cache);
     }
-    if members.take("name").is_some_and(|_| role != "tool" && role != "function") {
+    let name = members.take("name");
+    if name.is_some() && role != "tool" && role != "function" {
         notes.dropped(&format!("{field}.name"));
     }
     match role.as_str() {
@@ -185,12 +186,13 @@ fn message_of<'a>(
         }
         "user" => ask.say(Side::User, parts),
         "assistant" => {
-            let parts = assistant(&mut members, parts, &field)?;
+            let parts = assistant(&mut members, parts, number)?;
             ask.say(Side::Assistant, parts);
         }
         "tool" | "function" => {
-            let id = members.take("tool_call_id");
-            let name = members.take("name").or_else(|| ask.tool_of(id.as_ref()?).cloned());
+            // Before there were tools, a function's result named it, and had no id.
+            let id = members.take("tool_call_id").or_else(|| last_call(ask));
+            let name = name.or_else(|| ask.tool_of(id.as_ref()?).cloned());
             ask.say(
                 Side::User,
                 [Part::ToolResult { id, name, content: parts, is_error: false, cache: None }],
@@ -213,8 +215,9 @@ fn message_of<'a>(
 fn assistant<'a>(
     members: &mut Members<'a>,
     said: Vec<Part<'a>>,
-    field: &str,
+    number: usize,
 ) -> Result<Vec<Part<'a>>, Malformed> {
+    let field = &format!("messages[{number}]");
     let mut parts = Vec::new();
     let blocks = members.take("thinking_blocks").and_then(|blocks| blocks.split());
     let text = members.take("reasoning_content").or_else(|| members.take("reasoning"));
@@ -235,9 +238,18 @@ fn assistant<'a>(
         }
     }
     if let Some(call) = members.take("function_call") {
-        parts.push(Part::ToolCall(called(None, &call, None, field)?));
+        let id = Json::known(format!("\"call_{number}\""));
+        parts.push(Part::ToolCall(called(Some(id), &call, None, field)?));
     }
     Ok(parts)
+}
+
+/// The id of the last call that was asked for.
+fn last_call<'a>(ask: &ChatRequest<'a>) -> Option<Json<'a>> {
+    ask.turns.iter().rev().flat_map(|turn| turn.parts.iter().rev()).find_map(|part| match part {
+        Part::ToolCall(call) => call.id.clone(),
+        _ => None,
+    })
 }
 
 /// A thinking block as Paceline and others hand it to OpenAI's clients, so that it can come back as it was.

@@ -10,22 +10,32 @@ use paceline_types::tokens::Usage;
 /// The longest thought that is kept to be told again with its seal, bytes.
 const MAX_THOUGHT: usize = 1 << 20;
 
-/// Writes chunks.
+/// Writes chunks. How a choice ended is told last: some services tell it in every chunk, or before their last words.
 #[derive(Debug)]
 pub struct Writer {
     about: About,
     /// What every chunk begins with, up to the choices.
     front: String,
-    /// Choices whose first chunk has gone.
-    begun: u32,
-    thought: String,
+    /// What is known of the choices.
+    choices: Vec<Told>,
     usage: Option<Usage>,
+}
+
+/// What was told of one choice.
+#[derive(Debug)]
+struct Told {
+    choice: u32,
+    /// Thought since the last seal, escaped once.
+    thought: String,
+    /// Calls of tools, and whether anything was said of what they are given.
+    tools: Vec<(u32, bool)>,
+    finish: Option<Finish>,
 }
 
 impl Writer {
     /// A writer for an answer.
     pub fn new(about: About) -> Self {
-        Self { about, front: String::new(), begun: 0, thought: String::new(), usage: None }
+        Self { about, front: String::new(), choices: Vec::new(), usage: None }
     }
 
     /// Writes what `event` means to `out`.
@@ -34,19 +44,21 @@ impl Writer {
             Event::Begin { id, model } => self.begin(id.as_ref(), model.as_ref()),
             Event::Text { choice, text } => self.piece(*choice, "content", text, out),
             Event::Reasoning { choice, text } => {
-                if self.thought.len() < MAX_THOUGHT {
-                    self.thought.push_str(text.inner());
+                let told = self.told(*choice, out);
+                if told.thought.len() < MAX_THOUGHT {
+                    told.thought.push_str(text.inner());
                 }
                 self.piece(*choice, "reasoning_content", text, out);
             }
             Event::Signature { choice, signature } => {
-                let thought = std::mem::take(&mut self.thought);
+                let thought = std::mem::take(&mut self.told(*choice, out).thought);
                 let signature = &self.about.sealed(signature).into_owned();
                 self.delta(*choice, out, |delta| thinking(delta, &thought, Some(signature)));
             }
             Event::Sealed { choice, data } => self.delta(*choice, out, |delta| sealed(delta, data)),
             Event::Refusal { choice, text } => self.piece(*choice, "refusal", text, out),
             Event::ToolCall { choice, tool, id, name, signature } => {
+                self.told(*choice, out).tools.push((*tool, false));
                 let made = self.about.tool_id(*tool);
                 let id = id.as_ref().map_or(made, |id| id.get().to_owned());
                 self.delta(*choice, out, |delta| {
@@ -65,15 +77,11 @@ impl Writer {
                 });
             }
             Event::ToolInput { choice, tool, piece } => {
-                let tool = u64::from(*tool);
-                self.delta(*choice, out, |delta| {
-                    delta.array("tool_calls", |list| {
-                        list.object(|o| {
-                            o.number("index", tool);
-                            o.object("function", |function| function.json("arguments", piece));
-                        });
-                    });
-                });
+                let tools = &mut self.told(*choice, out).tools;
+                if let Some((_, is_given)) = tools.iter_mut().find(|(known, _)| known == tool) {
+                    *is_given |= !piece.inner().is_empty();
+                    self.input(*choice, *tool, piece, out);
+                }
             }
             Event::Citation { choice, json } => {
                 self.delta(*choice, out, |delta| delta.array("annotations", |list| list.json(json)));
@@ -86,11 +94,7 @@ impl Writer {
                 });
             }
             Event::Finish { choice, reason, .. } => {
-                let word = word(*reason);
-                self.chunk(*choice, out, |choice| {
-                    choice.raw("delta", "{}");
-                    choice.text("finish_reason", word);
-                });
+                self.told(*choice, out).finish.get_or_insert(*reason);
             }
             Event::Usage(usage) => self.usage = Some(*usage),
             Event::End => self.end(out),
@@ -114,7 +118,7 @@ impl Writer {
         if text.inner().is_empty() {
             return;
         }
-        self.role(choice, out);
+        self.told(choice, out);
         out.extend_from_slice(self.front.as_bytes());
         out.extend_from_slice(b"{\"index\":");
         number(out, choice);
@@ -132,8 +136,19 @@ impl Writer {
         });
     }
 
+    fn input(&mut self, choice: u32, tool: u32, piece: &Json<'_>, out: &mut Vec<u8>) {
+        self.delta(choice, out, |delta| {
+            delta.array("tool_calls", |list| {
+                list.object(|o| {
+                    o.number("index", u64::from(tool));
+                    o.object("function", |function| function.json("arguments", piece));
+                });
+            });
+        });
+    }
+
     fn chunk(&mut self, choice: u32, out: &mut Vec<u8>, fill: impl FnOnce(&mut Object<'_>)) {
-        self.role(choice, out);
+        self.told(choice, out);
         out.extend_from_slice(self.front.as_bytes());
         object(out, |o| {
             o.number("index", u64::from(choice));
@@ -142,16 +157,21 @@ impl Writer {
         out.extend_from_slice(b"]}\n\n");
     }
 
-    /// The first chunk of a choice says who speaks.
+    /// What is known of a choice. Its first chunk says who speaks.
+    fn told(&mut self, choice: u32, out: &mut Vec<u8>) -> &mut Told {
+        let known = self.choices.iter().position(|told| told.choice == choice);
+        let at = known.unwrap_or(self.choices.len());
+        if known.is_none() {
+            self.role(choice, out);
+            self.choices.push(Told { choice, thought: String::new(), tools: Vec::new(), finish: None });
+        }
+        &mut self.choices[at]
+    }
+
     fn role(&mut self, choice: u32, out: &mut Vec<u8>) {
         if self.front.is_empty() {
             self.begin(None, None);
         }
-        let bit = 1u32.checked_shl(choice).unwrap_or(0);
-        if self.begun & bit != 0 || bit == 0 {
-            return;
-        }
-        self.begun |= bit;
         out.extend_from_slice(self.front.as_bytes());
         out.extend_from_slice(b"{\"index\":");
         number(out, choice);
@@ -161,13 +181,29 @@ impl Writer {
     }
 
     fn end(&mut self, out: &mut Vec<u8>) {
-        if self.about.include_usage {
-            if self.front.is_empty() {
-                self.begin(None, None);
+        if self.choices.is_empty() {
+            self.told(0, out);
+        }
+        for at in 0..self.choices.len() {
+            let Told { choice, ref mut tools, finish, .. } = self.choices[at];
+            let tools = std::mem::take(tools);
+            let reason = match finish.unwrap_or(Finish::Stop) {
+                Finish::Stop if !tools.is_empty() => Finish::ToolCalls,
+                reason => reason,
+            };
+            // A tool that is given nothing is given an empty object; one whose call was cut is not.
+            for (tool, _) in tools.iter().filter(|(_, is_given)| !is_given && reason != Finish::Length) {
+                self.input(choice, *tool, &Json::known("\"{}\""), out);
             }
+            self.chunk(choice, out, |o| {
+                o.raw("delta", "{}");
+                o.text("finish_reason", word(reason));
+            });
+        }
+        if let Some(used) = self.usage.filter(|_| self.about.include_usage) {
             out.extend_from_slice(self.front.as_bytes());
             out.extend_from_slice(b"],\"usage\":");
-            object(out, |o| usage(&self.usage.unwrap_or_default(), o));
+            object(out, |o| usage(&used, o));
             out.extend_from_slice(b"}\n\n");
         }
         out.extend_from_slice(b"data: [DONE]\n\n");
@@ -225,7 +261,7 @@ fn sealed(delta: &mut Object<'_>, data: &Json<'_>) {
 pub fn usage(usage: &Usage, o: &mut Object<'_>) {
     o.number("prompt_tokens", usage.input_tokens);
     o.number("completion_tokens", usage.output_tokens);
-    o.number("total_tokens", usage.input_tokens + usage.output_tokens);
+    o.number("total_tokens", usage.input_tokens.saturating_add(usage.output_tokens));
     o.object("prompt_tokens_details", |details| {
         details.number("cached_tokens", usage.cache_read_tokens);
         if usage.cache_write_tokens > 0 {

@@ -130,7 +130,7 @@ fn tools(ask: &ChatRequest<'_>, o: &mut Object<'_>, notes: &mut Notes) {
     if functions.is_empty() {
         return;
     }
-    o.array("tools", |list| functions.iter().for_each(|tool| list.object(|o| function(tool, o))));
+    o.array("tools", |list| functions.iter().for_each(|tool| list.object(|o| function(tool, o, notes))));
     match &ask.tool_choice {
         None => {}
         Some(ToolChoice::Auto) => o.text("tool_choice", "auto"),
@@ -146,8 +146,11 @@ fn tools(ask: &ChatRequest<'_>, o: &mut Object<'_>, notes: &mut Notes) {
     }
 }
 
-fn function(tool: &Tool<'_>, o: &mut Object<'_>) {
-    let Tool::Function { name, description, schema, strict, .. } = tool else { return };
+fn function(tool: &Tool<'_>, o: &mut Object<'_>, notes: &mut Notes) {
+    let Tool::Function { name, description, schema, strict, cache } = tool else { return };
+    if cache.is_some() {
+        notes.dropped("cache_control");
+    }
     o.text("type", "function");
     o.object("function", |inner| {
         inner.json("name", name);
@@ -184,12 +187,15 @@ impl Messages<'_, '_> {
     fn user(&mut self, parts: &[Part<'_>]) {
         let mut said = Vec::new();
         for part in parts {
-            let Part::ToolResult { id, content, is_error, .. } = part else {
+            let Part::ToolResult { id, content, is_error, cache, .. } = part else {
                 said.push(part.clone());
                 continue;
             };
             if *is_error {
                 self.notes.dropped("tool_result.is_error");
+            }
+            if cache.is_some() {
+                self.notes.dropped("cache_control");
             }
             let is_text = |part: &&Part<'_>| matches!(part, Part::Text { .. } | Part::Refusal { .. });
             let texts = content.iter().filter(is_text).filter_map(|part| match part {

@@ -1,17 +1,16 @@
 //! Gemini's dialect, read and written: what comes out of the fixtures.
 
-use crate::gemini_golden::{each, lines, shown};
+use crate::golden::{each, files, lines, shown};
 use paceline_dialect::gemini::read_answer::Reader;
 use paceline_dialect::gemini::{error, read_request, write_answer, write_request};
 use paceline_dialect::neutral::about::About;
 use paceline_dialect::neutral::collect::Collected;
 use paceline_dialect::neutral::event::{Event, Sink};
-use paceline_dialect::neutral::notes::{Notes, Unsupported};
-use paceline_dialect::neutral::request::ChatRequest;
+use paceline_dialect::neutral::notes::Notes;
 use paceline_dialect::openai::write_request::Habits;
 use paceline_dialect::sse::{self, Splitter};
 use paceline_dialect::translate::{self, Answer, Writer};
-use paceline_dialect::{anthropic, ollama, openai};
+use paceline_dialect::{ollama, openai};
 use paceline_types::record::Dialect;
 use proptest::prelude::*;
 use std::fmt::Write;
@@ -46,17 +45,6 @@ impl Everyone {
         }
     }
 
-    fn stream(&self) -> String {
-        let text = |out: &[u8]| String::from_utf8(out.to_vec()).unwrap().replace("\r\n", "\n");
-        format!(
-            "== events\n{}== openai\n{}== anthropic\n{}== gemini\n{}",
-            self.events,
-            text(&self.openai.1),
-            text(&self.anthropic.1),
-            text(&self.gemini.1)
-        )
-    }
-
     fn documents(&self) -> String {
         let text = |out: Vec<u8>| String::from_utf8(out).unwrap();
         format!(
@@ -77,34 +65,6 @@ impl Sink for Everyone {
         self.gemini.0.event(event, &mut self.gemini.1);
         self.whole.event(event);
     }
-}
-
-#[test]
-fn streams_of_gemini() {
-    each("gemini/answers", "jsonl", |_, file| {
-        let (mut reader, mut all) = (Reader::default(), Everyone::new());
-        for line in lines(file) {
-            if !reader.read(line, &mut all) {
-                all.events += "not of this dialect\n";
-            }
-        }
-        // The connection ends.
-        if reader.is_complete() {
-            all.event(&Event::End);
-        }
-        all.stream()
-    });
-}
-
-#[test]
-fn documents_of_gemini() {
-    each("gemini/documents", "json", |_, file| {
-        let mut all = Everyone::new();
-        if !Reader::default().read_document(file, &mut all) {
-            all.events += "not of this dialect\n";
-        }
-        all.documents()
-    });
 }
 
 #[test]
@@ -147,76 +107,8 @@ fn errors_of_gemini() {
     });
 }
 
-fn told(out: Result<Vec<u8>, Unsupported>, notes: &Notes) -> String {
-    let out = out.map_or_else(|wrong| format!("{wrong:?}"), |out| String::from_utf8(out).unwrap());
-    assert!(
-        out.starts_with("Unsupported") || serde_json::from_str::<&serde_json::value::RawValue>(&out).is_ok()
-    );
-    format!("{out}\nnotes: {}\n", notes.line())
-}
-
-#[test]
-fn requests() {
-    each("gemini/requests", "json", |name, file| {
-        let from = name.split('_').next().unwrap();
-        let mut notes = Notes::default();
-        let ask = match from {
-            "gemini" => read_request::read(file, &mut notes),
-            "openai" => translate::read_request(Dialect::OpenAi, file, &mut notes),
-            _ => translate::read_request(Dialect::Anthropic, file, &mut notes),
-        };
-        let ask = match ask {
-            Ok(ask) => ask,
-            Err(wrong) => return format!("{wrong:?}\n"),
-        };
-        let to_gemini = |model: &str| {
-            let mut notes = notes.clone();
-            let out = write_request::write(&ask, model, &mut notes);
-            format!("== {model}\n{}", told(out, &notes))
-        };
-        let mut all = to_gemini("gemini-3-pro-preview") + &to_gemini("gemini-2.5-flash");
-        if from == "gemini" {
-            all += &to_others(&ask, &notes);
-        }
-        all
-    });
-}
-
-fn to_others(ask: &ChatRequest<'_>, notes: &Notes) -> String {
-    let mut own = notes.clone();
-    let out = openai::write_request::write(ask, "gpt", Habits::default(), false, &mut own);
-    let openai = told(out, &own);
-    let mut own = notes.clone();
-    let place = anthropic::write_request::Place::Direct("claude");
-    let out = anthropic::write_request::write(ask, place, 8192, &mut own);
-    let out = out.or_else(|wrong| {
-        // More than one answer is the first thing it cannot do; what follows is of interest too.
-        if wrong.field == "n" { Ok(b"{}".to_vec()) } else { Err(wrong) }
-    });
-    format!("== openai\n{openai}== anthropic\n{}", told(out, &own))
-}
-
-#[test]
-fn what_gemini_reads_of_its_own_requests_stays_the_same() {
-    for name in ["gemini_plain", "gemini_tools"] {
-        let path = format!("{}/tests/fixtures/gemini/requests/{name}.json", env!("CARGO_MANIFEST_DIR"));
-        let body = std::fs::read(path).unwrap();
-        let again = |body: &[u8]| {
-            let mut notes = Notes::default();
-            let ask = read_request::read(body, &mut notes).unwrap();
-            write_request::write(&ask, "gemini-3-pro", &mut notes).unwrap()
-        };
-        let once = again(&body);
-        assert_eq!(String::from_utf8(again(&once)).unwrap(), String::from_utf8(once).unwrap());
-    }
-}
-
 fn fixtures() -> Vec<Vec<u8>> {
-    let dir = format!("{}/tests/fixtures/gemini/answers", env!("CARGO_MANIFEST_DIR"));
-    let files = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
-    let mut files: Vec<_> = files.filter(|file| file.extension().is_some_and(|end| end == "jsonl")).collect();
-    files.sort();
-    files.into_iter().map(|file| std::fs::read(file).unwrap()).collect()
+    files("matrix/streams/gemini", "jsonl")
 }
 
 /// What a stream says, cut into pieces as the network likes.
@@ -306,9 +198,7 @@ fn try_all(bytes: &[u8]) {
 
 #[test]
 fn requests_that_are_broken_are_refused() {
-    let dir = format!("{}/tests/fixtures/gemini/requests", env!("CARGO_MANIFEST_DIR"));
-    for entry in std::fs::read_dir(dir).unwrap() {
-        let body = std::fs::read(entry.unwrap().path()).unwrap();
+    for body in files("matrix/requests/gemini", "json") {
         for at in (0..body.len()).step_by(7) {
             try_all(&body[..at]);
             let mut changed = body.clone();

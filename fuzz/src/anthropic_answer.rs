@@ -1,0 +1,6 @@
+//! What must hold for the reader of Anthropic's answers stands in `answers.rs`.
+
+/// Checks one stream.
+pub(crate) fn check(stream: &[u8]) {
+    super::answers::check(paceline_types::record::Dialect::Anthropic, stream);
+}
