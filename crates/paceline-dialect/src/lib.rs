@@ -4,8 +4,10 @@
 //! visitor the few values somebody asked for; [`sse`] finds where events end; [`openai`] knows what the values mean. [`bedrock`]
 //! has what AWS does its own way: frames, signatures, credentials.
 
+mod answer;
 pub mod anthropic;
 pub mod bedrock;
+mod framing;
 pub mod gemini;
 pub mod json;
 pub mod neutral;

@@ -102,7 +102,7 @@ impl Audience {
     fn complain(&mut self, kind: ErrorKind, message: &str, code: &str) {
         let complaint = Complaint { status: kind.status(), kind, message, param: None, code };
         self.callers.iter_mut().for_each(|(dialect, writer, out)| {
-            out.extend_from_slice(&complaint.event(*dialect, writer.next_number()))
+            out.extend_from_slice(&complaint.event(*dialect, writer.next_number()));
         });
     }
 }
