@@ -88,6 +88,8 @@ pub struct ProviderConfig {
     pub dialect: Dialect,
     /// It takes OpenAI's responses at `/responses` besides.
     pub responses: bool,
+    /// The version of Azure's interface whose paths name the deployment, where it is asked by those.
+    pub api_version: Option<String>,
     /// The output limit where a caller sets none and the dialect needs one, tokens.
     pub default_max_tokens: u64,
     /// Where it is.

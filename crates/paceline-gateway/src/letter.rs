@@ -48,6 +48,13 @@ fn escaped(name: &str) -> String {
     out
 }
 
+/// The path of Azure's interface that names the deployment; it stands beside the one that is OpenAI's own.
+pub(crate) fn deployment_path(base: &str, letter: &Letter<'_>, version: &str) -> String {
+    let base = base.strip_suffix("/openai/v1").or_else(|| base.strip_suffix("/openai")).unwrap_or(base);
+    let what = if letter.operation == Operation::Embeddings { "embeddings" } else { "chat/completions" };
+    format!("{base}/openai/deployments/{}/{what}?api-version={version}", escaped(letter.model))
+}
+
 /// Ollama's own paths stand beside those of OpenAI's dialect.
 pub(crate) fn ollama_base(base: &str) -> &str {
     base.strip_suffix("/v1").unwrap_or(base)
@@ -72,7 +79,7 @@ pub(crate) fn call_path(dialect: Dialect, letter: &Letter<'_>) -> String {
                 (_, true) => "streamGenerateContent?alt=sse",
                 (_, false) => "generateContent",
             };
-            format!("/models/{}:{method}", letter.model)
+            format!("/models/{}:{method}", escaped(letter.model))
         }
         Dialect::Bedrock => {
             let method = if letter.stream { "converse-stream" } else { "converse" };

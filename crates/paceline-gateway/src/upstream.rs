@@ -3,7 +3,7 @@
 use crate::config::{Credential, OnCancel, ProviderConfig, ProviderKey, Signing};
 use crate::gateway::{Identity, Snapshot};
 use crate::headers::{self, Way, write_line};
-use crate::letter::{Letter, RawBody, call_path, has_model_in_path, ollama_base};
+use crate::letter::{Letter, RawBody, call_path, deployment_path, has_model_in_path, ollama_base};
 use crate::redact::redact;
 use crate::refuse::Fail;
 use crate::worker::wall;
@@ -47,6 +47,8 @@ pub(crate) struct Upstream {
     signing: Option<Arc<Signing>>,
     host: String,
     base_path: String,
+    /// Azure's paths that name the deployment.
+    api_version: Option<String>,
     target_prefix: String,
     /// Header lines that the operator set.
     operator: Vec<(String, String)>,
@@ -119,6 +121,7 @@ impl Upstream {
             keeps_usage_secret: AtomicBool::new(config.kind.stream_usage == StreamUsage::Never),
             keys: keys.into_iter().map(|key| Keyed::new(config, key)).collect(),
             base_path: config.base_path.clone(),
+            api_version: config.api_version.clone(),
             target_prefix: config.origin.target_prefix(),
             operator: config.headers.clone(),
         }
@@ -137,7 +140,9 @@ impl Upstream {
     pub(crate) fn speaks(&self, caller: Dialect, operation: Operation) -> Dialect {
         match operation {
             // Who has a dialect of its own offers embeddings in OpenAI's, if at all.
-            Operation::Embeddings if self.dialect != Dialect::Anthropic => Dialect::OpenAi,
+            Operation::Embeddings if !matches!(self.dialect, Dialect::Anthropic | Dialect::Bedrock) => {
+                Dialect::OpenAi
+            }
             _ if caller == Dialect::Responses && self.responses => Dialect::Responses,
             _ => self.dialect,
         }
@@ -148,6 +153,12 @@ impl Upstream {
         let keyed = self.keyed(key);
         let composed;
         let start = match (letter.operation, letter.tongues.provider) {
+            (_, Dialect::OpenAi) if let Some(version) = &self.api_version => {
+                let path = deployment_path(&self.base_path, letter, version);
+                composed =
+                    format!("POST {}{path} HTTP/1.1\r\n{}", self.target_prefix, keyed.fixed).into_bytes();
+                &composed
+            }
             (Operation::Embeddings, _) => &keyed.embeddings,
             (Operation::Chat, dialect) if dialect == self.dialect && !has_model_in_path(dialect) => {
                 &keyed.chat

@@ -203,6 +203,7 @@ fn provider_config(
         kind: provider.kind,
         dialect: provider.dialect,
         responses: provider.responses,
+        api_version: provider.api_version.clone(),
         default_max_tokens: provider.default_max_tokens,
         origin: Origin::new(origin),
         base_path: provider.url.path.clone(),

@@ -19,3 +19,5 @@ mod limits;
 #[path = "door/rights.rs"]
 mod rights;
 mod support;
+#[path = "door/ways.rs"]
+mod ways;

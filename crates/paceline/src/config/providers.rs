@@ -142,7 +142,9 @@ fn assemble(
         name: name.to_owned(),
         kind,
         dialect: entry.dialect.map_or(kind.dialect, typed::Speaks::dialect),
-        responses: entry.responses.unwrap_or(kind.responses),
+        // The older paths have no responses.
+        responses: entry.responses.unwrap_or(kind.responses && entry.api_version.is_none()),
+        api_version: entry.api_version,
         default_max_tokens: entry.default_max_tokens,
         base_url: url.to_string(),
         url,

@@ -415,6 +415,7 @@ fn provider_json(provider: &Provider) -> Value {
         "kind": provider.kind.name,
         "dialect": provider.dialect,
         "responses": provider.responses,
+        "api_version": provider.api_version,
         "default_max_tokens": provider.default_max_tokens,
         "base_url": provider.base_url,
         "auth": provider.auth,

@@ -274,6 +274,10 @@ pub(super) struct Provider {
     /// Whether it takes OpenAI's responses at `/responses` besides. Where it does not, they are translated.
     #[schemars(extend("x-default" = "what the service does"))]
     pub responses: Option<bool>,
+    /// Version of Azure's interface, e.g. `2024-10-21`: asks at its paths that name the deployment. Without it, at those that
+    /// are OpenAI's own (`/openai/v1`).
+    #[schemars(regex(pattern = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(-preview)?$"))]
+    pub api_version: Option<String>,
     /// The output limit, in tokens, for a call that has none where the dialect needs one (Anthropic's).
     #[schemars(range(min = 1, max = 1_000_000))]
     pub default_max_tokens: u64,
@@ -334,6 +338,7 @@ impl Default for Provider {
             kind: None,
             dialect: None,
             responses: None,
+            api_version: None,
             default_max_tokens: 8192,
             base_url: None,
             api_key_env: None,

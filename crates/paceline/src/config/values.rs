@@ -341,6 +341,8 @@ pub struct Provider {
     pub dialect: Dialect,
     /// It takes OpenAI's responses besides.
     pub responses: bool,
+    /// The version of Azure's interface whose paths name the deployment, where one is set.
+    pub api_version: Option<String>,
     /// The output limit for a call that has none where the dialect needs one, tokens.
     pub default_max_tokens: u64,
     /// Address up to and with the version segment, without a slash at the end.
