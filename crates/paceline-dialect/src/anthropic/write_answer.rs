@@ -6,6 +6,7 @@ use crate::neutral::about::About;
 use crate::neutral::collect::{Block, Collected, Gathered};
 use crate::neutral::event::{Event, Finish};
 use crate::neutral::json::Json;
+use crate::neutral::seal;
 use crate::neutral::write::{Array, Object, object};
 use paceline_types::tokens::Usage;
 
@@ -43,6 +44,7 @@ struct Waiting {
     tool: u32,
     id: String,
     name: Json<'static>,
+    seal: Option<Json<'static>>,
     pieces: Vec<Json<'static>>,
 }
 
@@ -112,15 +114,12 @@ impl Writer {
             }
             Event::Sealed { choice: 0, data } => {
                 self.close(out);
-                self.start(out, |block| {
-                    block.text("type", "redacted_thinking");
-                    block.json("data", data);
-                });
-                self.stop(out);
+                self.sealed(data, out);
             }
-            Event::ToolCall { choice: 0, tool, id, name, .. } => {
+            Event::ToolCall { choice: 0, tool, id, name, signature } => {
                 let id = id.as_ref().map_or_else(|| self.about.tool_id(*tool), |id| id.get().to_owned());
-                self.tool(*tool, id, name, out);
+                let (name, seal) = (name.clone().into_owned(), signature.as_ref().map(seal::mark_call));
+                self.tool(Waiting { tool: *tool, id, name, seal, pieces: Vec::new() }, out);
             }
             Event::ToolInput { choice: 0, tool, piece } => self.input(*tool, piece, out),
             Event::Citation { choice: 0, json } if matches!(self.open, Open::Text) => {
@@ -182,25 +181,37 @@ impl Writer {
         self.open = Open::Thinking;
     }
 
-    fn tool(&mut self, tool: u32, id: String, name: &Json<'_>, out: &mut Vec<u8>) {
+    fn sealed(&mut self, data: &Json<'_>, out: &mut Vec<u8>) {
+        self.start(out, |block| {
+            block.text("type", "redacted_thinking");
+            block.json("data", data);
+        });
+        self.stop(out);
+    }
+
+    fn tool(&mut self, call: Waiting, out: &mut Vec<u8>) {
         self.asked_for_tools = true;
         let busy = matches!(&self.open, Open::Tool { input, .. } if !input.is_whole() || !input.seen);
         if busy || !self.waiting.is_empty() {
-            self.waiting.push(Waiting { tool, id, name: name.clone().into_owned(), pieces: Vec::new() });
+            self.waiting.push(call);
         } else {
-            self.open_tool(tool, &id, name, out);
+            self.open_tool(&call, out);
         }
     }
 
-    fn open_tool(&mut self, tool: u32, id: &str, name: &Json<'_>, out: &mut Vec<u8>) {
+    fn open_tool(&mut self, call: &Waiting, out: &mut Vec<u8>) {
         self.stop_open(out);
+        // Calls of this dialect have no place for a seal; callers give sealed thought back as it is.
+        if let Some(seal) = &call.seal {
+            self.sealed(seal, out);
+        }
         self.start(out, |block| {
             block.text("type", "tool_use");
-            block.raw("id", id);
-            block.json("name", name);
+            block.raw("id", &call.id);
+            block.json("name", &call.name);
             block.raw("input", "{}");
         });
-        self.open = Open::Tool { tool, input: Box::default() };
+        self.open = Open::Tool { tool: call.tool, input: Box::default() };
     }
 
     fn input(&mut self, wanted: u32, piece: &Json<'_>, out: &mut Vec<u8>) {
@@ -231,7 +242,7 @@ impl Writer {
 
     fn write_waiting(&mut self, out: &mut Vec<u8>) {
         let next = self.waiting.remove(0);
-        self.open_tool(next.tool, &next.id, &next.name, out);
+        self.open_tool(&next, out);
         for piece in &next.pieces {
             self.delta("input_json_delta", "partial_json", piece, out);
             if let Open::Tool { input, .. } = &mut self.open {
@@ -372,6 +383,12 @@ pub fn document(answer: &Collected, about: &About) -> Vec<u8> {
 }
 
 fn block_of(block: &Block, about: &About, list: &mut Array<'_>) {
+    if let Block::Tool { signature: Some(signature), .. } = block {
+        list.object(|o| {
+            o.text("type", "redacted_thinking");
+            o.json("data", &seal::mark_call(signature));
+        });
+    }
     list.object(|o| match block {
         Block::Text { text, citations } => {
             o.text("type", "text");
