@@ -10,7 +10,7 @@ import pytest
 
 from ground import CONFIG, Ground
 from harness import BINARY, ROOT, Gateway, Process, Prometheus, Sim
-from speakers import speaking
+from speakers import ANTHROPIC, speaking
 
 HERE = pathlib.Path(__file__).parent
 MEASURED: list[str] = []
@@ -90,6 +90,12 @@ def ground(tmp_path_factory):
 def speaker(request, ground):
     """The official client of the dialect that the test is parametrised with."""
     with speaking(request.param, ground.gateway) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def anthropic_speaker(ground):
+    with speaking(ANTHROPIC, ground.gateway) as made:
         yield made
 
 

@@ -173,7 +173,7 @@ def pairs_of(provider: str, body: dict) -> dict:
 
 def plain(content) -> str:
     """Text, or a list of parts with text; Gemini's results are objects, which elsewhere are told as JSON."""
-    text = content if isinstance(content, str) else "".join(part["text"] for part in content)
+    text = content if isinstance(content, str) else "".join(part.get("text", "") for part in content)
     return json.loads(text)["output"] if text.startswith("{") else text
 
 
