@@ -12,5 +12,6 @@ pub mod neutral;
 pub mod ollama;
 pub mod openai;
 pub mod provider;
+pub mod responses;
 pub mod sse;
 pub mod translate;

@@ -5,18 +5,20 @@
 //! in one place, whoever listens.
 
 use crate::anthropic;
+use crate::bedrock;
+use crate::bedrock::frames::{Frame, Message};
 use crate::gemini;
 use crate::neutral::about::About;
 use crate::neutral::collect::Collected;
 use crate::neutral::event::{Event, Failure, Sink};
 use crate::neutral::fold::Fold;
-use crate::neutral::json::Members;
 use crate::neutral::notes::{Malformed, Notes, Unsupported};
 use crate::neutral::request::ChatRequest;
 use crate::ollama;
 use crate::openai;
 use crate::openai::answer::{AnswerVisitor, Learned};
 use crate::openai::stream::{ChatStream, Seen};
+use crate::responses;
 use crate::sse;
 use paceline_types::error::ErrorKind;
 use paceline_types::record::Dialect;
@@ -34,20 +36,14 @@ pub fn read_request<'a>(
     match from {
         Dialect::Anthropic => anthropic::read_request::read(body, notes),
         Dialect::Gemini => gemini::read_request::read(body, notes),
+        Dialect::Responses => responses::read_request::read(body, notes),
         _ => openai::read_request::read(body, notes),
     }
 }
 
 /// What of a request refers to something its provider keeps, so that it can go nowhere else.
 pub fn needs_provider_state(from: Dialect, body: &[u8]) -> Option<&'static str> {
-    if from != Dialect::Responses {
-        return None;
-    }
-    let members = Members::read(body).ok()?;
-    let set = |key: &str| {
-        members.0.iter().any(|(name, value)| name == key && !matches!(value.get(), "null" | "false"))
-    };
-    ["previous_response_id", "conversation", "background", "prompt"].into_iter().find(|key| set(key))
+    if from == Dialect::Responses { responses::read_request::needs_provider_state(body) } else { None }
 }
 
 /// Where a request goes.
@@ -85,6 +81,8 @@ pub fn write_request(
         }
         Dialect::Gemini => gemini::write_request::write(ask, to.model, notes),
         Dialect::Ollama => ollama::write_request::write(ask, to.model, notes),
+        Dialect::Responses => responses::write_request::write(ask, to.model, notes),
+        Dialect::Bedrock => bedrock::converse_request::write(ask, to.model, notes),
         _ => openai::write_request::write(ask, to.model, to.habits, to.asks_for_usage, notes),
     }
 }
@@ -98,6 +96,8 @@ pub enum Writer {
     Anthropic(anthropic::write_answer::Writer),
     /// `generateContent`.
     Gemini(gemini::write_answer::Writer),
+    /// Responses.
+    Responses(responses::write_answer::Writer),
 }
 
 impl Writer {
@@ -106,6 +106,7 @@ impl Writer {
         match dialect {
             Dialect::Anthropic => Self::Anthropic(anthropic::write_answer::Writer::new(about)),
             Dialect::Gemini => Self::Gemini(gemini::write_answer::Writer::new(about)),
+            Dialect::Responses => Self::Responses(responses::write_answer::Writer::new(about)),
             _ => Self::OpenAi(openai::write_answer::Writer::new(about)),
         }
     }
@@ -116,17 +117,28 @@ impl Writer {
             Self::OpenAi(writer) => writer.event(event, out),
             Self::Anthropic(writer) => writer.event(event, out),
             Self::Gemini(writer) => writer.event(event, out),
+            Self::Responses(writer) => writer.event(event, out),
+        }
+    }
+
+    /// The number of the next event, in the dialect that numbers them.
+    pub fn next_number(&self) -> u64 {
+        match self {
+            Self::Responses(writer) => writer.next_number(),
+            _ => 0,
         }
     }
 }
 
 /// How a dialect's streams are cut into events.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum Framing {
     /// Server-sent events.
     Sse(sse::Splitter),
     /// A JSON value a line.
     Lines,
+    /// AWS event-stream frames.
+    Frames(bedrock::frames::Splitter),
 }
 
 impl Framing {
@@ -134,6 +146,7 @@ impl Framing {
     pub fn of(dialect: Dialect) -> Self {
         match dialect {
             Dialect::Ollama => Self::Lines,
+            Dialect::Bedrock => Self::Frames(bedrock::frames::Splitter::default()),
             _ => Self::Sse(sse::Splitter::default()),
         }
     }
@@ -144,10 +157,11 @@ impl Framing {
     /// # Errors
     /// Where it is no event, with the reason.
     #[inline]
-    pub fn event_len(&mut self, buffer: &[u8]) -> Result<Option<usize>, &'static str> {
+    pub fn event_len(&mut self, buffer: &[u8]) -> Result<Option<usize>, String> {
         match self {
             Self::Sse(splitter) => Ok(splitter.event_len(buffer)),
             Self::Lines => Ok(memchr::memchr(b'\n', buffer).map(|at| at + 1)),
+            Self::Frames(splitter) => splitter.frame_len(buffer).map_err(|error| error.to_string()),
         }
     }
 
@@ -169,6 +183,7 @@ impl Framing {
                 splitter.last_is_whole(rest) || mark == b"data: [DONE]" || mark == b"data:[DONE]"
             }
             Self::Lines => !rest.trim_ascii().is_empty(),
+            Self::Frames(_) => false,
         }
     }
 
@@ -187,6 +202,7 @@ pub fn document(dialect: Dialect, answer: &Collected, about: &About) -> Vec<u8> 
     match dialect {
         Dialect::Anthropic => anthropic::write_answer::document(answer, about),
         Dialect::Gemini => gemini::write_answer::document(answer, about),
+        Dialect::Responses => responses::write_answer::document(answer, about),
         _ => openai::write_answer::document(answer, about),
     }
 }
@@ -208,6 +224,8 @@ enum Reader {
     Anthropic(anthropic::read_answer::Reader),
     Gemini(gemini::read_answer::Reader),
     Ollama(ollama::read_answer::Reader),
+    Responses(responses::read_answer::Reader),
+    Bedrock(bedrock::converse_answer::Reader),
 }
 
 impl Answer {
@@ -217,6 +235,8 @@ impl Answer {
             Dialect::Anthropic => Reader::Anthropic(anthropic::read_answer::Reader::default()),
             Dialect::Gemini => Reader::Gemini(gemini::read_answer::Reader::default()),
             Dialect::Ollama => Reader::Ollama(ollama::read_answer::Reader::default()),
+            Dialect::Responses => Reader::Responses(responses::read_answer::Reader::default()),
+            Dialect::Bedrock => Reader::Bedrock(bedrock::converse_answer::Reader::default()),
             _ => Reader::OpenAi(
                 Box::new(ChatStream::new(collect_text)),
                 openai::read_answer::Reader::default(),
@@ -247,6 +267,7 @@ impl Answer {
     pub fn is_complete(&self) -> bool {
         match &self.reader {
             Reader::Gemini(reader) => reader.is_complete(),
+            Reader::Bedrock(reader) => reader.is_complete(),
             _ => self.learned().finish_reason.is_some(),
         }
     }
@@ -270,13 +291,13 @@ impl Answer {
     /// Reads one whole event of a stream, and tells `sink` what it says.
     pub fn read(&mut self, event: &[u8], sink: &mut impl Sink) -> Seen {
         let data = match &self.reader {
-            Reader::Ollama(_) => Cow::Borrowed(event),
+            Reader::Ollama(_) | Reader::Bedrock(_) => Cow::Borrowed(event),
             _ => match sse::data(event) {
                 Some(data) => data,
                 None => return Seen::default(),
             },
         };
-        let data = data.trim_ascii();
+        let data = if matches!(self.reader, Reader::Bedrock(_)) { &data[..] } else { data.trim_ascii() };
         if data.is_empty() {
             return Seen::default();
         }
@@ -286,6 +307,8 @@ impl Answer {
             Reader::Anthropic(reader) => reader.read(data, &mut both),
             Reader::Gemini(reader) => reader.read(data, &mut both),
             Reader::Ollama(reader) => reader.read(data, &mut both),
+            Reader::Responses(reader) => reader.read(data, &mut both),
+            Reader::Bedrock(reader) => frame(reader, data, &mut both),
             Reader::OpenAi(stream, reader) => {
                 let seen = stream.observe(event);
                 let failure = openai_event(stream, reader, data, seen, both.sink);
@@ -306,6 +329,8 @@ impl Answer {
             Reader::Anthropic(reader) => reader.read_document(body, &mut both),
             Reader::Gemini(reader) => reader.read_document(body, &mut both),
             Reader::Ollama(reader) => reader.read_document(body, &mut both),
+            Reader::Responses(reader) => reader.read_document(body, &mut both),
+            Reader::Bedrock(reader) => reader.read_document(body, &mut both),
             Reader::OpenAi(stream, reader) => {
                 let mut visitor = AnswerVisitor::default();
                 if crate::json::scan(body, &mut visitor).is_err() {
@@ -326,6 +351,18 @@ impl Answer {
             }
         }
     }
+}
+
+/// What a frame of a Converse stream says; `false` when it is none.
+fn frame(reader: &mut bedrock::converse_answer::Reader, frame: &[u8], sink: &mut impl Sink) -> bool {
+    let Ok(frame) = Frame::parse(frame) else { return false };
+    match frame.message() {
+        Message::Event(name) => return reader.read_event(name, frame.payload(), sink),
+        Message::Exception(name) => reader.exception(name, frame.payload(), sink),
+        Message::Error { code, .. } => reader.exception(code, frame.payload(), sink),
+        Message::Other => {}
+    }
+    true
 }
 
 /// What an event of OpenAI's says beyond what its observer has seen.
@@ -369,12 +406,13 @@ impl<S: Sink> Sink for Both<'_, S> {
     }
 }
 
-/// What an error answer of a provider means; `body` as it came.
-pub fn read_error(dialect: Dialect, status: u16, body: &[u8]) -> Failure {
+/// What an error answer of a provider means; `error_type`: AWS's header, `body`: as it came.
+pub fn read_error(dialect: Dialect, status: u16, error_type: Option<&str>, body: &[u8]) -> Failure {
     match dialect {
         Dialect::Anthropic => anthropic::error::read(status, body),
         Dialect::Gemini => gemini::error::read(status, body),
         Dialect::Ollama => ollama::error::read(status, body),
+        Dialect::Bedrock => bedrock::error::read(status, error_type, body),
         _ => openai::error::read(status, body),
     }
 }
@@ -408,7 +446,12 @@ impl Complaint<'_> {
     }
 
     /// The event that tells why a stream ends without its end mark.
-    pub fn event(&self, dialect: Dialect) -> Vec<u8> {
+    ///
+    /// `number`: the event's own, in the dialect that numbers them.
+    pub fn event(&self, dialect: Dialect, number: u64) -> Vec<u8> {
+        if dialect == Dialect::Responses {
+            return responses::error::event(self.message, self.param, self.code, number);
+        }
         let envelope = self.envelope(dialect);
         let (name, end): (&[u8], &[u8]) = match dialect {
             Dialect::Anthropic => (b"event: error\n", b"\n\n"),

@@ -19,6 +19,8 @@ mod sse;
 #[path = "../../../fuzz/src/sse_chat.rs"]
 mod sse_chat;
 
+#[path = "dialect/converse.rs"]
+mod converse;
 #[path = "dialect/documents.rs"]
 mod documents;
 #[path = "dialect/frames.rs"]
@@ -27,6 +29,8 @@ mod frames;
 mod gemini;
 #[path = "dialect/gemini_golden.rs"]
 mod gemini_golden;
+#[path = "dialect/golden.rs"]
+mod golden;
 #[path = "dialect/json.rs"]
 mod json;
 #[path = "dialect/ollama.rs"]
@@ -35,6 +39,8 @@ mod ollama;
 mod reference;
 #[path = "dialect/request.rs"]
 mod request;
+#[path = "dialect/responses.rs"]
+mod responses;
 #[path = "dialect/stream.rs"]
 mod stream;
 #[path = "dialect/streams.rs"]
