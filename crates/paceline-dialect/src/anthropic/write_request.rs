@@ -316,6 +316,9 @@ impl Blocks<'_> {
                 o.json("thinking", text);
                 o.json("signature", seal);
             }),
+            Part::Sealed { data } if seal::of_call(data).is_some() => {
+                self.notes.dropped("thinking of another provider");
+            }
             Part::Sealed { data } => list.object(|o| {
                 o.text("type", "redacted_thinking");
                 o.json("data", data);
