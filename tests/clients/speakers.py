@@ -397,7 +397,10 @@ class Responses(OpenAi):
             got = self.client.responses.with_raw_response.create(**asked)
             return self.answer(got.parse(), got.headers)
         with self.client.responses.stream(**asked) as stream:
-            return self.answer(stream.get_final_response(), None)
+            ends = [event for event in stream if event.type in ("response.completed", "response.incomplete")]
+            # Its accumulator gives the answer only where it is complete.
+            whole = ends[-1].type == "response.completed"
+            return self.answer(stream.get_final_response() if whole else ends[-1].response, None)
 
     def pieces(self, question: Question) -> typing.Iterator[str]:
         with self.client.responses.create(**self.request(question), stream=True) as stream:
@@ -405,6 +408,7 @@ class Responses(OpenAi):
                 if event.type == "response.output_text.delta":
                     yield event.delta
                 if event.type in ("response.failed", "error"):
+                    # This client tells failures as events.
                     raise openai.APIError(event.type, request=stream.response.request, body=event.to_dict())
 
     def request(self, question: Question) -> dict:

@@ -4,7 +4,7 @@ once, results that failed or hold pictures, thought."""
 import pytest
 
 from ground import PROVIDERS, received, system_of
-from speakers import ANTHROPIC, GEMINI, OPENAI, PICTURE, Marked, Question, Result, Tool
+from speakers import ANTHROPIC, GEMINI, OPENAI, PICTURE, RESPONSES, Marked, Question, Result, Tool
 from test_dialects import pairs_of, same_tokens
 
 NAMES = (
@@ -48,7 +48,7 @@ def first_question(provider: str, marker: str) -> Question:
 
 @pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
 @pytest.mark.parametrize("provider", PROVIDERS)
-@pytest.mark.parametrize("speaker", [OPENAI, ANTHROPIC, GEMINI], indirect=True)
+@pytest.mark.parametrize("speaker", [OPENAI, ANTHROPIC, GEMINI, RESPONSES], indirect=True)
 def test_a_coding_agent(ground, speaker, provider, streamed):
     question = first_question(provider, f"{speaker.dialect} {provider} {streamed}")
     asked, sent = ground.ask(speaker, question, streamed)
@@ -63,7 +63,7 @@ def test_a_coding_agent(ground, speaker, provider, streamed):
     assert asked.thought == sent["choices"][0]["reasoning"] != ""
     same_tokens(asked, sent, provider)
 
-    pictured = speaker.dialect != OPENAI
+    pictured = speaker.dialect not in (OPENAI, RESPONSES)
     results = [Result(call, f"all about {call.name}") for call in asked.calls]
     results[1].is_error = True
     results[2].picture = PICTURE if pictured else None
@@ -76,7 +76,7 @@ def test_a_coding_agent(ground, speaker, provider, streamed):
     same_tokens(said, sent, provider)
     if speaker.dialect == provider == ANTHROPIC:
         assert said.tokens["cache_read"] > 2000, "the marks went on"
-    if speaker.dialect != OPENAI and provider in (ANTHROPIC, GEMINI):
+    if speaker.dialect not in (OPENAI, RESPONSES) and provider in (ANTHROPIC, GEMINI):
         assert failed_of(provider, body) == [NAMES[1]], "the failure is told as one"
 
 

@@ -8,7 +8,7 @@ import pytest
 from google import genai
 
 from ground import CONFIG, PROVIDERS
-from speakers import ANTHROPIC, GEMINI, OPENAI, Question, speaking
+from speakers import ANTHROPIC, GEMINI, OPENAI, RESPONSES, Question, speaking
 
 # No second tries and no waits: an error is told as it came.
 AT_ONCE = CONFIG + "\n[retry]\nattempts = 0\nmax_wait_ms = 0\n"
@@ -32,6 +32,7 @@ CLASSES = {
         lambda: genai.errors.ServerError, {BAD: genai.errors.ClientError, LIMITED: genai.errors.ClientError}
     ),
 }
+CLASSES[RESPONSES] = CLASSES[OPENAI]
 # What the provider answers, the client's class, and the status it shows.
 FAULTS = {
     "status=400": (BAD, {400}),
@@ -44,7 +45,7 @@ FAULTS = {
     "status=401": (REFUSED, {502}),
     "status=403": (REFUSED, {502}),
 }
-CLIENTS = [OPENAI, ANTHROPIC, GEMINI]
+CLIENTS = [OPENAI, ANTHROPIC, GEMINI, RESPONSES]
 
 
 def status_of(error) -> int:

@@ -11,11 +11,11 @@ import pytest
 
 from ground import CONFIG, PROVIDERS
 from harness import Gateway, Sim, ask, wait_for
-from speakers import ANTHROPIC, GEMINI, OPENAI, Question, speaking
+from speakers import SPEAKERS, Question, speaking
 from test_dialects import NEWS, WEATHER
 from test_metrics import samples
 
-CALLS = 216
+CALLS = 224
 AT_ONCE = 8
 # The provider's name for a sum, that of the records, and the type in the metrics, where there is one.
 SUMS = [
@@ -42,7 +42,7 @@ def fresh(tmp_path):
 
 def questions(rng: random.Random):
     """Calls of all dialects to all providers, streamed and not, in an order of their own."""
-    kinds = itertools.product([OPENAI, ANTHROPIC, GEMINI], PROVIDERS, [False, True])
+    kinds = itertools.product(SPEAKERS, PROVIDERS, [False, True])
     every = list(itertools.islice(itertools.cycle(list(kinds)), CALLS))
     rng.shuffle(every)
     for number, (dialect, provider, streamed) in enumerate(every):
@@ -51,14 +51,15 @@ def questions(rng: random.Random):
         fault = f"burst,tokens={rng.randint(1, 60)}"
         if tells and rng.random() < 0.5:
             fault += f",cached={rng.randint(1, 12)},cache-write={rng.randint(0, 12)}"
+        tools = rng.choice([(), (WEATHER, NEWS)])
         yield (
             dialect,
             Question(
                 f"{provider}/{rng.choice(['instant', 'reasoner'] if tells else ['instant'])}",
                 [rng.choice(["Please use the tools.", "Tell me more."]) + f" {number}" * rng.randint(10, 40)],
                 system=rng.choice([None, "Be brief."]),
-                tools=rng.choice([(), (WEATHER, NEWS)]),
-                max_tokens=rng.choice([None, 8000, 20]),
+                tools=tools,
+                max_tokens=8000 if tools else rng.choice([None, 20]),
                 fault=fault,
             ),
             streamed,
@@ -69,7 +70,7 @@ def test_sums_agree(fresh, measured):
     sim, gateway = fresh
     with contextlib.ExitStack() as open_clients, concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
         speakers = {
-            dialect: open_clients.enter_context(speaking(dialect, gateway)) for dialect in (OPENAI, ANTHROPIC, GEMINI)
+            dialect: open_clients.enter_context(speaking(dialect, gateway)) for dialect in SPEAKERS
         }
         asked = list(questions(random.Random(7)))
         answers = list(pool.map(lambda one: speakers[one[0]].ask(*one[1:]), asked))
@@ -87,7 +88,7 @@ def test_sums_agree(fresh, measured):
         provider: CALLS // len(PROVIDERS) for provider in PROVIDERS
     }
     dialects = collections.Counter(record["dialect"] for record in found)
-    assert dialects == {dialect: CALLS // 3 for dialect in (OPENAI, ANTHROPIC, GEMINI)}
+    assert dialects == {dialect: CALLS // len(SPEAKERS) for dialect in SPEAKERS}
     assert {record["usage"]["source"] for record in found} == {"reported"}
     for theirs, ours, kind in SUMS:
         assert sum(record["usage"][ours] for record in found) == expected[theirs] > 0, ours
@@ -97,7 +98,7 @@ def test_sums_agree(fresh, measured):
     assert sum(said.tokens["output_total"] for said in answers) == expected["output_tokens"]
     assert sum(said.tokens["input_total"] for said in answers) == expected["input_tokens"]
     assert sum(said.tokens["cache_read"] for said in answers) == expected["cache_read_tokens"]
-    measured(f"{CALLS} calls of 3 dialects at 4 providers: {expected['input_tokens']} + {expected['output_tokens']} tokens")
+    measured(f"{CALLS} calls of {len(SPEAKERS)} dialects at 4 providers: {expected['input_tokens']} + {expected['output_tokens']} tokens")
 
 
 def sim_totals(sim: Sim) -> dict:

@@ -20,8 +20,7 @@ from speakers import (
     Tool,
 )
 
-NOT_WIRED = pytest.mark.xfail(strict=False, reason="/v1/responses is not served yet")
-CLIENTS = [OPENAI, ANTHROPIC, GEMINI, pytest.param(RESPONSES, marks=NOT_WIRED)]
+CLIENTS = [OPENAI, ANTHROPIC, GEMINI, RESPONSES]
 WAYS = pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
 SEA = "Tell me about the sea."
 

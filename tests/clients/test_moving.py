@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from ground import PROVIDERS, received, words_of
-from speakers import ANTHROPIC, GEMINI, OPENAI, Question, Result
+from speakers import ANTHROPIC, GEMINI, OPENAI, RESPONSES, Question, Result
 from test_dialects import NEWS, WEATHER
 
 MOVES = list(itertools.permutations(PROVIDERS, 2))
@@ -13,7 +13,7 @@ MOVES = list(itertools.permutations(PROVIDERS, 2))
 
 @pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
 @pytest.mark.parametrize("move", MOVES, ids="-to-".join)
-@pytest.mark.parametrize("speaker", [OPENAI, ANTHROPIC, GEMINI], indirect=True)
+@pytest.mark.parametrize("speaker", [OPENAI, ANTHROPIC, GEMINI, RESPONSES], indirect=True)
 def test_a_conversation_moves_and_comes_home(request, ground, speaker, move, streamed):
     home, away = move
     if speaker.dialect == ANTHROPIC and "anthropic" in move:
