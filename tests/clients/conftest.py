@@ -8,7 +8,9 @@ import shutil
 import openai
 import pytest
 
+from ground import CONFIG, Ground
 from harness import BINARY, ROOT, Gateway, Process, Prometheus, Sim
+from speakers import ANTHROPIC, speaking
 
 HERE = pathlib.Path(__file__).parent
 MEASURED: list[str] = []
@@ -74,6 +76,29 @@ def client(gateway):
         yield made
 
 
+@pytest.fixture(scope="session")
+def ground(tmp_path_factory):
+    """A provider of its own, known to a gateway as four of different dialects."""
+    provider = Sim(tmp_path_factory.mktemp("dialects-sim"))
+    gateway = Gateway(tmp_path_factory.mktemp("dialects-gateway"), CONFIG.format(root=provider.root))
+    yield Ground(provider, gateway)
+    gateway.process.stop()
+    provider.process.stop()
+
+
+@pytest.fixture(scope="session")
+def speaker(request, ground):
+    """The official client of the dialect that the test is parametrised with."""
+    with speaking(request.param, ground.gateway) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def anthropic_speaker(ground):
+    with speaking(ANTHROPIC, ground.gateway) as made:
+        yield made
+
+
 @pytest.fixture
 def start(tmp_path):
     """Starts further gateways of one test; they are stopped with it."""
@@ -92,7 +117,8 @@ def start(tmp_path):
 def node_folder():
     """The folder with the Node packages, and our scripts beside them, where Node looks for packages."""
     folder = pathlib.Path(os.environ.get("PACELINE_TEST_NODE", ROOT / "target/clients/node"))
-    assert (folder / "node_modules/openai").is_dir(), "`cargo xtask test clients` installs the Node packages"
+    for package in ["openai", "@anthropic-ai/sdk"]:
+        assert (folder / "node_modules" / package).is_dir(), "`cargo xtask test clients` installs the Node packages"
     for script in HERE.glob("*.mjs"):
         shutil.copy(script, folder)
     return folder

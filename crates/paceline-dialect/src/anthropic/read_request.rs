@@ -5,6 +5,7 @@ use crate::neutral::notes::{Malformed, Notes};
 use crate::neutral::request::{
     ChatRequest, Effort, Format, Part, Reasoning, Side, Source, Tool, ToolCall, ToolChoice,
 };
+use crate::neutral::seal;
 use paceline_types::record::Dialect;
 
 /// Reads a request.
@@ -128,11 +129,23 @@ fn parts_of<'a>(content: &Json<'a>, field: &str) -> Result<Vec<Part<'a>>, Malfor
     }
     let blocks = content.split().ok_or_else(|| Malformed::at(field, "a string or an array of blocks"))?;
     let wrong = |number: usize| Malformed::at(format!("{field}[{number}]"), "a content block");
-    blocks
-        .into_iter()
-        .enumerate()
-        .map(|(number, block)| part_of(block).ok_or_else(|| wrong(number)))
-        .collect()
+    let mut parts = Vec::with_capacity(blocks.len());
+    let mut seal = None;
+    for (number, block) in blocks.into_iter().enumerate() {
+        let mut part = part_of(block).ok_or_else(|| wrong(number))?;
+        match &mut part {
+            Part::Sealed { data } => {
+                if let Some(of_call) = seal::of_call(data) {
+                    seal = Some(of_call);
+                    continue;
+                }
+            }
+            Part::ToolCall(call) => call.signature = seal.take(),
+            _ => {}
+        }
+        parts.push(part);
+    }
+    Ok(parts)
 }
 
 pub(crate) fn part_of(block: Json<'_>) -> Option<Part<'_>> {

@@ -6,6 +6,7 @@ use crate::neutral::about::About;
 use crate::neutral::completeness::Completeness;
 use crate::neutral::event::{Event, Finish};
 use crate::neutral::json::Json;
+use crate::neutral::seal;
 use crate::neutral::write::{Object, object};
 use paceline_types::tokens::Usage;
 use std::collections::VecDeque;
@@ -84,6 +85,12 @@ impl Writer {
             }
             Event::Usage(usage) => self.usage = Some(*usage),
             Event::End => self.end(out),
+            // Calls of this dialect have no place for a seal; callers give sealed thought back as it is.
+            Event::ToolCall { choice: 0, tool, id, name, signature: Some(signature) } => {
+                self.event(&Event::Sealed { choice: 0, data: seal::mark_call(signature) }, out);
+                let (id, name) = (id.clone(), name.clone());
+                self.event(&Event::ToolCall { choice: 0, tool: *tool, id, name, signature: None }, out);
+            }
             event if self.must_wait() => {
                 let waiting = self.waiting(event);
                 self.waiting.extend(waiting);

@@ -4,6 +4,7 @@ use crate::neutral::about::About;
 use crate::neutral::collect::{Block, Collected, Gathered};
 use crate::neutral::event::Finish;
 use crate::neutral::json::Json;
+use crate::neutral::seal;
 use crate::neutral::write::{Array, Object, object};
 use paceline_types::tokens::Usage;
 
@@ -59,6 +60,12 @@ pub fn document(answer: &Collected, about: &About) -> Vec<u8> {
 }
 
 fn block_of(block: &Block, about: &About, list: &mut Array<'_>) {
+    if let Block::Tool { signature: Some(signature), .. } = block {
+        list.object(|o| {
+            o.text("type", "redacted_thinking");
+            o.json("data", &seal::mark_call(signature));
+        });
+    }
     list.object(|o| match block {
         Block::Text { text, citations } => {
             o.text("type", "text");

@@ -312,11 +312,17 @@ impl Blocks<'_> {
             Part::Reasoning { signature: Some(seal), .. } if seal::family(seal) == Some(Dialect::Gemini) => {
                 self.notes.dropped("thinking of another provider");
             }
+            Part::Reasoning { signature: Some(seal), .. } if seal.inner().is_empty() => {
+                self.notes.dropped("reasoning without its signature");
+            }
             Part::Reasoning { text, signature: Some(seal) } => list.object(|o| {
                 o.text("type", "thinking");
                 o.json("thinking", text);
                 o.json("signature", seal);
             }),
+            Part::Sealed { data } if seal::of_call(data).is_some() => {
+                self.notes.dropped("thinking of another provider");
+            }
             Part::Sealed { data } => list.object(|o| {
                 o.text("type", "redacted_thinking");
                 o.json("data", data);

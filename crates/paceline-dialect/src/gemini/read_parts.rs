@@ -4,7 +4,7 @@
 //! result belongs to the first call of its name that has none yet.
 
 use super::fields;
-use crate::neutral::json::{Json, Members, join};
+use crate::neutral::json::{Json, Members};
 use crate::neutral::notes::Notes;
 use crate::neutral::request::{ChatRequest, Part, Side, Source, ToolCall};
 
@@ -50,7 +50,7 @@ impl<'a> Conversation<'a> {
     ) -> Option<()> {
         let mut members = fields(&part)?;
         let thought = members.take("thought").and_then(|thought| thought.truth()) == Some(true);
-        let signature = members.take("thoughtSignature").filter(Json::is_string);
+        let signature = members.take("thoughtSignature").filter(Json::is_string).map(plain_seal);
         let text = members.take("text");
         let kind = KINDS.iter().find_map(|kind| Some((*kind, members.take(kind)?)));
         match (kind, text) {
@@ -155,7 +155,17 @@ fn told<'a>(response: &Json<'a>) -> (Json<'a>, bool) {
     }
 }
 
-/// Text and thought. Thought that came in pieces is one thought: its seal is on the last of them.
+/// A seal in the alphabet it was made in. Google's own clients give bytes back in base64's alphabet for addresses, which
+/// Google reads too; other families compare letters.
+fn plain_seal(seal: Json<'_>) -> Json<'_> {
+    if !seal.inner().contains(['-', '_']) {
+        return seal;
+    }
+    Json::known(seal.get().replace('-', "+").replace('_', "/"))
+}
+
+/// Text and thought. What the model said or thought in pieces, as callers keep it from a stream, is one text and one
+/// thought: its seal is on the last of them.
 fn words<'a>(
     ask: &mut ChatRequest<'a>,
     side: Side,
@@ -163,19 +173,21 @@ fn words<'a>(
     thought: bool,
     signature: Option<Json<'a>>,
 ) {
+    let last = ask.turns.last_mut().filter(|turn| turn.side == side).and_then(|turn| turn.parts.last_mut());
     if !thought {
-        if !text.inner().is_empty() {
-            ask.say(side, [Part::text(text)]);
+        match last {
+            _ if text.inner().is_empty() => {}
+            Some(Part::Text { text: before, .. }) if side == Side::Assistant => before.append(&text),
+            _ => ask.say(side, [Part::text(text)]),
         }
         if signature.is_some() {
             ask.say(side, [Part::Reasoning { text: Json::known("\"\""), signature }]);
         }
         return;
     }
-    let last = ask.turns.last_mut().filter(|turn| turn.side == side).and_then(|turn| turn.parts.last_mut());
     match last {
         Some(Part::Reasoning { text: before, signature: seal @ None }) => {
-            *before = join([&before.view(), &text], "");
+            before.append(&text);
             *seal = signature;
         }
         _ => ask.say(side, [Part::Reasoning { text, signature }]),

@@ -126,6 +126,15 @@ impl<'a> Json<'a> {
         self.open()?.take(key)
     }
 
+    /// Makes two JSON strings one.
+    pub fn append(&mut self, more: &Json<'_>) {
+        let text = self.0.to_mut();
+        if text.pop() == Some('"') {
+            text.push_str(more.inner());
+            text.push('"');
+        }
+    }
+
     /// The value without ties to the document it came from.
     pub fn into_owned(self) -> Json<'static> {
         Json(Cow::Owned(self.0.into_owned()))

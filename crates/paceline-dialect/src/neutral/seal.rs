@@ -8,6 +8,9 @@ use paceline_types::record::Dialect;
 /// How a seal of Gemini's begins where it has crossed. No provider's own has a `#`.
 const GEMINI: &str = "gemini#";
 
+/// How a seal of a tool call begins where it has crossed to a dialect whose calls have no place for one.
+const CALL: &str = "gemini-call#";
+
 /// The seal as a caller of another dialect gets it. Those of Anthropic's family cross as they are: other gateways do the
 /// same, so that callers may bring them from there.
 pub fn mark<'a>(signature: &'a Json<'_>, provider: Dialect) -> Json<'a> {
@@ -26,4 +29,15 @@ pub fn family(signature: &Json<'_>) -> Option<Dialect> {
 pub fn unmark(signature: &Json<'_>) -> Json<'static> {
     let inner = signature.inner();
     Json::known(format!("\"{}\"", inner.strip_prefix(GEMINI).unwrap_or(inner)))
+}
+
+/// The seal of a tool call, as sealed thought that stands before it.
+pub fn mark_call(signature: &Json<'_>) -> Json<'static> {
+    Json::known(format!("\"{CALL}{}\"", signature.inner()))
+}
+
+/// The seal of the tool call that follows, where sealed thought is one.
+pub fn of_call(data: &Json<'_>) -> Option<Json<'static>> {
+    let seal = data.inner().strip_prefix(CALL)?;
+    Some(Json::known(format!("\"{seal}\"")))
 }

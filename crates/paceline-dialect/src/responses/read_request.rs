@@ -5,6 +5,7 @@ use crate::neutral::notes::{Malformed, Notes};
 use crate::neutral::request::{
     ChatRequest, Effort, Format, Part, Reasoning, Side, Source, Tool, ToolCall, ToolChoice,
 };
+use crate::neutral::seal;
 use crate::openai::read_request::{owned_elements, source_of};
 use crate::responses::is_own_seal;
 use paceline_types::record::Dialect;
@@ -243,7 +244,7 @@ fn item_of<'a>(
                     .unwrap_or_else(|| Json::known(format!("{{\"invalid_json\":{}}}", text.get()))),
             };
             let id = members.take("call_id").or_else(|| members.take("id"));
-            let call = ToolCall { id, name, input, signature: None, cache: None };
+            let call = ToolCall { id, name, input, signature: seal_before(ask), cache: None };
             ask.say(Side::Assistant, [Part::ToolCall(call)]);
         }
         "function_call_output" => {
@@ -293,6 +294,17 @@ fn message<'a>(
         _ => return Err(Malformed::at(format!("{field}.role"), "system, developer, user or assistant")),
     }
     Ok(())
+}
+
+/// The seal of a call of Gemini's that stands before it.
+fn seal_before(ask: &mut ChatRequest<'_>) -> Option<Json<'static>> {
+    let turn = ask.turns.last_mut().filter(|turn| turn.side == Side::Assistant)?;
+    let seal = match turn.parts.last()? {
+        Part::Sealed { data } => seal::of_call(data)?,
+        _ => return None,
+    };
+    turn.parts.pop();
+    Some(seal)
 }
 
 /// Thought and its seal; one part for all of its summary, which is sealed as a whole.

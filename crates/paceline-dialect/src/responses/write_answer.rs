@@ -3,6 +3,7 @@
 use crate::neutral::about::About;
 use crate::neutral::event::{Event, Finish};
 use crate::neutral::json::Json;
+use crate::neutral::seal;
 use crate::neutral::write::{Object, object};
 use crate::responses::object::{self as objects, Front, Progress, quoted};
 use crate::responses::open::{Call, Open, Said};
@@ -62,15 +63,12 @@ impl Writer {
                     *seal = Some(self.about.sealed(signature).into_owned());
                 }
             }
-            Event::Sealed { choice: 0, data } => {
-                self.close("completed", out);
-                let seal = Some(data.clone().into_owned());
-                let item = objects::reasoning(&self.item_id("rs"), None, None);
-                self.added(&item, out);
-                self.open = Open::Thought { text: None, seal };
-                self.close("completed", out);
-            }
-            Event::ToolCall { choice: 0, tool, id, name, .. } => {
+            Event::Sealed { choice: 0, data } => self.sealed(data.clone().into_owned(), out),
+            Event::ToolCall { choice: 0, tool, id, name, signature } => {
+                // Calls of this dialect have no place for a seal; callers give sealed thought back as it is.
+                if let Some(signature) = signature {
+                    self.sealed(seal::mark_call(signature), out);
+                }
                 let id = id.as_ref().map_or_else(|| self.about.tool_id(*tool), |id| id.get().to_owned());
                 let call = Call::new(*tool, id, name.clone().into_owned());
                 let busy = matches!(&self.open, Open::Tool(open) if open.is_busy());
@@ -262,6 +260,14 @@ impl Writer {
         self.about_item(("response.reasoning_summary_part.added", "rs"), at, out, |o| {
             o.json("part", &empty);
         });
+    }
+
+    fn sealed(&mut self, data: Json<'static>, out: &mut Vec<u8>) {
+        self.close("completed", out);
+        let item = objects::reasoning(&self.item_id("rs"), None, None);
+        self.added(&item, out);
+        self.open = Open::Thought { text: None, seal: Some(data) };
+        self.close("completed", out);
     }
 
     fn open_call(&mut self, call: Call, out: &mut Vec<u8>) {

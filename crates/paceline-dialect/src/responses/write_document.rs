@@ -4,6 +4,7 @@ use crate::neutral::about::About;
 use crate::neutral::collect::{Block, Collected, Gathered};
 use crate::neutral::event::Finish;
 use crate::neutral::json::Json;
+use crate::neutral::seal;
 use crate::responses::object::{self as objects, Front, Progress, made};
 
 /// Writes the response in one piece.
@@ -23,6 +24,10 @@ fn output(choice: &Gathered, status: &'static str, about: &About) -> Vec<Json<'s
     let mut items = Vec::new();
     let mut blocks = choice.blocks.iter().peekable();
     while let Some(block) = blocks.next() {
+        if let Block::Tool { signature: Some(signature), .. } = block {
+            let id = format!("rs_{}_{}", about.call, items.len());
+            items.push(objects::reasoning(&id, None, Some(&seal::mark_call(signature))));
+        }
         let id = |kind: &str| format!("{kind}_{}_{}", about.call, items.len());
         let item = match block {
             Block::Text { .. } | Block::Refusal(_) => {

@@ -6,7 +6,7 @@ use paceline_dialect::neutral::collect::Collected;
 use paceline_dialect::neutral::event::{Event, Finish, Sink};
 use paceline_dialect::neutral::json::Json;
 use paceline_dialect::neutral::notes::Notes;
-use paceline_dialect::neutral::request::ChatRequest;
+use paceline_dialect::neutral::request::{ChatRequest, Part};
 use paceline_dialect::openai::write_request::Habits;
 use paceline_dialect::responses::read_answer::Reader;
 use paceline_dialect::responses::read_request::{needs_provider_state, read};
@@ -388,4 +388,38 @@ proptest! {
         }
         prop_assert_eq!(lines.0, wanted);
     }
+}
+
+/// A call of Gemini's keeps its seal although calls of this dialect have no place for one.
+#[test]
+fn the_seal_of_a_call_goes_out_before_it_and_comes_back() {
+    let (mut writer, mut collected, mut out) = (Writer::new(about()), Collected::default(), Vec::new());
+    for (tool, signature) in [(0, Some(Json::known("\"s+/1\""))), (1, None)] {
+        let (id, name) = (Some(Json::known(format!("\"t{tool}\""))), Json::known("\"w\""));
+        let call = Event::ToolCall { choice: 0, tool, id, name, signature };
+        let input = Event::ToolInput { choice: 0, tool, piece: Json::known("\"{}\"") };
+        for event in [call, input] {
+            writer.event(&event, &mut out);
+            collected.event(&event);
+        }
+    }
+    writer.event(&Event::Finish { choice: 0, reason: Finish::ToolCalls, stop: None }, &mut out);
+    writer.event(&Event::End, &mut out);
+    let stream = String::from_utf8(out).unwrap();
+    is_sound(&stream, "");
+    assert!(stream.contains(r#""encrypted_content":"gemini-call#s+/1""#), "{stream}");
+
+    let whole: serde_json::Value = serde_json::from_slice(&document(&collected, &about())).unwrap();
+    let back = serde_json::json!({"model": "m", "input": whole["output"]}).to_string();
+    let mut notes = Notes::default();
+    let ask = read(back.as_bytes(), &mut notes).unwrap();
+    let seals: Vec<Option<&str>> = ask.turns[0]
+        .parts
+        .iter()
+        .map(|part| match part {
+            Part::ToolCall(call) => call.signature.as_ref().map(Json::inner),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!((seals.as_slice(), notes.is_empty()), (&[Some("s+/1"), None][..], true));
 }

@@ -98,7 +98,8 @@ fn tools(talk: &mut Talk, value: &Value) {
         let declared = either(tool, "functionDeclarations", "function_declarations");
         for function in declared.and_then(Value::as_array).into_iter().flatten() {
             let Some(name) = function["name"].as_str() else { continue };
-            let parameters = function.get("parametersJsonSchema").or_else(|| function.get("parameters"));
+            let parameters = either(function, "parametersJsonSchema", "parameters_json_schema")
+                .or_else(|| function.get("parameters"));
             talk.tool(name, function.get("description"), parameters.cloned().map(lower).as_ref());
         }
     }
