@@ -35,7 +35,10 @@ enum Open {
     #[default]
     Nothing,
     Text,
+    /// Thought without its seal.
     Thinking,
+    /// Thought with its seal.
+    Signed,
     Tool {
         tool: u32,
         input: Box<Completeness>,
@@ -188,6 +191,7 @@ impl Writer {
         self.open_thinking(out);
         let sealed = self.about.sealed(signature);
         self.delta("signature_delta", "signature", &sealed, out);
+        self.open = Open::Signed;
     }
 
     fn open_thinking(&mut self, out: &mut Vec<u8>) {
@@ -266,9 +270,13 @@ impl Writer {
     }
 
     fn stop_open(&mut self, out: &mut Vec<u8>) {
-        if !matches!(std::mem::take(&mut self.open), Open::Nothing) {
-            self.stop(out);
+        match std::mem::take(&mut self.open) {
+            Open::Nothing => return,
+            // The caller gives it back as it is: whoever gets it then must know that nobody sealed it.
+            Open::Thinking => self.delta("signature_delta", "signature", &Json::known(seal::UNSIGNED), out),
+            Open::Text | Open::Signed | Open::Tool { .. } => {}
         }
+        self.stop(out);
     }
 
     fn start(&mut self, out: &mut Vec<u8>, fill: impl FnOnce(&mut Object<'_>)) {

@@ -82,7 +82,7 @@ fn block_of(block: &Block, about: &About, list: &mut Array<'_>) {
             o.text("type", "thinking");
             o.raw("thinking", &format!("\"{text}\""));
             let sealed = signature.as_ref().map(|signature| about.sealed(signature));
-            o.raw("signature", sealed.as_ref().map_or("\"\"", Json::get));
+            o.raw("signature", sealed.as_ref().map_or(seal::UNSIGNED, Json::get));
         }
         Block::Sealed(data) => {
             o.text("type", "redacted_thinking");

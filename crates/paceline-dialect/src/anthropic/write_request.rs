@@ -7,7 +7,6 @@ use crate::neutral::request::{
 };
 use crate::neutral::seal;
 use crate::neutral::write::{Array, Object, array, object};
-use paceline_types::record::Dialect;
 
 /// The output limit where the caller sets none: the dialect needs one.
 pub const DEFAULT_MAX_TOKENS: u64 = 8192;
@@ -309,7 +308,7 @@ impl Blocks<'_> {
             Part::ToolResult { id, content, is_error, cache, .. } => {
                 self.tool_result(id.as_ref(), content, *is_error, cache.as_ref(), list);
             }
-            Part::Reasoning { signature: Some(seal), .. } if seal::family(seal) == Some(Dialect::Gemini) => {
+            Part::Reasoning { signature: Some(seal), .. } if seal::is_marked(seal) => {
                 self.notes.dropped("thinking of another provider");
             }
             Part::Reasoning { signature: Some(seal), .. } if seal.inner().is_empty() => {

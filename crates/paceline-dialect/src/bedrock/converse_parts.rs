@@ -141,7 +141,7 @@ impl<'m> Blocks<'m> {
 
     /// Whether the model can read a seal: Anthropic's models can, unless OpenAI or Google made it.
     fn reads(&self, seal: &Json<'_>) -> bool {
-        self.maker == Maker::Anthropic && !is_own_seal(seal) && seal::family(seal).is_none()
+        self.maker == Maker::Anthropic && !is_own_seal(seal) && !seal::is_marked(seal)
     }
 
     fn tool_use(&mut self, call: &ToolCall<'_>, list: &mut Array<'_>) {

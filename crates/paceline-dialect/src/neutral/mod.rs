@@ -5,6 +5,7 @@ pub mod collect;
 pub(crate) mod completeness;
 pub mod event;
 pub mod fold;
+pub mod foreign;
 pub mod json;
 pub mod notes;
 pub mod request;

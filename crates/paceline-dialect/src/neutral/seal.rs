@@ -11,6 +11,17 @@ const GEMINI: &str = "gemini#";
 /// How a seal of a tool call begins where it has crossed to a dialect whose calls have no place for one.
 const CALL: &str = "gemini-call#";
 
+/// What stands for the seal of thought that its provider did not seal, where a dialect wants one.
+pub(crate) const UNSIGNED: &str = "\"unsigned#\"";
+
+/// How all of them begin.
+pub(crate) const MARKS: [&str; 3] = [GEMINI, CALL, "unsigned#"];
+
+/// Whether a seal says that another provider made it.
+pub(crate) fn is_marked(seal: &Json<'_>) -> bool {
+    MARKS.iter().any(|mark| seal.inner().starts_with(mark))
+}
+
 /// The seal as a caller of another dialect gets it. Those of Anthropic's family cross as they are: other gateways do the
 /// same, so that callers may bring them from there.
 pub fn mark<'a>(signature: &'a Json<'_>, provider: Dialect) -> Json<'a> {

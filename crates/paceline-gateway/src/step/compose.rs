@@ -7,8 +7,10 @@ use crate::upstream::{Upstream, splice};
 use bytes::Bytes;
 use http::StatusCode;
 use paceline_dialect::neutral::about::About;
+use paceline_dialect::neutral::foreign;
 use paceline_dialect::neutral::notes::{Malformed, Notes, Unsupported};
 use paceline_dialect::neutral::request::ChatRequest;
+use paceline_dialect::openai::request;
 use paceline_dialect::translate::{self, Target};
 use paceline_routing::plan::Target as Place;
 use paceline_types::error::ErrorKind;
@@ -51,6 +53,17 @@ pub(crate) fn compose(
     let tongues = Tongues { caller, provider };
     let model = &*target.deployment.upstream_model;
     call.warning = None;
+    if tongues.are_one()
+        && let Some(body) = foreign::without(provider, &ask.body)
+    {
+        // The conversation has moved here from another provider.
+        let body = Bytes::from(body);
+        let asked =
+            request::read(&body).map_err(|_| malformed(&Malformed::at("the body", "a JSON object")))?;
+        let pieces = splice(&body, asked.edits(model, false));
+        call.warning = Some("thinking of another provider not sent".into());
+        return Ok(Composed { pieces, tongues, strips_usage: false });
+    }
     if tongues.are_one() {
         let asks = stream && upstream.asks_for_usage && provider == Dialect::OpenAi;
         // Where the model is in the path, the body goes as it came.
