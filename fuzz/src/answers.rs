@@ -76,7 +76,7 @@ fn document(provider: Dialect, body: &[u8]) {
             is_json(&translate::document(caller, &whole, &About::default()));
         }
     }
-    translate::read_error(provider, 400, body);
+    translate::read_error(provider, 400, None, body);
 }
 
 fn all_json(mut stream: &[u8]) {

@@ -3,7 +3,8 @@
 use clap::ValueEnum;
 use serde::Serialize;
 
-use crate::payload;
+use crate::payload::{self, translated};
+use crate::subject::Subject;
 
 /// One kind of traffic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize)]
@@ -17,6 +18,8 @@ pub(crate) enum Case {
     Paced,
     /// 64 events without pauses, 16 connections at saturation.
     Burst,
+    /// As burst, but Paceline's provider speaks Anthropic's dialect: it translates, where the others pass on.
+    Translated,
     /// A prompt of 100 KB, 16 connections at saturation.
     Big,
     /// As small, the upstream speaks TLS.
@@ -64,6 +67,16 @@ pub(crate) struct Exchange {
     pub(crate) first: usize,
 }
 
+impl Exchange {
+    /// A stream of the usual events from this model.
+    pub(crate) fn stream(model: &str, ask_usage: bool) -> Self {
+        let request = payload::request(model, false, true, ask_usage).into_bytes();
+        let events = payload::events();
+        let answer = (events.concat() + &payload::stream_end(ask_usage)).into_bytes();
+        Self { request, answer, first: events[0].len() }
+    }
+}
+
 impl Case {
     /// What `run` takes when nothing is named.
     pub(crate) const DEFAULT: [Self; 7] =
@@ -76,6 +89,7 @@ impl Case {
             Self::SmallOpen => "small-open",
             Self::Paced => "paced",
             Self::Burst => "burst",
+            Self::Translated => "translated",
             Self::Big => "big",
             Self::TlsSmall => "tls-small",
             Self::TlsPaced => "tls-paced",
@@ -89,6 +103,7 @@ impl Case {
             Self::Small | Self::SmallOpen | Self::TlsSmall | Self::Storm => "small",
             Self::Paced | Self::TlsPaced => "paced",
             Self::Burst => "burst",
+            Self::Translated => "translated",
             Self::Big => "big",
         }
     }
@@ -97,7 +112,7 @@ impl Case {
     pub(crate) fn pace(self) -> Pace {
         match self {
             Self::Small | Self::TlsSmall => Pace::Closed { connections: 32 },
-            Self::Burst | Self::Big => Pace::Closed { connections: 16 },
+            Self::Burst | Self::Translated | Self::Big => Pace::Closed { connections: 16 },
             Self::Storm => Pace::Closed { connections: 8 },
             Self::SmallOpen => Pace::Open { per_second: 1_000 },
             Self::Paced | Self::TlsPaced => Pace::Open { per_second: 60 },
@@ -106,7 +121,7 @@ impl Case {
 
     /// Whether the answer is a stream of events.
     pub(crate) fn streams(self) -> bool {
-        matches!(self, Self::Paced | Self::TlsPaced | Self::Burst)
+        matches!(self, Self::Paced | Self::TlsPaced | Self::Burst | Self::Translated)
     }
 
     /// The upstream this case needs.
@@ -118,16 +133,24 @@ impl Case {
         }
     }
 
+    /// What is sent to `subject` and what has to come back from it.
+    pub(crate) fn exchange_with(self, subject: Subject, ask_usage: bool) -> Exchange {
+        let exchange = self.exchange(ask_usage);
+        if self != Self::Translated || !matches!(subject, Subject::Paceline | Subject::PacelineB) {
+            return exchange;
+        }
+        let (events, end) = translated::expected(ask_usage);
+        Exchange { answer: (events.concat() + &end).into_bytes(), first: events[0].len(), ..exchange }
+    }
+
     /// What is sent and what has to come back. With `ask_usage` the caller itself asks for the usage of a stream.
     pub(crate) fn exchange(self, ask_usage: bool) -> Exchange {
-        let long_prompt = self == Self::Big;
-        let request = payload::request(self.model(), long_prompt, self.streams(), ask_usage).into_bytes();
-        if !self.streams() {
-            let answer = payload::completion(long_prompt).into_bytes();
-            return Exchange { request, first: answer.len(), answer };
+        if self.streams() {
+            return Exchange::stream(self.model(), ask_usage);
         }
-        let events = payload::events();
-        let answer = (events.concat() + &payload::stream_end(ask_usage)).into_bytes();
-        Exchange { request, answer, first: events[0].len() }
+        let long_prompt = self == Self::Big;
+        let request = payload::request(self.model(), long_prompt, false, ask_usage).into_bytes();
+        let answer = payload::completion(long_prompt).into_bytes();
+        Exchange { request, first: answer.len(), answer }
     }
 }

@@ -17,6 +17,7 @@ mod report;
 mod results;
 mod run;
 mod steps;
+mod strain;
 mod subject;
 mod tls;
 mod upstream;
@@ -51,6 +52,8 @@ enum Command {
     Load(once::LoadArgs),
     /// Count instructions per call under valgrind.
     Instructions(instructions::Args),
+    /// Show what Paceline holds out: overload, many streams, callers that do not read.
+    Strain(strain::Args),
     /// Time single steps of the path, in nanoseconds per call.
     Steps(steps::Args),
     /// Write a paceline.toml for an upstream of this tool, to start Paceline by hand.
@@ -80,6 +83,7 @@ async fn dispatch(command: Command) -> Result<()> {
         Command::Run(args) => run::run(args).await,
         Command::Load(args) => once::load(args).await,
         Command::Instructions(args) => instructions::instructions(args).await,
+        Command::Strain(args) => strain::strain(args).await,
         Command::Steps(args) => steps::steps(&args),
         Command::Config(args) => once::config(&args),
         Command::Upstream(args) => upstream::serve(args).await,

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+pub(crate) mod translated;
+
 /// Content events of one stream.
 pub(crate) const EVENTS: usize = 64;
 /// From this request size on, the upstream gives the answer to a long prompt, so that a cut prompt is noticed.

@@ -291,7 +291,8 @@ impl Run<'_> {
         let known: Vec<u32> = gateway.iter().chain(&self.helpers).copied().collect();
         let sample = || Ok((procfs::cpu(&gateway)?, quiet::foreign(self.cores, &known)?));
         quiet::wait(self.cores, &known, self.wait_quiet).await?;
-        let plan = Plan::new(&Target::local(one.port), case.exchange(self.setting.asks_usage));
+        let plan =
+            Plan::new(&Target::local(one.port), case.exchange_with(one.subject, self.setting.asks_usage));
         let outcome = load::drive(plan, case.pace(), self.window(case.pace()), sample).await;
         let outcome = outcome.context(format!("{} {}", one.subject.name(), case.name()))?;
         let (tally, seconds) = (&outcome.tally, outcome.elapsed.as_secs_f64());

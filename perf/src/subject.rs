@@ -157,8 +157,9 @@ pub(crate) fn paceline(port: u16, upstream: &Upstream, dir: &Path) -> Result<Vec
     write(&key, "sk-bench-not-a-secret\n")?;
     let ca = upstream.ca.as_ref().map(|file| format!("ca_file = {:?}\n", file.display().to_string()));
     let text = format!(
-        "[server]\nlisten = \"127.0.0.1:{port}\"\n\n[providers.bench]\nkind = \"openai\"\nbase_url = \"{}/v1\"\n\
-         api_key_file = {:?}\n{}\n[models]\nsmall = \"bench/small\"\npaced = \"bench/paced\"\n\
+        "[server]\nlisten = \"127.0.0.1:{port}\"\n\n[providers.bench]\nkind = \"openai\"\nbase_url = \"{0}/v1\"\n\
+         api_key_file = {1:?}\n{2}\n[providers.other]\nkind = \"anthropic\"\nbase_url = \"{0}/v1\"\n\
+         api_key_file = {1:?}\n{2}\n[models]\ntranslated = \"other/translated\"\nsmall = \"bench/small\"\npaced = \"bench/paced\"\n\
          burst = \"bench/burst\"\nbig = \"bench/small\"\n",
         upstream.url(),
         key.display().to_string(),

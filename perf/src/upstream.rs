@@ -15,8 +15,12 @@ use crate::error::{Context, Result, fail};
 use crate::payload;
 use crate::wire::{self, Chunks, Framing, Head};
 
+pub(crate) mod strained;
+
 /// Pause between two events of a paced stream.
 pub(crate) const EVENT_PAUSE: Duration = Duration::from_millis(5);
+/// Pause between two events of a steady stream, at about the speed of a large model.
+pub(crate) const STEADY_PAUSE: Duration = Duration::from_millis(50);
 const MAX_REQUEST_BYTES: usize = 8 << 20;
 
 /// Settings of the `upstream` command.
@@ -68,9 +72,13 @@ struct Answers {
     long_completion: Vec<u8>,
     stream_head: Vec<u8>,
     events: Vec<Vec<u8>>,
+    /// A stream of Anthropic's dialect, whole.
+    messages: Vec<u8>,
     end: Vec<u8>,
     end_with_usage: Vec<u8>,
     refusal: Vec<u8>,
+    too_many: Vec<u8>,
+    room: strained::Room,
 }
 
 impl Answers {
@@ -106,12 +114,22 @@ impl Answers {
             long_completion: whole("200 OK", &payload::completion(true)),
             stream_head: head("200 OK", fields).into_bytes(),
             events: payload::events().iter().map(|event| chunk(event)).collect(),
+            messages: {
+                let events = payload::translated::events();
+                let chunks = events.iter().flat_map(|event| chunk(event));
+                head("200 OK", fields).into_bytes().into_iter().chain(chunks).chain(*b"0\r\n\r\n").collect()
+            },
             end: end(false),
             end_with_usage: end(true),
             refusal: whole(
                 "404 Not Found",
                 r#"{"error":{"message":"no such model or damaged body","code":404}}"#,
             ),
+            too_many: whole(
+                "503 Service Unavailable",
+                r#"{"error":{"message":"too many calls at once","type":"server_error","param":null,"code":null}}"#,
+            ),
+            room: strained::Room::default(),
         }
     }
 }
@@ -119,9 +137,21 @@ impl Answers {
 /// What a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ask {
-    Completion { long: bool },
-    Burst { usage: bool },
-    Paced { usage: bool },
+    Completion {
+        long: bool,
+    },
+    Burst {
+        usage: bool,
+    },
+    /// In Anthropic's dialect.
+    Messages,
+    Paced {
+        usage: bool,
+        pause: Duration,
+    },
+    Narrow,
+    Idle,
+    Flood,
     Unknown,
 }
 
@@ -134,8 +164,14 @@ impl Ask {
         let model = value_of(body, br#""model""#).unwrap_or_default();
         match model.split(|byte| *byte == b'"').nth(1) {
             Some(b"small" | b"big") => Self::Completion { long: body.len() >= payload::LONG_PROMPT_BYTES },
-            Some(b"burst") => Self::Burst { usage: usage() },
-            Some(b"paced") => Self::Paced { usage: usage() },
+            // What stands above the conversation is a member of its own in the other dialect.
+            Some(b"translated") if memmem::find(body, br#""system":"#).is_some() => Self::Messages,
+            Some(b"burst" | b"translated") => Self::Burst { usage: usage() },
+            Some(b"paced") => Self::Paced { usage: usage(), pause: EVENT_PAUSE },
+            Some(b"steady") => Self::Paced { usage: usage(), pause: STEADY_PAUSE },
+            Some(b"narrow") => Self::Narrow,
+            Some(b"idle") => Self::Idle,
+            Some(b"flood") => Self::Flood,
             _ => Self::Unknown,
         }
     }
@@ -161,7 +197,11 @@ async fn connection<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, answers: &
                 answers.events.iter().for_each(|event| out.extend_from_slice(event));
                 out.extend_from_slice(if usage { &answers.end_with_usage } else { &answers.end });
             }
-            Ask::Paced { usage } => paced(&mut stream, answers, &mut out, usage).await?,
+            Ask::Messages => out.extend_from_slice(&answers.messages),
+            Ask::Paced { usage, pause } => paced(&mut stream, answers, &mut out, usage, pause).await?,
+            Ask::Narrow => strained::narrow(answers, &mut out).await,
+            Ask::Idle => return strained::idle(&mut stream, answers).await,
+            Ask::Flood => return strained::flood(&mut stream, answers).await,
         }
         stream.write_all(&out).await.context("write")?;
         stream.flush().await.context("write")?;
@@ -178,9 +218,10 @@ async fn paced<S: AsyncWrite + Unpin>(
     answers: &Answers,
     out: &mut Vec<u8>,
     usage: bool,
+    pause: Duration,
 ) -> Result<()> {
     let mut alarm = Alarm::new()?;
-    alarm.every(EVENT_PAUSE)?;
+    alarm.every(pause)?;
     out.extend_from_slice(&answers.stream_head);
     out.extend_from_slice(&answers.events[0]);
     let mut next = 1;
@@ -264,7 +305,7 @@ mod tests {
             |model, long, stream, usage| Ask::of(payload::request(model, long, stream, usage).as_bytes());
         assert_eq!(ask("small", false, false, false), Ask::Completion { long: false });
         assert_eq!(ask("small", true, false, false), Ask::Completion { long: true });
-        assert_eq!(ask("paced", false, true, true), Ask::Paced { usage: true });
+        assert_eq!(ask("paced", false, true, true), Ask::Paced { usage: true, pause: EVENT_PAUSE });
         assert_eq!(ask("burst", false, true, false), Ask::Burst { usage: false });
         assert_eq!(ask("other", false, false, false), Ask::Unknown);
         let spliced = br#"{"model": "burst", "stream_options": {"include_usage": true}}"#;

@@ -4,13 +4,16 @@
 //! visitor the few values somebody asked for; [`sse`] finds where events end; [`openai`] knows what the values mean. [`bedrock`]
 //! has what AWS does its own way: frames, signatures, credentials.
 
+mod answer;
 pub mod anthropic;
 pub mod bedrock;
+mod framing;
 pub mod gemini;
 pub mod json;
 pub mod neutral;
 pub mod ollama;
 pub mod openai;
 pub mod provider;
+pub mod responses;
 pub mod sse;
 pub mod translate;

@@ -3,7 +3,7 @@
 //! One that speaks OpenAI's dialect is a row here; one with a dialect of its own is a folder beside this file, and its row
 //! stands there. Base addresses and key names are those the services document.
 
-use crate::{anthropic, gemini, openai};
+use crate::{anthropic, bedrock, gemini, openai};
 use paceline_types::record::Dialect;
 
 /// How a service reports token usage of a streamed answer.
@@ -24,6 +24,16 @@ pub enum KeyHeader {
     Bearer,
     /// A header of this name.
     Named(&'static str),
+}
+
+impl KeyHeader {
+    /// The header line that carries `key`, its end included.
+    pub fn line(self, key: &str) -> String {
+        match self {
+            Self::Bearer => format!("authorization: Bearer {key}\r\n"),
+            Self::Named(name) => format!("{name}: {key}\r\n"),
+        }
+    }
 }
 
 /// One service, as a row of differences.
@@ -92,6 +102,7 @@ pub const KINDS: &[Kind] = &[
     },
     anthropic::KIND,
     gemini::KIND,
+    bedrock::KIND,
     Kind {
         name: "azure",
         title: "Azure OpenAI",

@@ -39,6 +39,8 @@ mod sse;
 #[path = "../../../fuzz/src/sse_chat.rs"]
 mod sse_chat;
 
+#[path = "dialect/converse.rs"]
+mod converse;
 #[path = "dialect/dialects.rs"]
 mod dialects;
 #[path = "dialect/documents.rs"]
@@ -61,6 +63,8 @@ mod ollama;
 mod reference;
 #[path = "dialect/request.rs"]
 mod request;
+#[path = "dialect/responses.rs"]
+mod responses;
 #[path = "dialect/sequences.rs"]
 mod sequences;
 #[path = "dialect/stream.rs"]

@@ -78,6 +78,7 @@ pub(crate) struct Outlive {
     pub(crate) until: OnceLock<Instant>,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about one call")]
 /// A call under way. Dropped unclosed, it closes as canceled, or as an internal error when a panic drops it.
 pub(crate) struct Call {
     pub(crate) worker: Arc<Worker>,
@@ -86,6 +87,8 @@ pub(crate) struct Call {
     pub(crate) watch: Stopwatch,
     /// What the caller speaks.
     pub(crate) dialect: Dialect,
+    /// Where another model is left, it is asked when the content filter of one ends its answer.
+    pub(crate) flees_filter: bool,
     /// What of the request did not cross to the present target.
     pub(crate) warning: Option<Box<str>>,
     /// Bytes of the request, for estimates.
@@ -185,6 +188,7 @@ impl Call {
             started,
             watch,
             dialect,
+            flees_filter: false,
             warning: None,
             request_bytes: 0,
             marks: Marks::default(),
@@ -349,8 +353,8 @@ impl Call {
             record.error_kind = Some(ErrorKind::Canceled);
         }
         let sent = self.reached_provider || self.marks.sent.is_some();
-        let estimates =
-            sent && record.operation != Operation::Passthrough && record.status == Status::Canceled;
+        let generates = !matches!(record.operation, Operation::Passthrough | Operation::CountTokens);
+        let estimates = sent && generates && record.status == Status::Canceled;
         if record.usage.is_none() && estimates {
             record.usage =
                 Some(paceline_dialect::openai::answer::Learned::default().estimate(self.request_bytes));

@@ -1,5 +1,7 @@
 //! What the path needs to know, as plain values; where they come from is not its business.
 
+use arc_swap::ArcSwapOption;
+use paceline_dialect::bedrock::sign::Signer;
 use paceline_dialect::provider::Kind;
 use paceline_http::Origin;
 use paceline_routing::chain::RoleEntry;
@@ -19,6 +21,8 @@ use std::time::Duration;
 pub enum Credential {
     /// Ours; with several, calls take turns.
     Keys(Vec<ProviderKey>),
+    /// Ours, by which each request is signed (AWS).
+    Signed(Arc<Signing>),
     /// The caller's own.
     Passthrough,
     /// None.
@@ -32,6 +36,36 @@ pub struct ProviderKey {
     pub secret: Secret,
     /// Where it comes from, for messages (`OPENAI_API_KEY`); never its value.
     pub source: String,
+}
+
+/// What signs requests, as it is known now; whoever finds credentials puts it in.
+#[derive(Debug, Default)]
+pub struct Signing {
+    signer: ArcSwapOption<Signer>,
+    lacks: ArcSwapOption<String>,
+}
+
+impl Signing {
+    /// There are credentials.
+    pub fn set(&self, signer: Signer) {
+        self.signer.store(Some(Arc::new(signer)));
+        self.lacks.store(None);
+    }
+
+    /// There are none, and why.
+    pub fn lacks(&self, why: String) {
+        self.lacks.store(Some(Arc::new(why)));
+        self.signer.store(None);
+    }
+
+    /// What signs now.
+    ///
+    /// # Errors
+    /// Where there are no credentials: why, as far as is known.
+    pub(crate) fn signer(&self) -> Result<Arc<Signer>, Arc<String>> {
+        let unknown = || Arc::new("they are being looked for".to_owned());
+        self.signer.load_full().ok_or_else(|| self.lacks.load_full().unwrap_or_else(unknown))
+    }
 }
 
 /// What happens to the provider's answer when the caller goes away.

@@ -145,11 +145,7 @@ impl Leases {
             let has_budget = !lease.scope.budget.is_none();
             if has_budget {
                 match lease.scope.reserve(demand, days) {
-                    Ok(None) => {}
-                    Ok(Some(detail)) => {
-                        let scope = lease.scope.to_string();
-                        self.worker.gateway.events.tell(Event::BudgetSoft { scope, detail });
-                    }
+                    Ok(news) => tell_soft(&self.worker, &lease.scope, news),
                     Err(refusal) => {
                         lease.scope.settle_windows(demand.now, demand.tokens, None, demand.now);
                         return Err(refusal);
@@ -170,7 +166,8 @@ impl Leases {
             if more == Some(Cost(0)) {
                 continue;
             }
-            lease.scope.reserve(&Demand { money: more, ..*demand }, days)?;
+            let news = lease.scope.reserve(&Demand { money: more, ..*demand }, days)?;
+            tell_soft(&self.worker, &lease.scope, news);
             lease.money = Cost(lease.money.0 + more.unwrap_or_default().0);
         }
         Ok(())
@@ -267,4 +264,11 @@ pub(crate) struct Told {
     pub(crate) limit: u64,
     pub(crate) left: u64,
     pub(crate) reset_ms: u64,
+}
+
+/// A budget is nearly used, for the first time in its period: in its own words.
+fn tell_soft(worker: &Worker, scope: &Scope, news: Option<String>) {
+    if let Some(detail) = news {
+        worker.gateway.events.tell(Event::BudgetSoft { scope: scope.to_string(), detail });
+    }
 }

@@ -21,6 +21,7 @@ mod headers;
 mod held;
 mod lease;
 mod ledger;
+mod letter;
 mod patience;
 pub mod pipeline;
 mod redact;

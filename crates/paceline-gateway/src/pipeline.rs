@@ -9,7 +9,9 @@ use crate::headers::put;
 use crate::refuse::Fail;
 use crate::routes::{Route, route};
 use crate::step::quota::Need;
-use crate::step::{admin, admit, attempt, passthrough, plan, quota, read, recover, rights, shadow};
+use crate::step::{
+    admin, admit, attempt, count_tokens, passthrough, plan, quota, read, recover, rights, shadow,
+};
 use crate::worker::Worker;
 use http::header::HeaderName;
 use http::{HeaderValue, Request, Response, StatusCode};
@@ -184,14 +186,18 @@ async fn run(call: &mut Call, request: Request<Incoming>) -> Result<attempt::Out
     let ask = read::read(call, request).await?;
     rights::model(call, &ask)?;
     let plan = plan::plan(call, &ask)?;
+    let operation = call.record().map_or(Operation::Chat, |record| record.operation);
     let need = Need {
         bytes: call.request_bytes,
         max_tokens: ask.asked.max_tokens,
-        generates: call.record().is_some_and(|record| record.operation == Operation::Chat),
-        is_free: false,
+        generates: operation == Operation::Chat,
+        is_free: operation == Operation::CountTokens,
     };
     quota::priority(call, &ask.headers);
     quota::caller(call, &need, plan.targets.first()).await?;
+    if operation == Operation::CountTokens {
+        return Box::pin(count_tokens::run(call, &plan, &ask, &need)).await;
+    }
     shadow::cast(call, &plan, &ask, &need);
     recover::run(call, &plan, &ask, &need).await
 }

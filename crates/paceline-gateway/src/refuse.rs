@@ -92,8 +92,8 @@ impl Fail {
     }
 
     /// The event that tells it inside a stream.
-    pub(crate) fn event(&self, dialect: Dialect) -> Vec<u8> {
-        self.complaint().event(dialect)
+    pub(crate) fn event(&self, dialect: Dialect, number: u64) -> Vec<u8> {
+        self.complaint().event(dialect, number)
     }
 
     /// The whole answer.

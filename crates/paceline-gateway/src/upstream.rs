@@ -1,15 +1,17 @@
 //! A provider as the path sees it: the head of a request, prepared; the classification of its failures.
 
-use crate::config::{Credential, OnCancel, ProviderConfig, ProviderKey};
+use crate::config::{Credential, OnCancel, ProviderConfig, ProviderKey, Signing};
 use crate::gateway::{Identity, Snapshot};
 use crate::headers::{self, Way, write_line};
+use crate::letter::{Letter, RawBody, call_path, has_model_in_path, ollama_base};
 use crate::redact::redact;
 use crate::refuse::Fail;
-use crate::step::compose::Tongues;
+use crate::worker::wall;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode};
+use paceline_dialect::bedrock::sign::{Request as Signed, body_hash};
 use paceline_dialect::openai::write_request::Habits;
-use paceline_dialect::provider::{KeyHeader, StreamUsage};
+use paceline_dialect::provider::StreamUsage;
 use paceline_http::{HttpError, Origin, What};
 use paceline_types::error::ErrorKind;
 use paceline_types::id::Name;
@@ -41,6 +43,9 @@ pub(crate) struct Upstream {
     pub(crate) keeps_usage_secret: AtomicBool,
     /// One for each of our keys there; at least one.
     keys: Vec<Keyed>,
+    /// What signs its requests.
+    signing: Option<Arc<Signing>>,
+    host: String,
     base_path: String,
     target_prefix: String,
     /// Header lines that the operator set.
@@ -56,18 +61,6 @@ struct Keyed {
     embeddings: Vec<u8>,
 }
 
-/// What a request is, as far as its head tells.
-pub(crate) struct Letter<'a> {
-    pub(crate) operation: Operation,
-    pub(crate) tongues: Tongues,
-    /// The model's name at the provider.
-    pub(crate) model: &'a str,
-    pub(crate) stream: bool,
-    /// The caller's headers.
-    pub(crate) headers: &'a HeaderMap,
-    pub(crate) body: &'a [Bytes],
-}
-
 /// What Anthropic's callers that name no version get.
 const ANTHROPIC_VERSION: &str = "2023-06-01";
 
@@ -75,12 +68,7 @@ impl Keyed {
     fn new(config: &ProviderConfig, key: Option<ProviderKey>) -> Self {
         let mut fixed = format!("host: {}\r\naccept-encoding: identity\r\n", config.origin.host_header());
         if let Some(key) = &key {
-            match config.kind.key_header {
-                KeyHeader::Bearer => fixed.push_str("authorization: Bearer "),
-                KeyHeader::Named(name) => fixed.extend([name, ": "]),
-            }
-            fixed.push_str(key.secret.expose());
-            fixed.push_str("\r\n");
+            fixed.push_str(&config.kind.key_header.line(key.secret.expose()));
         }
         fixed.push_str(&config.origin.proxy_lines());
         for (name, value) in &config.headers {
@@ -107,9 +95,15 @@ impl Upstream {
     pub(crate) fn new(config: &ProviderConfig) -> Self {
         let keys = match &config.credential {
             Credential::Keys(keys) => keys.iter().cloned().map(Some).collect(),
-            Credential::Passthrough | Credential::None => vec![None],
+            Credential::Signed(_) | Credential::Passthrough | Credential::None => vec![None],
+        };
+        let signing = match &config.credential {
+            Credential::Signed(signing) => Some(Arc::clone(signing)),
+            _ => None,
         };
         Self {
+            signing,
+            host: config.origin.host_header(),
             name: Arc::clone(&config.entry.name),
             header_name: HeaderValue::from_str(&config.entry.name).ok(),
             origin: Arc::clone(&config.origin),
@@ -150,12 +144,14 @@ impl Upstream {
     }
 
     /// The head of a call's request, with one of our keys.
-    pub(crate) fn head(&self, key: usize, letter: &Letter<'_>, snapshot: &Snapshot) -> Vec<u8> {
+    pub(crate) fn head(&self, key: usize, letter: &Letter<'_>, snapshot: &Snapshot) -> Result<Vec<u8>, Fail> {
         let keyed = self.keyed(key);
         let composed;
         let start = match (letter.operation, letter.tongues.provider) {
             (Operation::Embeddings, _) => &keyed.embeddings,
-            (_, dialect) if dialect == self.dialect && !has_model_in_path(dialect) => &keyed.chat,
+            (Operation::Chat, dialect) if dialect == self.dialect && !has_model_in_path(dialect) => {
+                &keyed.chat
+            }
             (_, dialect) => {
                 let path = call_path(dialect, letter);
                 composed = format!(
@@ -174,8 +170,34 @@ impl Upstream {
         {
             write_line(&mut head, "anthropic-version", ANTHROPIC_VERSION.as_bytes());
         }
+        if let Some(signing) = &self.signing {
+            let path = format!("{}{}", self.base_path, call_path(letter.tongues.provider, letter));
+            self.sign(signing, "POST", &path, letter.body, &mut head)?;
+        }
         end_head(&mut head, letter.body.iter().map(Bytes::len).sum::<usize>() as u64);
-        head
+        Ok(head)
+    }
+
+    /// Appends the lines that sign a request; `path` with its query.
+    fn sign(
+        &self,
+        signing: &Signing,
+        method: &str,
+        path: &str,
+        body: &[Bytes],
+        head: &mut Vec<u8>,
+    ) -> Result<(), Fail> {
+        let signer = signing.signer().map_err(|why| {
+            let message = format!("provider {}: there are no AWS credentials: {why}", self.name);
+            let status = StatusCode::BAD_GATEWAY;
+            Fail::upstream(status, ErrorKind::ProviderAuth, "provider_auth_failed", message)
+        })?;
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let body = body_hash(body.iter().map(|piece| &piece[..]));
+        let headers = [("host", self.host.as_str())];
+        let request = Signed { method, path, query, headers: &headers, body: &body };
+        signer.sign(&request, wall().seconds(), head);
+        Ok(())
     }
 
     /// What it speaks where nothing is translated.
@@ -183,20 +205,29 @@ impl Upstream {
         self.dialect
     }
 
-    /// The head of a raw request; `body`: its length, or `None` for a body in chunks.
+    /// The head of a raw request.
     pub(crate) fn raw_head(
         &self,
         key: usize,
         method: &str,
         path: &str,
         headers: &HeaderMap,
-        body: Option<u64>,
+        body: RawBody<'_>,
         snapshot: &Snapshot,
-    ) -> Vec<u8> {
+    ) -> Result<Vec<u8>, Fail> {
         let mut head = format!("{method} {}{path} HTTP/1.1\r\n{}", self.target_prefix, self.keyed(key).fixed)
             .into_bytes();
         self.write_up(headers, true, false, snapshot, &mut head);
-        match body {
+        if let Some(signing) = &self.signing {
+            let RawBody::Whole(body) = body else {
+                let message =
+                    format!("the body is over 1 MB; provider {} wants it signed as a whole", self.name);
+                let status = StatusCode::PAYLOAD_TOO_LARGE;
+                return Err(Fail::refuse(status, ErrorKind::TooLarge, "request_too_large", message));
+            };
+            self.sign(signing, method, path, std::slice::from_ref(body), &mut head)?;
+        }
+        match body.length() {
             Some(0) if matches!(method, "GET" | "HEAD" | "DELETE" | "OPTIONS") => {
                 head.extend_from_slice(b"\r\n");
             }
@@ -206,7 +237,7 @@ impl Upstream {
                 head.extend_from_slice(b"\r\n");
             }
         }
-        head
+        Ok(head)
     }
 
     /// `raw`: the body goes on as it came; `foreign`: it was written for a provider of another dialect.
@@ -330,29 +361,6 @@ fn end_head(head: &mut Vec<u8>, length: u64) {
     }
     write_line(head, "content-length", &digits[at..]);
     head.extend_from_slice(b"\r\n");
-}
-
-/// Ollama's own paths stand beside those of OpenAI's dialect.
-fn ollama_base(base: &str) -> &str {
-    base.strip_suffix("/v1").unwrap_or(base)
-}
-
-/// Whether a dialect names the model in the path of a request.
-fn has_model_in_path(dialect: Dialect) -> bool {
-    matches!(dialect, Dialect::Gemini | Dialect::Bedrock)
-}
-
-/// The path of a call, behind the base path.
-fn call_path(dialect: Dialect, letter: &Letter<'_>) -> String {
-    match dialect {
-        Dialect::Responses => "/responses".to_owned(),
-        Dialect::Anthropic => "/messages".to_owned(),
-        Dialect::Gemini => {
-            let method = if letter.stream { "streamGenerateContent?alt=sse" } else { "generateContent" };
-            format!("/models/{}:{method}", letter.model)
-        }
-        _ => "/chat/completions".to_owned(),
-    }
 }
 
 /// The pieces of a body with `edits` made in place, none of it copied.

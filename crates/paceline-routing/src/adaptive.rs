@@ -21,15 +21,20 @@ impl Default for AdaptivePolicy {
 
 /// How much slower than usual is still usual.
 const TOLERANCE: f64 = 1.5;
+/// How much faster than usual is more than chance.
+const CLEARLY: f64 = 1.25;
 /// How many may wait at the provider.
 const QUEUE: f64 = 4.0;
 /// How much of a new limit counts.
 const SMOOTHING: f64 = 0.2;
 /// How many samples make what is usual.
 const LONG: f64 = 600.0;
+/// How many samples make what is so now. First tokens differ by prompt and by chance, fourfold and more: one that came
+/// late says nothing, the mean of many does.
+const SHORT: f64 = 40.0;
 /// How long until waiting under a limit has become usual.
 const FORGET_SECONDS: f64 = 1800.0;
-/// Samples before slowness counts.
+/// Samples before anything is usual, and slowness counts.
 const WARM: u32 = 50;
 /// What a refusal leaves of the limit.
 const BACKOFF: f64 = 0.9;
@@ -45,16 +50,23 @@ const CALM: Duration = Duration::from_mins(5);
 pub struct Adaptive {
     limit: Option<f64>,
     long_ms: f64,
+    short_ms: f64,
     samples: u32,
     last_sample: Option<Instant>,
     last_sign: Option<Instant>,
     last_cut: Option<Instant>,
+    last_step: Option<Instant>,
 }
 
 impl Adaptive {
     /// The limit now; `None` where there is none.
     pub fn limit(&self) -> Option<u32> {
         self.limit.map(|limit| limit as u32)
+    }
+
+    /// How long what is under way together takes to its first tokens.
+    fn together(&self) -> Duration {
+        Duration::from_secs_f64((self.long_ms / 1e3).clamp(0.2, 5.0))
     }
 
     /// A first token came after `ttft`, with `in_flight` under way. Returns the limit.
@@ -65,16 +77,25 @@ impl Adaptive {
         now: Instant,
         policy: &AdaptivePolicy,
     ) -> Option<u32> {
-        let short = (ttft.as_secs_f64() * 1e3).max(0.1);
+        let sample = (ttft.as_secs_f64() * 1e3).max(0.1);
         self.samples = self.samples.saturating_add(1);
-        let weight = (2.0 / (LONG + 1.0)).max(1.0 / f64::from(self.samples));
+        let weight_in = |span: f64| (2.0 / (span + 1.0)).max(1.0 / f64::from(self.samples));
+        let weight = weight_in(LONG);
+        self.short_ms += (sample - self.short_ms) * weight_in(SHORT);
+        let short = self.short_ms;
         // What is measured under a limit is the queue too: it teaches what is usual, but only in half an hour. Without
         // this, waiting becomes usual and the limit rises with it for ever.
         let since =
             self.last_sample.replace(now).map_or(0.0, |at| now.saturating_duration_since(at).as_secs_f64());
-        let is_slower = self.limit.is_some() && short > self.long_ms;
-        let weight = if is_slower { (since / FORGET_SECONDS).min(weight) } else { weight };
-        self.long_ms += (short - self.long_ms) * weight;
+        // Only what is clearly faster teaches at once: else what is usual would sink to the least that chance brings.
+        // Where little is known yet, as at a place that began with a refusal, everything teaches.
+        let is_known = self.limit.is_some() && self.samples > WARM;
+        let weight = if is_known && short * CLEARLY > self.long_ms {
+            (since / FORGET_SECONDS).min(weight)
+        } else {
+            weight
+        };
+        self.long_ms += (sample - self.long_ms) * weight;
         if self.long_ms / short > 2.0 {
             // Much faster than usual: what is usual was learned in bad times.
             self.long_ms *= 0.95;
@@ -94,9 +115,13 @@ impl Adaptive {
                 // Without the limit there would be more: its end would be felt.
                 self.last_sign = Some(now);
             }
-            let next = limit * gradient + QUEUE.min(limit.sqrt());
-            let next = limit * (1.0 - SMOOTHING) + next * SMOOTHING;
-            self.limit = Some(next.clamp(1.0, f64::from(policy.max)));
+            // One step for all that was under way together: a step for each call would outrun any number of cuts.
+            if self.last_step.is_none_or(|at| now.saturating_duration_since(at) >= self.together()) {
+                self.last_step = Some(now);
+                let next = limit * gradient + QUEUE.min(limit.sqrt());
+                let next = limit * (1.0 - SMOOTHING) + next * SMOOTHING;
+                self.limit = Some(next.clamp(1.0, f64::from(policy.max)));
+            }
         }
         if self.last_sign.is_none_or(|at| now.saturating_duration_since(at) >= CALM) {
             self.limit = None;
@@ -108,8 +133,7 @@ impl Adaptive {
     pub fn refused(&mut self, in_flight: u32, now: Instant, policy: &AdaptivePolicy) -> Option<u32> {
         self.last_sign = Some(now);
         // One cut for all that was under way together, not one for each of it.
-        let together = Duration::from_secs_f64((self.long_ms / 1e3).clamp(0.2, 5.0));
-        if self.last_cut.is_none_or(|at| now.saturating_duration_since(at) >= together) {
+        if self.last_cut.is_none_or(|at| now.saturating_duration_since(at) >= self.together()) {
             self.last_cut = Some(now);
             // A refusal with few under way is about something else, a limit a minute say: the cut begins no lower.
             let had = self.limit.unwrap_or(f64::INFINITY).min(f64::from(in_flight.max(policy.start)));

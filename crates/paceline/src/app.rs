@@ -3,6 +3,7 @@
 use crate::admin::models::Listing;
 use crate::admin::{Admin, AdminSide, Refusals};
 use crate::assemble;
+use crate::aws::Signings;
 use crate::config::{Config, Loaded, StorageKind};
 use crate::files::run::{Files, TURN};
 use crate::keys::Keys;
@@ -89,7 +90,8 @@ impl App {
         if !keys.is_settled() {
             log.warn("control.db cannot be read: until it can, keys that were made here are not known");
         }
-        let gateway_config = assemble::gateway(&config, &keys);
+        let signings = Signings::new(tokio::runtime::Handle::current(), Arc::clone(&log));
+        let gateway_config = assemble::gateway(&config, &keys, &signings);
         let settles = config.storage.kind == StorageKind::Disk && config.storage.window.is_zero();
         let queue = Arc::new(if settles { RecordQueue::settling() } else { RecordQueue::default() });
         let sink: Arc<dyn RecordSink> = Arc::clone(&queue) as _;
@@ -100,6 +102,7 @@ impl App {
             gateway: OnceLock::new(),
             keys,
             refusals: Refusals::default(),
+            signings,
             runtime: tokio::runtime::Handle::current(),
             replacing: Mutex::default(),
             loaded: ArcSwap::from_pointee(loaded),

@@ -1,6 +1,7 @@
 //! From the configuration as it is meant to what each room receives.
 
 use crate::admin::models::Source;
+use crate::aws::Signings;
 use crate::calendar::ZoneCalendar;
 use crate::config::{Auth, Config, KeySource, Model, OnClientCancel, Provider};
 use crate::keys::Keys;
@@ -13,7 +14,7 @@ use paceline_http::proxy::Proxy;
 use paceline_http::{Origin, OriginConfig, Tls};
 use paceline_routing::directory::ProviderEntry;
 use paceline_routing::plan::Patience;
-use paceline_types::record::Caller;
+use paceline_types::record::{Caller, Dialect};
 use paceline_types::secret::Secret;
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -35,12 +36,12 @@ pub fn add_simulated(config: &mut Config, address: SocketAddr, models: &[String]
 }
 
 /// What the gateway receives.
-pub fn gateway(config: &Config, keys: &Keys) -> GatewayConfig {
+pub fn gateway(config: &Config, keys: &Keys, signings: &Signings) -> GatewayConfig {
     let mut trusts: HashMap<Option<PathBuf>, Arc<Tls>> = HashMap::new();
     let providers = config.providers.iter().map(|provider| {
         let tls = trusts.entry(provider.ca_file.clone());
         let tls = tls.or_insert_with(|| Arc::new(Tls::new(provider.ca_file.clone())));
-        provider_config(config, provider, Arc::clone(tls))
+        provider_config(config, provider, Arc::clone(tls), signings)
     });
     let server = &config.server;
     let mut gateway = GatewayConfig {
@@ -161,11 +162,16 @@ fn key_ids(credential: &Credential) -> Vec<u64> {
                 hasher.finish()
             })
             .collect(),
-        Credential::Passthrough | Credential::None => vec![0],
+        Credential::Signed(_) | Credential::Passthrough | Credential::None => vec![0],
     }
 }
 
-fn provider_config(config: &Config, provider: &Provider, tls: Arc<Tls>) -> ProviderConfig {
+fn provider_config(
+    config: &Config,
+    provider: &Provider,
+    tls: Arc<Tls>,
+    signings: &Signings,
+) -> ProviderConfig {
     let proxy = provider.proxy.as_ref();
     let origin = OriginConfig {
         https: provider.url.https,
@@ -181,6 +187,9 @@ fn provider_config(config: &Config, provider: &Provider, tls: Arc<Tls>) -> Provi
     let credential = match (&provider.auth, &provider.key) {
         (Auth::Passthrough, _) => Credential::Passthrough,
         (Auth::Key, Some(_)) => Credential::Keys(provider_keys(provider)),
+        (Auth::Key, None) if let Some(aws) = &provider.aws => {
+            Credential::Signed(signings.get(aws.profile.as_deref(), &aws.region))
+        }
         (Auth::Key | Auth::None, _) => Credential::None,
     };
     ProviderConfig {
@@ -210,8 +219,15 @@ fn provider_config(config: &Config, provider: &Provider, tls: Arc<Tls>) -> Provi
 /// How each provider is asked for its models.
 pub fn sources(gateway: &GatewayConfig) -> Vec<Source> {
     let source = |provider: &ProviderConfig| {
+        let (query, version) = match provider.dialect {
+            // A region's list needs another service of AWS.
+            Dialect::Bedrock => return None,
+            Dialect::Anthropic => ("?limit=1000", "anthropic-version: 2023-06-01\r\n"),
+            Dialect::Gemini => ("?pageSize=1000", ""),
+            _ => ("", ""),
+        };
         let mut head = format!(
-            "GET {}{}/models HTTP/1.1\r\nhost: {}\r\naccept: application/json\r\naccept-encoding: identity\r\n",
+            "GET {}{}/models{query} HTTP/1.1\r\nhost: {}\r\naccept: application/json\r\naccept-encoding: identity\r\n{version}",
             provider.origin.target_prefix(),
             provider.base_path,
             provider.origin.host_header()
@@ -219,9 +235,7 @@ pub fn sources(gateway: &GatewayConfig) -> Vec<Source> {
         if let Credential::Keys(keys) = &provider.credential
             && let Some(key) = keys.first()
         {
-            head.push_str("authorization: Bearer ");
-            head.push_str(key.secret.expose());
-            head.push_str("\r\n");
+            head.push_str(&provider.kind.key_header.line(key.secret.expose()));
         }
         head.push_str(&provider.origin.proxy_lines());
         for (name, value) in &provider.headers {
@@ -230,12 +244,12 @@ pub fn sources(gateway: &GatewayConfig) -> Vec<Source> {
             }
         }
         head.push_str("\r\n");
-        Source {
+        Some(Source {
             provider: provider.entry.name.to_string(),
             origin: Arc::clone(&provider.origin),
             head: head.into_bytes(),
-        }
+        })
     };
     let asks = |provider: &&ProviderConfig| !matches!(provider.credential, Credential::Passthrough);
-    gateway.providers.iter().filter(asks).map(source).collect()
+    gateway.providers.iter().filter(asks).filter_map(source).collect()
 }

@@ -75,7 +75,7 @@ impl Source {
         let mut config = loaded.config.clone();
         config.server.listen = self.bound.unwrap_or(config.server.listen);
         let _turn = admin.replacing.lock().unwrap_or_else(PoisonError::into_inner);
-        let gateway = assemble::gateway(&config, &admin.keys);
+        let gateway = assemble::gateway(&config, &admin.keys, &admin.signings);
         admin.recorder.names.configured(loaded.config.model_names().iter().map(String::as_str));
         admin.recorder.metrics.configured(&loaded.config);
         admin.recorder.unpriced.forget();

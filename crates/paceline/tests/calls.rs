@@ -6,6 +6,10 @@
 mod fallback;
 #[path = "calls/faults.rs"]
 mod faults;
+#[path = "calls/learned.rs"]
+mod learned;
+#[path = "calls/patience.rs"]
+mod patience;
 #[path = "calls/raw.rs"]
 mod raw;
 #[path = "calls/roles.rs"]

@@ -4,6 +4,8 @@
 
 #[path = "cli/asking.rs"]
 mod asking;
+#[path = "cli/budget.rs"]
+mod budget;
 #[path = "cli/capture.rs"]
 mod capture;
 #[path = "cli/catalog.rs"]

@@ -9,6 +9,7 @@ use tokio::net::TcpStream;
 use super::Target;
 use crate::cases::Exchange;
 use crate::error::{Context, Error, Result, fail};
+use crate::payload::translated::ANY;
 use crate::wire::{self, Chunks, Framing};
 
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -156,6 +157,11 @@ fn some(read: std::io::Result<usize>) -> Result<usize> {
     }
 }
 
+/// Whether the bytes are those that are expected, but for places where any may stand.
+fn is_like(data: &[u8], expected: &[u8]) -> bool {
+    data.iter().zip(expected).all(|(byte, expected)| byte == expected || *expected == ANY as u8)
+}
+
 /// Compares an answer with what it has to be, as it comes in.
 struct Check<'a> {
     plan: &'a Plan,
@@ -166,7 +172,8 @@ struct Check<'a> {
 impl Check<'_> {
     fn take(&mut self, data: &[u8]) -> Result<()> {
         let end = self.at + data.len();
-        if self.plan.answer.get(self.at..end) != Some(data) {
+        let expected = self.plan.answer.get(self.at..end);
+        if expected.is_none_or(|expected| expected != data && !is_like(data, expected)) {
             let start = String::from_utf8_lossy(&data[..data.len().min(300)]);
             return fail(format!("the answer differs at or after byte {}: {start:?}", self.at));
         }

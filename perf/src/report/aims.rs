@@ -62,6 +62,7 @@ fn aims(subject: Subject, results: &Results) -> Vec<Aim> {
         ratio("small-open, against the metering floor", floor, Case::SmallOpen, Some(1.4), Some(1.2)),
         ratio("paced, against the metering floor", floor, Case::Paced, Some(1.3), Some(1.15)),
         ratio("big, against the metering floor", floor, Case::Big, Some(1.3), Some(1.15)),
+        ratio("translated, against the metering floor", floor, Case::Translated, None, Some(2.0)),
         ratio("burst, against nginx", Subject::Nginx, Case::Burst, Some(2.5), None),
         ratio("burst, against Envoy", Subject::Envoy, Case::Burst, None, Some(1.0)),
         over_floor("small-open p50, above the metering floor", |one| one.p50_ms, 0.05, 0.02),

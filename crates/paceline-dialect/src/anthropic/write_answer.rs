@@ -2,8 +2,8 @@
 
 use crate::anthropic::error;
 use crate::anthropic::write_document::word;
-use crate::json::{IGNORE, Node, Scanner, Token, Visitor};
 use crate::neutral::about::About;
+use crate::neutral::completeness::Completeness;
 use crate::neutral::event::{Event, Finish};
 use crate::neutral::json::Json;
 use crate::neutral::write::{Object, object};
@@ -57,37 +57,6 @@ enum Waiting {
     Signature(Json<'static>),
     Sealed(Json<'static>),
     Tool { tool: u32, id: String, name: Json<'static>, pieces: Vec<Json<'static>> },
-}
-
-/// Whether JSON text that comes in pieces is a whole value.
-#[derive(Debug, Default)]
-struct Completeness {
-    scanner: Scanner,
-    seen: bool,
-    broken: bool,
-}
-
-struct Nobody;
-
-impl Visitor for Nobody {
-    fn member(&mut self, _: Node, _: &[u8]) -> Node {
-        IGNORE
-    }
-
-    fn scalar(&mut self, _: Node, _: &Token<'_>) {}
-}
-
-impl Completeness {
-    fn feed(&mut self, piece: &Json<'_>) {
-        let Some(text) = piece.text() else { return };
-        self.seen |= !text.is_empty();
-        self.broken = self.broken || self.scanner.feed(text.as_bytes(), &mut Nobody).is_err();
-    }
-
-    /// Nothing that could still belong to it is missing. What is no JSON is never waited for.
-    fn is_whole(&self) -> bool {
-        !self.seen || self.broken || self.scanner.clone().finish(&mut Nobody).is_ok()
-    }
 }
 
 impl Writer {

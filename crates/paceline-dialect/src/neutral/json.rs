@@ -235,3 +235,63 @@ pub fn join<'a, 'b: 'a>(pieces: impl IntoIterator<Item = &'a Json<'b>>, between:
     text.push('"');
     Json(Cow::Owned(text))
 }
+
+/// A document in which a key stands twice, with the last of each only; `None` where no key does, or it is no JSON.
+pub fn single(text: &str) -> Option<String> {
+    let raw: &RawValue = serde_json::from_str(text).ok()?;
+    let mut out = String::with_capacity(text.len());
+    let changed = write_single(&Json::of(raw), &mut out, 0);
+    changed.then_some(out)
+}
+
+/// How deep doubled keys are looked for.
+const MAX_DEPTH: usize = 64;
+
+fn write_single(json: &Json<'_>, out: &mut String, depth: usize) -> bool {
+    let mut changed = false;
+    let between = |out: &mut String, at: usize| {
+        if at > 0 {
+            out.push(',');
+        }
+    };
+    if depth < MAX_DEPTH
+        && let Some(Members(members)) = json.is_object().then(|| json.open()).flatten()
+    {
+        out.push('{');
+        let last = |at: usize| !members[at + 1..].iter().any(|(key, _)| *key == members[at].0);
+        let kept = (0..members.len()).filter(|at| last(*at));
+        for (number, at) in kept.enumerate() {
+            between(out, number);
+            out.push_str(Json::string(&members[at].0).get());
+            out.push(':');
+            changed |= write_single(&members[at].1, out, depth + 1);
+        }
+        changed |= (0..members.len()).any(|at| !last(at));
+        out.push('}');
+    } else if depth < MAX_DEPTH
+        && let Some(elements) = json.get().starts_with('[').then(|| json.split()).flatten()
+    {
+        out.push('[');
+        for (number, element) in elements.iter().enumerate() {
+            between(out, number);
+            changed |= write_single(element, out, depth + 1);
+        }
+        out.push(']');
+    } else {
+        out.push_str(json.get());
+    }
+    changed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::single;
+
+    #[test]
+    fn of_doubled_keys_the_last_counts() {
+        let twice = r#"{"a":1,"b":[{"c":"\ud800","c":9007199254740993}],"a":2}"#;
+        assert_eq!(single(twice).as_deref(), Some(r#"{"b":[{"c":9007199254740993}],"a":2}"#));
+        assert_eq!(single(r#"{"a":{"b":1},"c":{"b":1}}"#), None);
+        assert_eq!(single("{"), None);
+    }
+}

@@ -2,6 +2,7 @@
 
 pub mod about;
 pub mod collect;
+pub(crate) mod completeness;
 pub mod event;
 pub mod fold;
 pub mod json;

@@ -20,7 +20,7 @@ pub(crate) fn files(dir: &str, end: &str) -> Vec<Vec<u8>> {
 }
 
 fn paths(dir: &str, end: &str) -> Vec<PathBuf> {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(dir);
+    let dir = place(dir);
     let mut files: Vec<PathBuf> = fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.retain(|file| file.extension().is_some_and(|own| own == end));
     files.sort();
@@ -28,14 +28,33 @@ fn paths(dir: &str, end: &str) -> Vec<PathBuf> {
     files
 }
 
-fn same(path: &Path, wanted: &str) {
+/// A file of the fixtures.
+fn place(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(path)
+}
+
+/// The text of a fixture.
+pub(crate) fn fixture(path: &str) -> String {
+    fs::read_to_string(place(path)).unwrap()
+}
+
+/// Compares a file below the fixtures with what it must hold; `UPDATE=1` writes it instead.
+pub(crate) fn golden(path: &str, actual: &str) {
+    same(&place(path), actual);
+}
+
+fn same(path: &Path, actual: &str) {
     if std::env::var_os("UPDATE").is_some_and(|value| value == "1") {
-        fs::write(path, wanted).unwrap();
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, actual).unwrap();
         return;
     }
     let there = fs::read_to_string(path).unwrap_or_default();
-    let (is, path) = (there == wanted, path.display());
-    assert!(is, "{path} is not what comes out (UPDATE=1 writes it):\n{wanted}\n--- but it holds\n{there}");
+    assert!(
+        there == actual,
+        "{} is not as it must be (UPDATE=1 writes it):\n{actual}\n--- but it holds\n{there}",
+        path.display()
+    );
 }
 
 /// The streams among the fixtures, as their dialect sends them: each line of a file is what one event holds.

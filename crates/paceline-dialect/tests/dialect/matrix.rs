@@ -101,9 +101,9 @@ impl Audience {
     /// As the gateway tells it.
     fn complain(&mut self, kind: ErrorKind, message: &str, code: &str) {
         let complaint = Complaint { status: kind.status(), kind, message, param: None, code };
-        self.callers
-            .iter_mut()
-            .for_each(|(dialect, _, out)| out.extend_from_slice(&complaint.event(*dialect)));
+        self.callers.iter_mut().for_each(|(dialect, writer, out)| {
+            out.extend_from_slice(&complaint.event(*dialect, writer.next_number()));
+        });
     }
 }
 

@@ -28,7 +28,7 @@ pub(crate) async fn control(
     let path = request.uri().path();
     let public = path.starts_with("/health/");
     // Callers may see which models they can ask for.
-    let listing = path == "/v1/models" || path.starts_with("/v1/models/");
+    let listing = matches!(path, "/v1/models" | "/v1beta/models") || path.starts_with("/v1/models/");
     let asker = Asker {
         holds_admin_key: matches!(identity, Identity::Administrator(_)),
         rights: match &identity {

@@ -7,6 +7,7 @@ use crate::body::AnswerBody;
 use crate::call::Call;
 use crate::headers::{self, put};
 use crate::held::Held;
+use crate::letter::Letter;
 use crate::pipeline::Answer;
 use crate::refuse::{Fail, tell_retry, tell_wait};
 use crate::step::compose::{about, compose};
@@ -19,7 +20,7 @@ use crate::step::read::Ask;
 use crate::step::relay::{Relay, Watch};
 use crate::step::tell::{Teller, translated_headers};
 use crate::step::whole::{Form, document};
-use crate::upstream::{Letter, Upstream};
+use crate::upstream::Upstream;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, HeaderValue, Response};
@@ -174,7 +175,7 @@ pub(crate) async fn one(call: &mut Call, target: &Target, ask: &Ask, more: bool)
         body: &composed.pieces,
     };
     let key = call.held.as_ref().map_or(0, |held| held.key);
-    let head = upstream.head(key, &letter, &call.snapshot);
+    let head = upstream.head(key, &letter, &call.snapshot)?;
     let patience = if more { impatient(call, target.patience) } else { target.patience };
     let limits = Limits::new(call.started, Instant::now(), patience, stream, call.allowed);
     let mut exchange = send(call, &upstream, &limits, &head, &composed.pieces).await?;
@@ -185,7 +186,9 @@ pub(crate) async fn one(call: &mut Call, target: &Target, ask: &Ask, more: bool)
     }
     if !is_events(&exchange.head.headers, tongues.provider) {
         let about = (!tongues.are_one()).then(|| about(call, target, ask, tongues.provider));
-        let form = Form { packing, tongues, about, stream };
+        let flees_filter = more && call.flees_filter;
+        let unread = operation == Operation::CountTokens;
+        let form = Form { packing, tongues, about, stream, flees_filter, unread };
         return Box::pin(document(call, upstream, exchange, limits, form)).await;
     }
     let collect = upstream.keeps_usage_secret.load(Ordering::Relaxed);
@@ -204,7 +207,7 @@ pub(crate) async fn one(call: &mut Call, target: &Target, ask: &Ask, more: bool)
         relay.count_with(ask.body.clone());
     }
     if more {
-        Box::pin(call.watch.wait(relay.hold())).await?;
+        Box::pin(call.watch.wait(relay.hold(call.flees_filter))).await?;
     }
     Ok(commit(call, relay))
 }

@@ -3,6 +3,7 @@
 use crate::call::Call;
 use bytes::Bytes;
 use paceline_dialect::openai::prompt::prompt;
+use paceline_types::ports::TokenCounter;
 use paceline_types::tokens::{Usage, UsageSource};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -71,14 +72,19 @@ impl Counting {
     }
 }
 
+/// Tokens of a request.
+pub(crate) fn count_prompt(counter: &dyn TokenCounter, model: &str, request: &[u8]) -> u64 {
+    let asked = prompt(request);
+    counter.count(model, &asked.text) + asked.messages * PER_MESSAGE
+}
+
 fn work(jobs: &Receiver<Box<Job>>) {
     for job in jobs {
         let Job { mut call, request, text, ended } = *job;
         let counter = Arc::clone(&call.worker.gateway.counter);
         let target = call.record().and_then(|record| record.target.clone());
         let model = target.as_deref().map_or("", |target| &target.upstream_model);
-        let asked = prompt(&request);
-        let input_tokens = counter.count(model, &asked.text) + asked.messages * PER_MESSAGE;
+        let input_tokens = count_prompt(&*counter, model, &request);
         let output_tokens = counter.count(model, &String::from_utf8_lossy(&text));
         let usage = Usage { input_tokens, output_tokens, source: UsageSource::Counted, ..Usage::default() };
         call.note(|record| record.usage = Some(usage));

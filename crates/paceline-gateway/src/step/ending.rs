@@ -82,6 +82,10 @@ impl Parts {
 
     /// The answer failed after its head had gone: told in the stream, where the dialect can, else by the connection.
     pub(crate) fn fail(&mut self, fail: &Fail) -> Step {
+        let number = match &self.watch {
+            Watch::Events(watch) => watch.next_number(),
+            _ => 0,
+        };
         let (partial, tells) = match &self.watch {
             Watch::Events(watch) => (watch.stamps.first.is_some() || fail.kind == ErrorKind::Truncated, true),
             _ => (true, false),
@@ -92,7 +96,7 @@ impl Parts {
             record.error_code.get_or_insert_with(|| fail.code.into());
         });
         if tells {
-            frame(fail.event(self.caller).into())
+            frame(fail.event(self.caller, number).into())
         } else {
             // The connection is broken at the next look, when what went before has been written.
             self.breaking = Some(fail.message.clone());

@@ -39,7 +39,9 @@ pub(crate) async fn error_answer(
     if packing == Packing::Gzip {
         body = inflate::document(&upstream.name, &body).unwrap_or_default();
     }
-    let told = translate::read_error(tongues.provider, status.as_u16(), &body);
+    let error_type = exchange.head.headers.get("x-amzn-errortype");
+    let error_type = error_type.and_then(|kind| kind.to_str().ok()).map(str::to_owned);
+    let told = translate::read_error(tongues.provider, status.as_u16(), error_type.as_deref(), &body);
     let kind = told.kind;
     call.note(|record| record.error_code.clone_from(&told.code));
     if status.is_redirection() || status.is_informational() {

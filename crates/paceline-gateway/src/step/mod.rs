@@ -5,6 +5,7 @@ pub(crate) mod admit;
 pub(crate) mod attempt;
 pub(crate) mod compose;
 pub(crate) mod count;
+pub(crate) mod count_tokens;
 pub(crate) mod ending;
 pub(crate) mod failure;
 pub(crate) mod inflate;

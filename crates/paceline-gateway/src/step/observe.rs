@@ -31,12 +31,12 @@ impl Stamps {
 }
 
 /// A stream that cannot be read on.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) enum Unreadable {
     /// An event longer than is taken.
     TooLong,
     /// What is no frame, and why.
-    Frame(&'static str),
+    Frame(String),
 }
 
 /// Watches a stream of events.
@@ -105,6 +105,11 @@ impl EventWatch {
         }
         kept.extend_from_slice(&rest);
         Ok(kept.freeze())
+    }
+
+    /// The number of the caller's next event, in the dialect that numbers them.
+    pub(crate) fn next_number(&self) -> u64 {
+        self.teller.as_ref().map_or(0, |teller| teller.next_number())
     }
 
     /// Whether the caller is told in another dialect.

@@ -4,6 +4,7 @@ use crate::call::Call;
 use crate::gateway::Snapshot;
 use crate::headers;
 use crate::held::Held;
+use crate::letter::RawBody;
 use crate::refuse::Fail;
 use crate::step::attempt::{Outcome, commit, end_badly, give_up, is_events, name_answer, note_marks};
 use crate::step::compose::Tongues;
@@ -237,6 +238,10 @@ struct Raw<'a> {
 }
 
 impl Raw<'_> {
+    fn head(&self, upstream: &Upstream, body: RawBody<'_>) -> Result<Vec<u8>, Fail> {
+        upstream.raw_head(self.key, self.method, self.path, self.headers, body, self.snapshot)
+    }
+
     async fn send(
         &self,
         client: &Arc<paceline_http::Client>,
@@ -249,9 +254,7 @@ impl Raw<'_> {
         let incoming = match body {
             Upload::Coming(incoming) => incoming,
             Upload::Whole(body) => {
-                let length = Some(body.len() as u64);
-                let head =
-                    upstream.raw_head(self.key, self.method, self.path, self.headers, length, self.snapshot);
+                let head = self.head(upstream, RawBody::Whole(&body))?;
                 let sent = client.send(&upstream.origin, &head, &[body], marks).await;
                 return sent.map_err(|error| upstream.no_answer(&error));
             }
@@ -260,7 +263,7 @@ impl Raw<'_> {
         if length.is_some_and(|len| len > max_body as u64) {
             return Err(too_large(max_body));
         }
-        let head = upstream.raw_head(self.key, self.method, self.path, self.headers, length, self.snapshot);
+        let head = self.head(upstream, RawBody::Coming(length))?;
         let failed = |error: HttpError| upstream.no_answer(&error);
         let mut exchange = client.connect(&upstream.origin, marks).await.map_err(failed)?;
         let upload = Stream { incoming, tape, chunked: length.is_none(), limit: max_body };

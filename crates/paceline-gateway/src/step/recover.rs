@@ -47,6 +47,7 @@ struct Story<'a> {
 /// Tries until one answers.
 pub(crate) async fn run(call: &mut Call, plan: &Plan, ask: &Ask, need: &Need) -> Result<Outcome, Fail> {
     let mut story = Story::new(call, plan);
+    call.flees_filter = plan.fallback_on_content_filter;
     let policy = story.policy;
     let sticky = sticky(call, plan);
     if let Some(place) = plan.targets.first().and_then(|target| target.places.first()) {

@@ -10,6 +10,7 @@ use crate::step::ending::{defect, drain, finish_aside};
 use crate::step::inflate::Inflate;
 use crate::step::limits::Limits;
 use crate::step::observe::{DocumentWatch, EventWatch, Unreadable};
+use crate::step::whole::{CONTENT_FILTER, filtered};
 use crate::tape::Tape;
 use crate::upstream::Upstream;
 use bytes::Bytes;
@@ -150,7 +151,9 @@ impl Relay {
     }
 
     /// Reads on until there is content, an error, or enough was held: what is decided before the commit.
-    pub(crate) async fn hold(&mut self) -> Result<(), Trouble> {
+    ///
+    /// `flees_filter`: an answer that the provider's content filter ends before it begins is none.
+    pub(crate) async fn hold(&mut self, flees_filter: bool) -> Result<(), Trouble> {
         let Some(parts) = &mut self.0 else { return Ok(()) };
         let limits = &parts.limits;
         let late = limits.first_token_deadline().min(limits.total_deadline());
@@ -163,6 +166,10 @@ impl Relay {
             let Watch::Events(watch) = &parts.watch else { return Ok(()) };
             if watch.error && watch.stamps.first.is_none() {
                 return Err(parts.event_error().into());
+            }
+            let is_filtered = watch.stream.learned().finish_reason.as_deref() == Some(CONTENT_FILTER);
+            if flees_filter && is_filtered && watch.stamps.first.is_none() {
+                return Err(filtered(&parts.upstream.name).into());
             }
             let held: usize = parts.held.iter().map(Bytes::len).sum();
             if watch.stamps.first.is_some()

@@ -54,7 +54,12 @@ impl Teller {
             param: None,
             code: failure.code.as_deref().unwrap_or("provider_failed"),
         };
-        out.extend_from_slice(&complaint.event(self.caller));
+        out.extend_from_slice(&complaint.event(self.caller, self.writer.next_number()));
+    }
+
+    /// The number of the next event, in the dialect that numbers them.
+    pub(crate) fn next_number(&self) -> u64 {
+        self.writer.next_number()
     }
 
     /// The provider's stream is complete and has no end mark of its own.

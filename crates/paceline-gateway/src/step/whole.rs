@@ -38,6 +38,10 @@ pub(crate) struct Form {
     pub(crate) about: Option<About>,
     /// The caller asked for a stream.
     pub(crate) stream: bool,
+    /// An answer that the provider's content filter ended is none: another model is left.
+    pub(crate) flees_filter: bool,
+    /// It is no answer of a model, and is passed on unread.
+    pub(crate) unread: bool,
 }
 
 /// What was found out about a whole answer.
@@ -64,7 +68,7 @@ pub(crate) async fn document(
     limits: Limits,
     form: Form,
 ) -> Result<Outcome, Trouble> {
-    let is_passed = form.tongues.are_one() && form.tongues.provider == Dialect::OpenAi;
+    let is_passed = form.unread || form.tongues.are_one() && form.tongues.provider == Dialect::OpenAi;
     // What is packed, or read as a whole, cannot be looked at before it is whole.
     let must_be_whole = form.packing == Packing::Gzip || !is_passed;
     let held = if must_be_whole { MAX_WHOLE } else { HELD_DOCUMENT };
@@ -104,6 +108,10 @@ pub(crate) async fn document(
         return Err(Trouble { fail, answer, should_retry: None });
     }
     *answer.status_mut() = exchange.head.status;
+    if form.flees_filter && read.learned.finish_reason.as_deref() == Some(CONTENT_FILTER) {
+        *answer.headers_mut() = headers;
+        return Err(Trouble { fail: filtered(&upstream.name), answer: Some(answer), should_retry: None });
+    }
     name_answer(call, &mut headers);
     *answer.headers_mut() = headers;
     let learned = read.learned;
@@ -140,6 +148,15 @@ fn understand(body: &Bytes, form: &Form) -> Option<Read> {
     Some(Read { body, learned: answer.learned().clone(), failure: failure.map(|failure| failure.kind) })
 }
 
+/// What a filtered answer says of its end.
+pub(crate) const CONTENT_FILTER: &str = "content_filter";
+
+/// The provider's content filter ended an answer.
+pub(crate) fn filtered(provider: &str) -> Fail {
+    let message = format!("the content filter of provider {provider} ended the answer");
+    Fail::upstream(StatusCode::BAD_REQUEST, ErrorKind::ContentFilter, CONTENT_FILTER, message)
+}
+
 fn garbage(upstream: &Upstream) -> Fail {
     let message = format!(
         "provider {}: its answer is not JSON of its dialect; check that base_url is an API of kind `{}`",
@@ -153,7 +170,7 @@ pub(crate) fn note_learned(call: &mut Call, learned: &Learned) {
     let bytes = call.request_bytes;
     call.cost_reported = learned.cost.is_some();
     call.note(|record| {
-        let known = record.operation != Operation::Passthrough;
+        let known = !matches!(record.operation, Operation::Passthrough | Operation::CountTokens);
         record.usage = learned.usage.or_else(|| known.then(|| learned.estimate(bytes)));
         record.cost = learned.cost;
         record.finish_reason.clone_from(&learned.finish_reason);

@@ -21,6 +21,7 @@ pub use audit::Refusals;
 pub(crate) use calls::{PARAMETERS as CALLS_PARAMETERS, filter_of};
 
 use crate::assemble;
+use crate::aws::Signings;
 use crate::config::Loaded;
 use crate::keys::Keys;
 use crate::recorder::Recorder;
@@ -54,6 +55,8 @@ pub struct Admin {
     pub keys: Keys,
     /// Refused logins of the last minute.
     pub refusals: Refusals,
+    /// Credentials of AWS in use.
+    pub signings: Signings,
     /// Where the admin side's work is done.
     pub runtime: tokio::runtime::Handle,
     /// The gateway gets one new configuration at a time.
@@ -130,6 +133,7 @@ impl AdminSide {
             .route("/metrics", get(metrics))
             .route("/v1/models", get(models::list))
             .route("/v1/models/{*id}", get(models::one))
+            .route("/v1beta/models", get(models::list_of_gemini))
             .route("/v1/performance/summary", get(performance::summary))
             .route("/v1/performance/models/{*model}", get(performance::model))
             .route("/v1/config/reload", post(configuration::reload))

@@ -3,7 +3,7 @@
 
 use crate::admin::{Admin, reply};
 use axum::extract::{Extension, Path, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use paceline_gateway::Asker;
 use paceline_http::{Client, Marks, Origin};
@@ -105,10 +105,13 @@ async fn fetch(client: &Arc<Client>, source: &Source) -> Option<Vec<String>> {
         return None;
     }
     let list: Value = serde_json::from_slice(&exchange.out).ok()?;
-    // Together answers a bare array.
-    let rows = list.get("data").unwrap_or(&list).as_array()?;
-    let names = rows.iter().take(MAX_MODELS).filter_map(|row| row.get("id")?.as_str().map(str::to_owned));
-    Some(names.collect())
+    // Together answers a bare array; Gemini has its own names for both.
+    let rows = list.get("data").or_else(|| list.get("models")).unwrap_or(&list).as_array()?;
+    let name = |row: &Value| {
+        let name = row.get("id").or_else(|| row.get("name"))?.as_str()?;
+        Some(name.strip_prefix("models/").unwrap_or(name).to_owned())
+    };
+    Some(rows.iter().take(MAX_MODELS).filter_map(name).collect())
 }
 
 fn entry(id: &str, owner: &str) -> Value {
@@ -146,19 +149,52 @@ async fn entries(admin: &Admin, rights: &Rights) -> Vec<Value> {
     all
 }
 
-pub(crate) async fn list(State(admin): State<Arc<Admin>>, Extension(asker): Extension<Asker>) -> Response {
+pub(crate) async fn list(
+    State(admin): State<Arc<Admin>>,
+    Extension(asker): Extension<Asker>,
+    headers: HeaderMap,
+) -> Response {
     let data = entries(&admin, &asker.rights).await;
-    reply::json(&json!({"object": "list", "data": data}))
+    if !headers.contains_key("anthropic-version") {
+        return reply::json(&json!({"object": "list", "data": data}));
+    }
+    // Anthropic's callers ask at the same path, and expect another form.
+    let data: Vec<Value> = data.iter().map(of_anthropic).collect();
+    let id = |entry: Option<&Value>| entry.map_or(Value::Null, |entry| entry["id"].clone());
+    let (first, last) = (id(data.first()), id(data.last()));
+    reply::json(&json!({"data": data, "has_more": false, "first_id": first, "last_id": last}))
+}
+
+fn of_anthropic(entry: &Value) -> Value {
+    let id = &entry["id"];
+    json!({"type": "model", "id": id, "display_name": id, "created_at": "1970-01-01T00:00:00Z"})
+}
+
+/// `GET /v1beta/models`, for Gemini's callers.
+pub(crate) async fn list_of_gemini(
+    State(admin): State<Arc<Admin>>,
+    Extension(asker): Extension<Asker>,
+) -> Response {
+    let data = entries(&admin, &asker.rights).await;
+    let model = |entry: &Value| {
+        let id = entry["id"].as_str().unwrap_or_default();
+        let methods = ["generateContent", "countTokens"];
+        json!({"name": format!("models/{id}"), "displayName": id, "supportedGenerationMethods": methods})
+    };
+    let models: Vec<Value> = data.iter().map(model).collect();
+    reply::json(&json!({"models": models}))
 }
 
 pub(crate) async fn one(
     State(admin): State<Arc<Admin>>,
     Extension(asker): Extension<Asker>,
     Path(id): Path<String>,
+    headers: HeaderMap,
 ) -> Response {
     let all = entries(&admin, &asker.rights).await;
     if let Some(found) = all.iter().find(|entry| entry["id"] == id.as_str()) {
-        return reply::json(found);
+        let is_other = headers.contains_key("anthropic-version");
+        return reply::json(&if is_other { of_anthropic(found) } else { found.clone() });
     }
     let names = all.iter().filter_map(|entry| entry["id"].as_str());
     let close: Vec<String> =

@@ -31,6 +31,9 @@ pub(crate) async fn no_such_path(method: Method, uri: Uri) -> Response {
     let known = [
         "/v1/chat/completions",
         "/v1/embeddings",
+        "/v1/messages",
+        "/v1/messages/count_tokens",
+        "/v1/responses",
         "/v1/models",
         "/v1/calls",
         "/v1/captures",

@@ -8,9 +8,11 @@ mod container;
 mod hold;
 mod instance;
 mod shared;
+mod signings;
 
 pub use chain::{ChainError, CredentialChain, Env, Loaded, Region, Source, Tried};
 pub use hold::{Held, Taken};
+pub use signings::Signings;
 
 #[cfg(test)]
 mod tests;

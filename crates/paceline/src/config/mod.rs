@@ -1,6 +1,7 @@
 //! The configuration room: reads `paceline.toml`, environment and flags into one checked [`Config`].
 
 pub(crate) mod asked;
+mod aws;
 mod chains;
 mod check;
 mod detect;

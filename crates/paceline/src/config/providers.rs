@@ -7,8 +7,9 @@ use super::resolve::Desk;
 use super::suggest::did_you_mean;
 use super::url::{self, BaseUrl, Proxy};
 use super::values::{Auth, KeySource, Origin, Provider, TimeoutOverrides, Timeouts};
-use super::{detect, rights, secrets, typed};
+use super::{aws, detect, rights, secrets, typed};
 use paceline_dialect::provider::{KINDS, Kind, kind_named};
+use paceline_types::record::Dialect;
 use paceline_types::rules::Limits;
 use paceline_types::secret::Secret;
 use std::collections::BTreeMap;
@@ -113,8 +114,10 @@ fn one(
     let limits = rights::limits(entry.limits, &format!("{path}.limits"), desk);
     desk.check_timeouts(&format!("{path}.timeouts"), &timeouts);
     let (asked, insecure) = (entry.auth, entry.allow_insecure);
+    let aws_entry = aws::Entry { profile: entry.aws_profile.clone(), region: entry.region.clone(), asked };
     let mut provider = assemble(name, kind, url?, entry, timeouts);
     provider.auth = auth(asked, path, kind, &provider.url, key.as_ref(), desk);
+    provider.aws = aws::identity(path, &aws_entry, &mut provider, key.is_some(), desk);
     if !insecure {
         check_clear_text(&provider, path, key.is_some(), desk);
     }
@@ -147,6 +150,7 @@ fn assemble(
         key_source: None,
         more_keys: Vec::new(),
         auth: Auth::None,
+        aws: None,
         on_client_cancel: entry.on_client_cancel,
         drain_max: Duration::from_millis(entry.drain_max_ms),
         headers: Vec::new(),
@@ -195,6 +199,10 @@ fn address(
     }
     if !kind.base_url.is_empty() {
         return url::base_url(kind.base_url).ok();
+    }
+    if kind.dialect == Dialect::Bedrock {
+        let region = aws::region(path, entry, desk)?;
+        return url::base_url(&format!("https://bedrock-runtime.{region}.amazonaws.com")).ok();
     }
     if kind.name == "sim" {
         return Some(inside_address());
@@ -273,7 +281,9 @@ fn key(
         return found.map_err(|fault| desk.report.error_env(variable, fault)).ok();
     }
     let usual_place = url.is_some_and(|url| url.to_string() == kind.base_url);
-    let needed = entry.auth == Some(Auth::Key) || usual_place;
+    // What has no key there signs its requests.
+    let signs = kind.dialect == Dialect::Bedrock;
+    let needed = (entry.auth == Some(Auth::Key) || usual_place) && !signs;
     if needed && !desk.report.has_errors_about(path) {
         let fault = Fault::new(format!("there is no key for `{name}`"));
         let help = match kind.key_env.first() {

@@ -98,6 +98,7 @@ fn services(out: &mut String) {
     for row in KINDS {
         let address = match (row.name, row.base_url) {
             ("sim", _) => "in this process".into(),
+            ("bedrock", _) => "of its region".into(),
             (_, "") => "must be given".into(),
             (_, address) => format!("`{address}`"),
         };

@@ -293,6 +293,9 @@ pub(super) struct Provider {
     /// no credential.
     #[schemars(extend("x-default" = "key if there is one, else none"))]
     pub auth: Option<Auth>,
+    /// Profile of AWS's shared files (`~/.aws`) whose credentials sign requests to Bedrock.
+    #[schemars(extend("x-default" = "`AWS_PROFILE`, else the usual search: environment, files, container, instance"))]
+    pub aws_profile: Option<String>,
     /// What happens to the upstream call when the client goes away: `abort` closes it at once,
     /// `drain` reads on so that the usage is known.
     pub on_client_cancel: OnClientCancel,
@@ -301,7 +304,7 @@ pub(super) struct Provider {
     pub drain_max_ms: u64,
     /// Headers added to every request to this provider. Not for secrets.
     pub headers: BTreeMap<String, String>,
-    /// Where the provider runs, as written to the records, e.g. `eu-west`.
+    /// Where the provider runs, as written to the records, e.g. `eu-west`; of Bedrock, the region that is asked.
     pub region: Option<String>,
     /// File with the certificates (PEM) of the authorities to trust, instead of the system's.
     pub ca_file: Option<String>,
@@ -337,6 +340,7 @@ impl Default for Provider {
             api_key_file: None,
             more_api_keys_env: Vec::new(),
             auth: None,
+            aws_profile: None,
             on_client_cancel: OnClientCancel::Abort,
             drain_max_ms: 30_000,
             headers: BTreeMap::new(),

@@ -321,6 +321,15 @@ pub struct Log {
     pub calls_per_second: u32,
 }
 
+/// Whose requests AWS is told they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Aws {
+    /// The profile of the shared files, where one is set.
+    pub profile: Option<String>,
+    /// The region that requests are signed for.
+    pub region: String,
+}
+
 /// One place that serves models.
 #[derive(Clone, Debug)]
 pub struct Provider {
@@ -346,6 +355,8 @@ pub struct Provider {
     pub more_keys: Vec<(Secret, KeySource)>,
     /// Whose credential is sent.
     pub auth: Auth,
+    /// What its requests are signed with, where they are.
+    pub aws: Option<Aws>,
     /// What happens when the client goes away.
     pub on_client_cancel: OnClientCancel,
     /// How long a drain may take.

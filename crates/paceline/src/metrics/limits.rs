@@ -23,6 +23,7 @@ pub(super) fn render(page: &mut Page, gateway: &Gateway) {
             page.sample(names::DEPLOYMENTS.name, "", &[("provider", provider), ("state", state)], count);
         }
     }
+    lines(page, gateway);
     let scopes = gateway.scope_views();
     let sum = |kind: &str, count: fn(&paceline_gateway::ScopeView) -> u64| -> u64 {
         scopes.iter().filter(|scope| scope.kind.as_str() == kind).map(count).sum()
@@ -37,4 +38,22 @@ pub(super) fn render(page: &mut Page, gateway: &Gateway) {
     }
     page.single(names::WAITING_FOR_PROVIDER, gateway.waiting());
     page.single(names::EVENTS_DROPPED, gateway.events.dropped());
+}
+
+/// How many calls at once was learned, and who waits for it.
+fn lines(page: &mut Page, gateway: &Gateway) {
+    let mut found: BTreeMap<String, (u64, u64)> = BTreeMap::new();
+    for place in gateway.places().iter().filter(|place| !place.model.is_empty()) {
+        let (limit, waiting) = found.entry(place.provider.to_string()).or_default();
+        *limit += u64::from(place.limit.unwrap_or_default());
+        *waiting += place.waiting as u64;
+    }
+    page.head(names::LEARNED_LIMIT);
+    for (provider, (limit, _)) in &found {
+        page.sample(names::LEARNED_LIMIT.name, "", &[("provider", provider)], *limit);
+    }
+    page.head(names::WAITING_IN_LINE);
+    for (provider, (_, waiting)) in &found {
+        page.sample(names::WAITING_IN_LINE.name, "", &[("provider", provider)], *waiting);
+    }
 }

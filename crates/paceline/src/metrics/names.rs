@@ -197,6 +197,18 @@ pub const WAITING_FOR_PROVIDER: Family = family(
     "gauge",
     "Calls that wait until a provider that asked for no more calls may be asked again.",
 );
+/// Learned limits.
+pub const LEARNED_LIMIT: Family = family(
+    "paceline_learned_limit_calls",
+    "gauge",
+    "Calls at once that the deployments with a learned limit take together.",
+);
+/// Waiting in line.
+pub const WAITING_IN_LINE: Family = family(
+    "paceline_calls_waiting_in_line",
+    "gauge",
+    "Calls that wait in line before deployments with a learned limit.",
+);
 /// Dropped events.
 pub const EVENTS_DROPPED: Family =
     family("paceline_events_dropped_total", "counter", "Events for the log for which there was no room.");

@@ -244,6 +244,15 @@ async fn a_content_filter_moves_on_where_that_is_asked() {
         let (reply, record) = house.call(&chat("", &asks("strict", false))).await;
         assert_eq!(reply.status, status, "{record:#}");
         assert_eq!(reasons(&record)[0], "sim/instant first content_filter");
+        // The same, told as the end of an answer, in one piece or as a stream.
+        for stream in [false, true] {
+            house.sim.script(Some("instant"), &["blocked,burst"]).unwrap();
+            house.sim.script(Some("fast"), &["burst"]).unwrap();
+            let (reply, record) = house.call(&chat("", &asks("strict", stream))).await;
+            assert_eq!(reply.status, 200, "{record:#}");
+            let expected = if status == 200 { "stop" } else { "content_filter" };
+            assert_eq!(record["finish_reason"], expected, "{record:#}");
+        }
     }
 }
 

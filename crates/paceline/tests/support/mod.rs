@@ -5,11 +5,13 @@
 pub(crate) mod canned;
 pub(crate) mod house;
 pub(crate) mod http;
+pub(crate) mod narrow;
 pub(crate) mod page;
 
 pub(crate) use canned::Canned;
 pub(crate) use house::House;
 pub(crate) use http::{Ask, Conn, Reply};
+pub(crate) use narrow::Narrow;
 
 use serde_json::{Value, json};
 use std::time::Duration;
