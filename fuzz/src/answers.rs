@@ -10,7 +10,7 @@ use paceline_types::record::Dialect;
 use serde_json::value::RawValue;
 use std::fmt::Write;
 
-const CALLERS: [Dialect; 3] = [Dialect::OpenAi, Dialect::Anthropic, Dialect::Gemini];
+const CALLERS: [Dialect; 4] = [Dialect::OpenAi, Dialect::Anthropic, Dialect::Gemini, Dialect::Responses];
 
 /// All that is heard of a stream that comes in `pieces`: events, what each was, what was learned, what is left.
 pub(crate) fn heard(provider: Dialect, pieces: &[&[u8]], sink: &mut impl Sink) -> String {

@@ -69,13 +69,7 @@ def test_a_json_schema_under_its_longer_name(ground, gemini):
         assert call.args == json.loads(sent["choices"][0]["tool_arguments"]) and call.args["city"]
 
 
-SNAKE = "the simulated Gemini does not read `parameters_json_schema`, the name this client sends"
-
-
-@pytest.mark.parametrize(
-    "provider",
-    [pytest.param(one, marks=pytest.mark.xfail(strict=False, reason=SNAKE)) if one == "gemini" else one for one in PROVIDERS],
-)
+@pytest.mark.parametrize("provider", PROVIDERS)
 def test_a_function_is_called_by_the_client_itself(ground, gemini, provider):
     """The client sends the result back on its own, and the answer is the second one."""
     asked = []

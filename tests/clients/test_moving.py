@@ -14,11 +14,8 @@ MOVES = list(itertools.permutations(PROVIDERS, 2))
 @pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
 @pytest.mark.parametrize("move", MOVES, ids="-to-".join)
 @pytest.mark.parametrize("speaker", [OPENAI, ANTHROPIC, GEMINI, RESPONSES], indirect=True)
-def test_a_conversation_moves_and_comes_home(request, ground, speaker, move, streamed):
+def test_a_conversation_moves_and_comes_home(ground, speaker, move, streamed):
     home, away = move
-    if speaker.dialect == ANTHROPIC and "anthropic" in move:
-        # Caller and provider speak alike, so the body goes on as it came, with thoughts that others made.
-        request.applymarker(pytest.mark.xfail(strict=False, reason="foreign thoughts reach Anthropic untouched"))
     question = Question(f"{home}/reasoner", ["Please use the tools."], tools=(WEATHER, NEWS), thinks=True)
     asked, _ = ground.ask(speaker, question, streamed)
     question.turns += [asked, [Result(call, f"the {call.name}") for call in asked.calls]]

@@ -112,7 +112,10 @@ impl Upstream {
             on_cancel: config.on_cancel,
             passthrough: matches!(config.credential, Credential::Passthrough),
             asks_for_usage: config.kind.stream_usage == StreamUsage::OnRequest,
-            done_mark: config.kind.done_mark,
+            done_mark: match config.dialect {
+                Dialect::Gemini | Dialect::Bedrock => false,
+                dialect => config.kind.done_mark || dialect != config.kind.dialect,
+            },
             kind: config.kind.name,
             dialect: config.dialect,
             responses: config.responses,

@@ -2,7 +2,7 @@
 
 use crate::bedrock::error;
 use crate::neutral::event::{Event, Finish, Sink};
-use crate::neutral::json::{Json, Members};
+use crate::neutral::json::{Json, MOST_COUNTED, Members};
 use paceline_types::tokens::{Usage, UsageSource};
 use serde::Deserialize;
 
@@ -82,13 +82,15 @@ struct Document<'a> {
 impl Counters {
     /// The input here is what no cache was part of.
     fn usage(&self) -> Usage {
-        let read = self.cache_read_input_tokens.unwrap_or(0);
-        let written = self.cache_write_input_tokens.unwrap_or(0);
+        // More than anybody counts is no count.
+        let count = |count: Option<u64>| count.filter(|&count| count <= MOST_COUNTED).unwrap_or(0);
+        let read = count(self.cache_read_input_tokens);
+        let written = count(self.cache_write_input_tokens);
         let kept = self.cache_details.iter().flatten().filter(|kept| kept.ttl == "1h");
         let hour = kept.fold(0u64, |sum, kept| sum.saturating_add(kept.input_tokens));
         Usage {
-            input_tokens: self.input_tokens.unwrap_or(0).saturating_add(read).saturating_add(written),
-            output_tokens: self.output_tokens.unwrap_or(0),
+            input_tokens: count(self.input_tokens).saturating_add(read).saturating_add(written),
+            output_tokens: count(self.output_tokens),
             cache_read_tokens: read,
             cache_write_tokens: written,
             cache_write_1h_tokens: hour.min(written),

@@ -147,7 +147,10 @@ fn tools(ask: &ChatRequest<'_>, o: &mut Object<'_>, notes: &mut Notes) {
     let mut functions = Vec::new();
     for tool in &ask.tools {
         match tool {
-            Tool::Function { name, description, schema, cache, .. } => {
+            Tool::Function { name, description, schema, cache, strict } => {
+                if *strict == Some(true) {
+                    notes.dropped("tools.strict");
+                }
                 if cache.is_some() {
                     notes.dropped("cache_control");
                 }
@@ -271,7 +274,12 @@ impl Messages<'_, '_, '_, '_> {
                 Part::Text { text, .. }
                 | Part::Refusal { text }
                 | Part::File { source: Source::Text(text), .. } => texts.push(text),
-                Part::Image { source: Source::Data { data, .. }, .. } => pictures.push(data),
+                Part::Image { source: Source::Data { data, .. }, detail, .. } => {
+                    if detail.as_ref().is_some_and(|detail| !detail.is("auto")) {
+                        self.notes.dropped("image_url.detail");
+                    }
+                    pictures.push(data);
+                }
                 Part::Image { .. } => {
                     self.refuse("image_url", "this provider fetches no pictures; send them as base64");
                 }

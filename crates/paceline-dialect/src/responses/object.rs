@@ -125,7 +125,7 @@ pub(super) fn usage(usage: &Usage, o: &mut Object<'_>) {
     o.object("output_tokens_details", |details| {
         details.number("reasoning_tokens", usage.reasoning_tokens);
     });
-    o.number("total_tokens", usage.input_tokens + usage.output_tokens);
+    o.number("total_tokens", usage.input_tokens.saturating_add(usage.output_tokens));
 }
 
 /// A part of a message that is text; `logprobs` are elements of an array.

@@ -2,7 +2,7 @@
 //! and where it is translated.
 
 use crate::neutral::event::{Event, Finish, Sink};
-use crate::neutral::json::{Json, Members};
+use crate::neutral::json::{Json, MOST_COUNTED, Members};
 use crate::responses::error::Told;
 use paceline_types::tokens::{Usage, UsageSource};
 use serde::Deserialize;
@@ -368,16 +368,15 @@ fn usage(json: &Json<'_>) -> Option<Usage> {
         return None;
     }
     let input = counters.input_tokens_details.unwrap_or_default();
+    // More than anybody counts is no count.
+    let count = |count: Option<u64>| count.filter(|&count| count <= MOST_COUNTED).unwrap_or(0);
     Some(Usage {
-        input_tokens: counters.input_tokens.unwrap_or(0),
-        output_tokens: counters.output_tokens.unwrap_or(0),
-        cache_read_tokens: input.cached_tokens.unwrap_or(0),
-        cache_write_tokens: input.cache_write_tokens.unwrap_or(0),
+        input_tokens: count(counters.input_tokens),
+        output_tokens: count(counters.output_tokens),
+        cache_read_tokens: count(input.cached_tokens),
+        cache_write_tokens: count(input.cache_write_tokens),
         cache_write_1h_tokens: 0,
-        reasoning_tokens: counters
-            .output_tokens_details
-            .and_then(|details| details.reasoning_tokens)
-            .unwrap_or(0),
+        reasoning_tokens: count(counters.output_tokens_details.and_then(|details| details.reasoning_tokens)),
         source: UsageSource::Reported,
     })
 }

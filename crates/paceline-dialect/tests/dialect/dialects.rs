@@ -1,14 +1,20 @@
 //! The dialects of the matrix: one line each. What is listed here is tried with all that is listed on the other side.
 
 use crate::golden::lines;
+use paceline_dialect::bedrock::frames::{write_event, write_exception};
 use paceline_dialect::neutral::about::About;
+use paceline_dialect::neutral::json::Members;
 use paceline_dialect::openai::write_request::Habits;
 use paceline_dialect::translate::Target;
 use paceline_types::record::Dialect;
 
 /// What callers speak; the names are those of the folders with what they ask.
-pub(crate) const CALLERS: &[(&str, Dialect)] =
-    &[("openai", Dialect::OpenAi), ("anthropic", Dialect::Anthropic), ("gemini", Dialect::Gemini)];
+pub(crate) const CALLERS: &[(&str, Dialect)] = &[
+    ("openai", Dialect::OpenAi),
+    ("anthropic", Dialect::Anthropic),
+    ("gemini", Dialect::Gemini),
+    ("responses", Dialect::Responses),
+];
 
 /// What providers speak; the names are those of the folders with what they answer.
 pub(crate) const PROVIDERS: &[(&str, Dialect)] = &[
@@ -16,6 +22,8 @@ pub(crate) const PROVIDERS: &[(&str, Dialect)] = &[
     ("anthropic", Dialect::Anthropic),
     ("gemini", Dialect::Gemini),
     ("ollama", Dialect::Ollama),
+    ("responses", Dialect::Responses),
+    ("bedrock", Dialect::Bedrock),
 ];
 
 const OPENAI: Habits = Habits { completion_limit: true, cache_marks: false };
@@ -30,6 +38,9 @@ pub(crate) const TARGETS: &[(&str, Dialect, Habits)] = &[
     ("gemini-2.5-flash", Dialect::Gemini, OPENAI),
     ("qwen3", Dialect::Ollama, OPENAI),
     ("gpt-oss:20b", Dialect::Ollama, OPENAI),
+    ("gpt-5", Dialect::Responses, OPENAI),
+    ("eu.anthropic.claude-sonnet-4-5-20250929-v1:0", Dialect::Bedrock, OPENAI),
+    ("meta.llama3-3-70b-instruct-v1:0", Dialect::Bedrock, OPENAI),
 ];
 
 /// The target of that name.
@@ -57,11 +68,25 @@ fn event(dialect: Dialect, data: &[u8]) -> Vec<u8> {
     match dialect {
         Dialect::Ollama => [data, b"\n"].concat(),
         Dialect::Gemini => [b"data: ", data, b"\r\n\r\n"].concat(),
-        Dialect::Anthropic => {
+        Dialect::Bedrock => frame(data),
+        Dialect::Anthropic | Dialect::Responses => {
             let kind: serde_json::Value = serde_json::from_slice(data).unwrap_or_default();
             let kind = kind["type"].as_str().unwrap_or("unnamed").to_owned();
             [b"event: ", kind.as_bytes(), b"\ndata: ", data, b"\n\n"].concat()
         }
         _ => [b"data: ", data, b"\n\n"].concat(),
     }
+}
+
+/// A frame of what stands in a line as `{"its name":its payload}`.
+fn frame(line: &[u8]) -> Vec<u8> {
+    let members = Members::read(line).unwrap();
+    let (name, payload) = &members.0[0];
+    let (mut out, payload) = (Vec::new(), payload.get().as_bytes());
+    if name.ends_with("Exception") {
+        write_exception(&mut out, name, payload).unwrap();
+    } else {
+        write_event(&mut out, name, payload).unwrap();
+    }
+    out
 }

@@ -112,6 +112,11 @@ impl EventWatch {
         self.teller.as_ref().map_or(0, |teller| teller.next_number())
     }
 
+    /// Whether something of the stream could not be told to the caller.
+    pub(crate) fn is_garbled(&self) -> bool {
+        self.teller.is_some() && self.stream.garbage
+    }
+
     /// Whether the caller is told in another dialect.
     pub(crate) fn is_told(&self) -> bool {
         self.teller.is_some()
@@ -119,6 +124,9 @@ impl EventWatch {
 
     /// As [`EventWatch::take`], in the caller's dialect.
     fn tell(&mut self, out: &mut BytesMut, now: Instant, from: &Upstream) -> Result<Bytes, Unreadable> {
+        if self.stream.garbage {
+            return Err(Unreadable::Frame("an event is not what its dialect allows".to_owned()));
+        }
         let mut told = Vec::with_capacity(out.len() + out.len() / 2);
         let mut at = 0;
         while let Some(len) = self.framing.event_len(&out[at..]).map_err(Unreadable::Frame)? {
@@ -131,6 +139,10 @@ impl EventWatch {
                     None => self.stream.observe(event),
                 };
                 self.note(seen, now);
+                // What cannot be read cannot be told: what was said before it goes on, then the stream has failed.
+                if seen.garbage {
+                    break;
+                }
             }
         }
         out.advance(at);
@@ -151,7 +163,9 @@ impl EventWatch {
         }
         if !self.done
             && !self.error
+            && !from.done_mark
             && self.stream.is_complete()
+            && !self.is_garbled()
             && let Some(teller) = &mut self.teller
         {
             let mut end = Vec::new();

@@ -350,7 +350,7 @@ impl Parts {
     pub(crate) fn is_done(&self) -> bool {
         match &self.watch {
             Watch::Events(watch) => {
-                watch.done || (!self.upstream.done_mark && watch.stream.learned().finish_reason.is_some())
+                watch.done || (!self.upstream.done_mark && watch.stream.is_complete() && !watch.is_garbled())
             }
             Watch::Document(_) | Watch::Nothing => true,
         }
