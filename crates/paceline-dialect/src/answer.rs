@@ -70,10 +70,9 @@ impl Answer {
     pub fn is_complete(&self) -> bool {
         match &self.reader {
             Reader::Gemini(reader) => reader.is_complete(),
-            Reader::Bedrock(reader) => reader.is_complete(),
             Reader::OpenAi(_, reader) => self.learned().finish_reason.is_some() && !reader.has_unfinished(),
             // Nobody who speaks these leaves the end mark out.
-            Reader::Anthropic(_) | Reader::Ollama(_) | Reader::Responses(_) => false,
+            Reader::Anthropic(_) | Reader::Ollama(_) | Reader::Responses(_) | Reader::Bedrock(_) => false,
         }
     }
 

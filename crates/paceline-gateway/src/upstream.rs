@@ -113,7 +113,7 @@ impl Upstream {
             passthrough: matches!(config.credential, Credential::Passthrough),
             asks_for_usage: config.kind.stream_usage == StreamUsage::OnRequest,
             done_mark: match config.dialect {
-                Dialect::Gemini | Dialect::Bedrock => false,
+                Dialect::Gemini => false,
                 dialect => config.kind.done_mark || dialect != config.kind.dialect,
             },
             kind: config.kind.name,

@@ -12,8 +12,8 @@ pub struct Reader {
     begun: bool,
     /// Blocks that ask for tools: their index on the wire, and their number among the tools.
     tools: Vec<u64>,
-    complete: bool,
-    ended: bool,
+    /// Why it is complete was told.
+    stopped: bool,
 }
 
 #[derive(Deserialize)]
@@ -129,14 +129,17 @@ impl Reader {
                 }
             }
             "messageStop" => {
-                self.complete = true;
+                self.stopped = true;
                 self.finish(wire.stop_reason.as_ref(), sink);
             }
             "metadata" => {
                 if let Some(used) = wire.usage {
                     sink.event(&Event::Usage(used.usage()));
                 }
-                self.end(sink);
+                // Usage comes last, and ends what has been stopped.
+                if std::mem::take(&mut self.stopped) {
+                    sink.event(&Event::End);
+                }
             }
             _ => {}
         }
@@ -146,18 +149,6 @@ impl Reader {
     /// An exception ends the stream.
     pub fn exception(&mut self, exception_type: &str, payload: &[u8], sink: &mut impl Sink) {
         sink.event(&Event::Failed(error::failure(Some(exception_type), None, payload)));
-    }
-
-    /// Whether the answer's own end was seen; what it used may still follow.
-    pub fn is_complete(&self) -> bool {
-        self.complete
-    }
-
-    /// Tells that the answer is whole, where it is and nothing told so yet: the stream ended without `metadata`.
-    pub fn end(&mut self, sink: &mut impl Sink) {
-        if self.complete && !std::mem::replace(&mut self.ended, true) {
-            sink.event(&Event::End);
-        }
     }
 
     /// Reads an answer in one piece; `false` when it is none of this dialect.
@@ -174,9 +165,8 @@ impl Reader {
         if let Some(used) = document.usage {
             sink.event(&Event::Usage(used.usage()));
         }
-        self.complete = true;
         self.finish(document.stop_reason.as_ref(), sink);
-        self.end(sink);
+        sink.event(&Event::End);
         true
     }
 

@@ -22,6 +22,5 @@ pub const KIND: Kind = Kind {
     key_env: &["AWS_BEARER_TOKEN_BEDROCK"],
     base_url_env: &["AWS_ENDPOINT_URL_BEDROCK_RUNTIME"],
     stream_usage: StreamUsage::Always,
-    done_mark: false,
     ..ROW
 };

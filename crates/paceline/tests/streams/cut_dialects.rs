@@ -1,7 +1,9 @@
 //! A stream of any dialect that breaks off at any byte is never a whole one, whatever the caller speaks.
 
 use crate::support::{Ask, Conn, House, Reply};
+use paceline_dialect::bedrock::frames::write_event;
 use serde_json::{Value, json};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -65,10 +67,48 @@ const OLLAMA: Stream = Stream {
     mark: "\"eval_count\":2}",
 };
 
+const RESPONSES: Stream = Stream {
+    media_type: "text/event-stream",
+    bytes: concat!(
+        "event: response.created\ndata: {\"type\":\"response.created\",\"sequence_number\":0,\"response\":{\"id\":\"r\",\"model\":\"m\"}}\n\n",
+        "event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"sequence_number\":1,\"output_index\":0,\"content_index\":0,\"delta\":\"H\u{e9}\"}\n\n",
+        "event: response.completed\ndata: {\"type\":\"response.completed\",\"sequence_number\":2,\"response\":{\"id\":\"r\",\"status\":\"completed\",\"output\":[],\"usage\":{\"input_tokens\":3,\"output_tokens\":2}}}\n\n"
+    ),
+    mark: "\"output_tokens\":2}}}",
+};
+
+/// Its bytes are frames of these, a line each: the event's name and its payload.
+const BEDROCK: Stream = Stream {
+    media_type: "application/vnd.amazon.eventstream",
+    bytes: concat!(
+        "messageStart {\"role\":\"assistant\"}\n",
+        "contentBlockDelta {\"contentBlockIndex\":0,\"delta\":{\"text\":\"H\u{e9}\"}}\n",
+        "contentBlockStop {\"contentBlockIndex\":0}\n",
+        "messageStop {\"stopReason\":\"end_turn\"}\n",
+        "metadata {\"usage\":{\"inputTokens\":3,\"outputTokens\":2,\"totalTokens\":5}}\n"
+    ),
+    mark: "",
+};
+
 impl Stream {
+    /// What is sent.
+    fn bytes(&self) -> Cow<'static, [u8]> {
+        if !self.mark.is_empty() {
+            return self.bytes.as_bytes().into();
+        }
+        let mut frames = Vec::new();
+        for (name, payload) in self.bytes.lines().filter_map(|line| line.split_once(' ')) {
+            write_event(&mut frames, name, payload.as_bytes()).unwrap();
+        }
+        frames.into()
+    }
+
     /// The offset behind what makes it whole; the line end that an event needs comes after.
     fn end(&self) -> usize {
-        self.bytes.rfind(self.mark).unwrap() + self.mark.len()
+        match self.mark {
+            "" => self.bytes().len(),
+            mark => self.bytes.rfind(mark).unwrap() + mark.len(),
+        }
     }
 
     /// The one that a request's path asks for.
@@ -77,7 +117,9 @@ impl Stream {
         match path {
             "/v1/chat/completions" => &OPENAI,
             "/v1/messages" => &ANTHROPIC,
+            "/v1/responses" => &RESPONSES,
             "/api/chat" => &OLLAMA,
+            path if path.ends_with("/converse-stream") => &BEDROCK,
             path if path.ends_with(":streamGenerateContent?alt=sse") => &GEMINI,
             path => panic!("nobody should ask for {path}"),
         }
@@ -89,7 +131,8 @@ impl Stream {
         let mut words = request.split("cut-").nth(1).expect("the model says where to cut").split('-');
         let offset: usize = words.next().unwrap().parse().unwrap();
         let way: String = words.next().unwrap().chars().take_while(char::is_ascii_alphabetic).collect();
-        let sent = &this.bytes.as_bytes()[..offset];
+        let bytes = this.bytes();
+        let sent = &bytes[..offset];
         let head = format!("HTTP/1.1 200 OK\r\ncontent-type: {}\r\n", this.media_type);
         let answer = match way.as_str() {
             "close" => [head.as_bytes(), b"\r\n", sent].concat(),
@@ -141,10 +184,16 @@ async fn serve(mut stream: TcpStream) {
 
 async fn house() -> Arc<House> {
     let address = provider().await;
-    let kinds =
-        [("openai", "compatible"), ("anthropic", "anthropic"), ("gemini", "gemini"), ("ollama", "ollama")];
-    let providers = kinds.map(|(name, kind)| {
-        format!("[providers.{name}]\nkind = \"{kind}\"\ndialect = \"{name}\"\nbase_url = \"http://{address}/v1\"\napi_key_env = \"SIM_KEY\"\n")
+    let kinds = [
+        ("openai", "compatible", "openai"),
+        ("responses", "compatible", "openai\"\nresponses = true #\""),
+        ("anthropic", "anthropic", "anthropic"),
+        ("gemini", "gemini", "gemini"),
+        ("ollama", "ollama", "ollama"),
+        ("bedrock", "bedrock", "bedrock"),
+    ];
+    let providers = kinds.map(|(name, kind, dialect)| {
+        format!("[providers.{name}]\nkind = \"{kind}\"\ndialect = \"{dialect}\"\nbase_url = \"http://{address}/v1\"\napi_key_env = \"SIM_KEY\"\n")
     });
     let text = format!(
         "[server]\nlisten = \"127.0.0.1:0\"\nworkers = 2\n[log]\nlevel = \"off\"\n[retry]\nattempts = 0\nmax_wait_ms = 0\n\
@@ -166,6 +215,7 @@ fn ask(caller: &str, provider: &str, offset: usize, way: &str) -> Ask {
             "/v1/messages".to_owned(),
             json!({"model": model, "stream": true, "max_tokens": 9, "messages": turns}),
         ),
+        "responses" => ("/v1/responses".to_owned(), json!({"model": model, "stream": true, "input": "hi"})),
         _ => (
             format!("/v1beta/models/{model}:streamGenerateContent?alt=sse"),
             json!({"contents": [{"role": "user", "parts": [{"text": "hi"}]}]}),
@@ -190,6 +240,7 @@ fn is_success(caller: &str, reply: &Reply) -> bool {
     match caller {
         "openai" => events.iter().any(|(_, data)| data == "[DONE]"),
         "anthropic" => events.iter().any(|(name, _)| name == "message_stop"),
+        "responses" => events.iter().any(|(name, _)| name == "response.completed"),
         _ => events.iter().any(|(_, data)| data.contains("\"finishReason\"")),
     }
 }
@@ -200,6 +251,7 @@ fn told_error(caller: &str, reply: &Reply) -> Option<Value> {
     let error: Value = serde_json::from_str(&data).ok()?;
     let fits = match caller {
         "openai" => error["error"]["code"].is_string() && error["error"]["type"].is_string(),
+        "responses" => name == "error" && error["type"] == "error" && error["sequence_number"].is_number(),
         "anthropic" => name == "error" && error["type"] == "error" && error["error"]["type"].is_string(),
         _ => error["error"]["status"].is_string() && error["error"]["code"].is_number(),
     };
@@ -254,7 +306,7 @@ async fn cut_everywhere(provider: &'static str, stream: &Stream, callers: &[&'st
     }
     for caller in callers {
         for way in ["close", "chunks"] {
-            let (reply, record) = house.call(&ask(caller, provider, stream.bytes.len(), way)).await;
+            let (reply, record) = house.call(&ask(caller, provider, stream.bytes().len(), way)).await;
             assert!(reply.whole && is_success(caller, &reply), "{provider} for {caller}: {}", reply.text());
             assert_eq!(
                 (&record["status"], &record["usage"]["input_tokens"]),
@@ -269,6 +321,17 @@ async fn cut_everywhere(provider: &'static str, stream: &Stream, callers: &[&'st
 #[tokio::test]
 async fn of_openais() {
     cut_everywhere("openai", &OPENAI, &["openai", "anthropic", "gemini"]).await;
+}
+
+#[tokio::test]
+async fn of_responses() {
+    cut_everywhere("responses", &RESPONSES, &["responses"]).await;
+    cut_everywhere("openai", &OPENAI, &["responses"]).await;
+}
+
+#[tokio::test]
+async fn of_bedrocks() {
+    cut_everywhere("bedrock", &BEDROCK, &["openai", "anthropic", "gemini", "responses"]).await;
 }
 
 #[tokio::test]
