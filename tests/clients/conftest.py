@@ -10,7 +10,8 @@ import pytest
 
 from ground import CONFIG, Ground
 from harness import BINARY, ROOT, Gateway, Process, Prometheus, Sim
-from speakers import ANTHROPIC, speaking
+from questions import ANTHROPIC
+from speakers import speaking
 
 HERE = pathlib.Path(__file__).parent
 MEASURED: list[str] = []

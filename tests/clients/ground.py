@@ -3,7 +3,7 @@
 import json
 
 from harness import Gateway, Sim
-from speakers import Question, Said
+from questions import Question, Said
 
 PROVIDERS = ["anthropic", "gemini", "ollama", "compatible"]
 # Where requests arrive, by the dialect of the provider.

@@ -4,7 +4,7 @@ once, results that failed or hold pictures, thought."""
 import pytest
 
 from ground import PROVIDERS, received, system_of
-from speakers import ANTHROPIC, GEMINI, OPENAI, PICTURE, RESPONSES, Marked, Question, Result, Tool
+from questions import ANTHROPIC, GEMINI, OPENAI, PICTURE, RESPONSES, Marked, Question, Result, Tool
 from test_dialects import pairs_of, same_tokens
 
 NAMES = (

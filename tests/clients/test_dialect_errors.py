@@ -8,7 +8,8 @@ import pytest
 from google import genai
 
 from ground import CONFIG, PROVIDERS
-from speakers import ANTHROPIC, GEMINI, OPENAI, RESPONSES, Question, speaking
+from questions import ANTHROPIC, GEMINI, OPENAI, RESPONSES, Question
+from speakers import speaking
 
 # No second tries and no waits: an error is told as it came.
 AT_ONCE = CONFIG + "\n[retry]\nattempts = 0\nmax_wait_ms = 0\n"

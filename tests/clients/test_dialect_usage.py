@@ -11,7 +11,8 @@ import pytest
 
 from ground import CONFIG, PROVIDERS
 from harness import Gateway, Sim, ask, wait_for
-from speakers import SPEAKERS, Question, speaking
+from questions import Question
+from speakers import SPEAKERS, speaking
 from test_dialects import NEWS, WEATHER
 from test_metrics import samples
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from ground import PROVIDERS, received, system_of, words_of
-from speakers import (
+from questions import (
     ANTHROPIC,
     GEMINI,
     LENGTH,

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from ground import PROVIDERS
-from speakers import ANTHROPIC, OPENAI
+from questions import ANTHROPIC, OPENAI
 
 SCENES = [f"{scene}-{way}" for scene in ("text", "hard", "limit", "tools", "results") for way in ("whole", "streamed")]
 FINISH = {

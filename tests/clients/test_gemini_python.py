@@ -8,7 +8,8 @@ import pytest
 from google.genai import types
 
 from ground import PROVIDERS, received, words_of
-from speakers import Gemini, Question
+from questions import Question
+from speakers import Gemini
 
 SEA = "Tell me about the sea."
 BURST = types.HttpOptions(headers={"x-sim-fault": "burst"})

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from ground import PROVIDERS, received, words_of
-from speakers import ANTHROPIC, GEMINI, OPENAI, RESPONSES, Question, Result
+from questions import ANTHROPIC, GEMINI, OPENAI, RESPONSES, Question, Result
 from test_dialects import NEWS, WEATHER
 
 MOVES = list(itertools.permutations(PROVIDERS, 2))

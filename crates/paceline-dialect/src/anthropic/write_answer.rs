@@ -3,6 +3,7 @@
 use crate::anthropic::error;
 use crate::anthropic::write_document::word;
 use crate::neutral::about::About;
+use crate::neutral::citation;
 use crate::neutral::completeness::Completeness;
 use crate::neutral::event::{Event, Finish};
 use crate::neutral::json::Json;
@@ -175,8 +176,10 @@ impl Writer {
     }
 
     fn citation(&mut self, json: &Json<'_>, out: &mut Vec<u8>) {
-        if matches!(self.open, Open::Text) {
-            self.delta("citations_delta", "citation", json, out);
+        if matches!(self.open, Open::Text)
+            && let Some(json) = citation::for_anthropic(json)
+        {
+            self.delta("citations_delta", "citation", &json, out);
         }
     }
 

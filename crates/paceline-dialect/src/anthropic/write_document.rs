@@ -1,6 +1,7 @@
 //! An answer of another dialect, written as one message of Anthropic's; and what it has in common with a stream.
 
 use crate::neutral::about::About;
+use crate::neutral::citation;
 use crate::neutral::collect::{Block, Collected, Gathered};
 use crate::neutral::event::Finish;
 use crate::neutral::json::Json;
@@ -70,6 +71,7 @@ fn block_of(block: &Block, about: &About, list: &mut Array<'_>) {
         Block::Text { text, citations } => {
             o.text("type", "text");
             o.raw("text", &format!("\"{text}\""));
+            let citations: Vec<_> = citations.iter().filter_map(citation::for_anthropic).collect();
             if !citations.is_empty() {
                 o.array("citations", |list| citations.iter().for_each(|json| list.json(json)));
             }

@@ -206,7 +206,9 @@ impl Reader {
         for json in given.citation_metadata.iter().flat_map(citations) {
             sink.event(&Event::Citation { choice, json });
         }
-        if let Some(json) = given.grounding_metadata.filter(|json| json.get() != "{}") {
+        // Each source of its own; what was searched for is no source.
+        let grounds = given.grounding_metadata.and_then(|ground| ground.member("groundingChunks")?.split());
+        for json in grounds.into_iter().flatten() {
             sink.event(&Event::Citation { choice, json });
         }
         match given.logprobs_result.map(|result| logprobs::read(&result)) {

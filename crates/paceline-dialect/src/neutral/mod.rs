@@ -1,6 +1,7 @@
 //! The form between dialects: a request, the events of an answer, and what could not cross.
 
 pub mod about;
+pub mod citation;
 pub mod collect;
 pub(crate) mod completeness;
 pub mod event;

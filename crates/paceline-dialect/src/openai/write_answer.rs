@@ -1,6 +1,7 @@
 //! An answer of another dialect, written as OpenAI's chunks or as one answer.
 
 use crate::neutral::about::About;
+use crate::neutral::citation;
 use crate::neutral::collect::{Block, Collected, Gathered};
 use crate::neutral::event::{Event, Finish};
 use crate::neutral::json::Json;
@@ -84,7 +85,8 @@ impl Writer {
                 }
             }
             Event::Citation { choice, json } => {
-                self.delta(*choice, out, |delta| delta.array("annotations", |list| list.json(json)));
+                let json = citation::for_openai(json);
+                self.delta(*choice, out, |delta| delta.array("annotations", |list| list.json(&json)));
             }
             Event::Logprobs { choice, json } => {
                 self.chunk(*choice, out, |choice| {
@@ -350,7 +352,7 @@ fn message_of(choice: &Gathered, about: &About, o: &mut Object<'_>) {
         });
     }
     if !cites.is_empty() {
-        o.array("annotations", |list| cites.iter().for_each(|json| list.json(json)));
+        o.array("annotations", |list| cites.iter().for_each(|json| list.json(&citation::for_openai(json))));
     }
     if choice.asks_for_tools() {
         tool_calls(choice, about, o);

@@ -195,26 +195,3 @@ pub(super) fn function_call(
         o.json("name", name);
     })
 }
-
-/// A source as this dialect names it; `None` for what has no address. Where in the text it is meant, other dialects
-/// without positions do not say.
-pub(super) fn annotation(json: &Json<'_>) -> Option<Json<'static>> {
-    let mut members = json.open()?;
-    if let Some(kind) = members.take("type")
-        && kind.is("url_citation")
-        && let Some(mut inner) = members.take("url_citation").and_then(|inner| inner.open())
-    {
-        std::mem::swap(&mut members, &mut inner);
-    }
-    let url = members.take("url").or_else(|| members.take("uri")).filter(Json::is_string)?;
-    let title = members.take("title").filter(Json::is_string).unwrap_or_else(|| Json::known("\"\""));
-    let mut place = |key: &str| members.take(key).and_then(|at| at.unsigned()).unwrap_or(0);
-    let (start, end) = (place("start_index"), place("end_index"));
-    Some(made(|o| {
-        o.text("type", "url_citation");
-        o.number("start_index", start);
-        o.number("end_index", end);
-        o.json("url", &url);
-        o.json("title", &title);
-    }))
-}

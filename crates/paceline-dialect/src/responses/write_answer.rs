@@ -1,6 +1,7 @@
 //! An answer of another dialect, written as events of the responses dialect or as one response.
 
 use crate::neutral::about::About;
+use crate::neutral::citation;
 use crate::neutral::event::{Event, Finish};
 use crate::neutral::json::Json;
 use crate::neutral::seal;
@@ -218,7 +219,7 @@ impl Writer {
     }
 
     fn cite(&mut self, json: &Json<'_>, out: &mut Vec<u8>) {
-        let Some(annotation) = objects::annotation(json) else { return };
+        let Some(annotation) = citation::for_responses(json) else { return };
         let Open::Message { parts, part: Some(said) } = &mut self.open else { return };
         let (at, place) = (Some(("content_index", parts.len() as u64)), said.annotations.len() as u64);
         said.annotations.push(annotation.clone());

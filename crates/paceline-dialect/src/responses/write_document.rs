@@ -1,6 +1,7 @@
 //! An answer of another dialect, written as one response.
 
 use crate::neutral::about::About;
+use crate::neutral::citation;
 use crate::neutral::collect::{Block, Collected, Gathered};
 use crate::neutral::event::Finish;
 use crate::neutral::json::Json;
@@ -61,7 +62,7 @@ fn said(block: &Block, choice: &Gathered) -> Option<Json<'static>> {
     match block {
         Block::Refusal(text) => Some(objects::refusal_part(text)),
         Block::Text { text, citations } => {
-            let cites: Vec<_> = citations.iter().filter_map(objects::annotation).collect();
+            let cites: Vec<_> = citations.iter().filter_map(citation::for_responses).collect();
             let first = choice.blocks.iter().find(|block| matches!(block, Block::Text { .. }));
             let weights =
                 choice.logprobs.as_ref().filter(|_| first.is_some_and(|one| std::ptr::eq(one, block)));
