@@ -1,7 +1,7 @@
 //! `GET /v1/performance/series`: figures over time, and how times are spread, for charts.
 
 use crate::admin::query::{BadQuery, Query};
-use crate::admin::shape::{dollars, rounded};
+use crate::admin::shape::{dollars, rounded, tally as whole};
 use crate::admin::sums::{Served, served};
 use crate::admin::{Admin, reply};
 use axum::extract::{RawQuery, State};
@@ -58,7 +58,11 @@ pub(crate) async fn series(State(admin): State<Arc<Admin>>, RawQuery(query): Raw
     };
     let own = Arc::clone(&asked);
     match admin.ask(move |store| find(store, &own, now)).await {
-        Ok(found) => reply::json(&shown(&asked, &found)),
+        Ok(found) => {
+            let oldest = admin.recorder.store.state().oldest.unwrap_or(admin.started_at).seconds();
+            let seconds = (asked.until - asked.from.max(oldest)).max(1) as f64;
+            reply::json(&shown(&asked, &found, seconds))
+        }
         Err(answer) => answer,
     }
 }
@@ -116,7 +120,8 @@ fn find(store: &dyn Store, asked: &Asked, now: Timestamp) -> Result<Found, Store
     Ok(found)
 }
 
-fn shown(asked: &Asked, found: &Found) -> Value {
+/// Rates are per second of `seconds`: of the span, where there are records.
+fn shown(asked: &Asked, found: &Found, seconds: f64) -> Value {
     let mut all = Tally::default();
     for tally in found.steps.values() {
         all.merge(tally);
@@ -140,6 +145,7 @@ fn shown(asked: &Asked, found: &Found) -> Value {
             json!({
                 "model": model,
                 "provider": provider,
+                "overview": whole(&all, seconds),
                 "steps": steps.iter().map(|(start, tally)| step(*start, tally)).collect::<Vec<_>>(),
                 "classes": classes(&all),
             })
@@ -150,6 +156,7 @@ fn shown(asked: &Asked, found: &Found) -> Value {
         "until": stamp(asked.until),
         "step_seconds": asked.width,
         "class_bounds": BOUNDS,
+        "overview": whole(&all, seconds),
         "classes": classes(&all),
         "steps": steps,
         "models": models,

@@ -1,0 +1,54 @@
+/** What uPlot is told of axes and labels. */
+
+import type uPlot from "uplot";
+import { colour } from "../theme";
+import type { Line } from "./time-chart";
+
+/** The top of an axis from zero: a little above the largest value. */
+export function scaleTop(max: number | null): number {
+  return max === null || !(max > 0) ? 1 : max * 1.06;
+}
+
+export function timeAxis(): uPlot.Axis {
+  return {
+    stroke: colour("--dim"),
+    grid: { show: false },
+    ticks: { stroke: colour("--grid"), width: 1, size: 4 },
+    font: `11px ${colour("--font")}`,
+    size: 30,
+    space: 64,
+    values: [
+      // [step, default, year, month, day, hour, minute, second, mode]
+      [86_400, "{D} {MMM}", null, null, null, null, null, null, 1],
+      [3600, "{HH}:{mm}", null, null, "\n{D} {MMM}", null, null, null, 1],
+      [60, "{HH}:{mm}", null, null, "\n{D} {MMM}", null, null, null, 1],
+      [1, "{HH}:{mm}:{ss}", null, null, "\n{D} {MMM}", null, null, null, 1],
+    ],
+  };
+}
+
+/** Names at the ends of their lines, apart from each other. */
+export function endLabels(plot: uPlot, lines: Line[]): void {
+  const { ctx, bbox, data } = plot;
+  const ratio = window.devicePixelRatio;
+  const placed: { y: number; line: Line }[] = [];
+  lines.forEach((line, at) => {
+    if (line.bars) return;
+    const last = Array.from(data[at + 1] ?? []).findLast((value) => value != null);
+    if (last != null) placed.push({ y: plot.valToPos(last, "y", true), line });
+  });
+  placed.sort((a, b) => a.y - b.y);
+  const gap = 13 * ratio;
+  let floor = bbox.top + 4 * ratio;
+  ctx.save();
+  ctx.font = `${11 * ratio}px ${colour("--font")}`;
+  ctx.textBaseline = "middle";
+  ctx.textAlign = "left";
+  for (const { y, line } of placed) {
+    const place = Math.max(y, floor);
+    floor = place + gap;
+    ctx.fillStyle = colour(line.colour);
+    ctx.fillText(line.label.slice(0, 12), bbox.left + bbox.width + 6 * ratio, place);
+  }
+  ctx.restore();
+}
