@@ -15,7 +15,7 @@ export function timeAxis(): uPlot.Axis {
     grid: { show: false },
     ticks: { stroke: colour("--grid"), width: 1, size: 4 },
     font: `11px ${colour("--font")}`,
-    size: 30,
+    size: 42,
     space: 64,
     values: [
       // [step, default, year, month, day, hour, minute, second, mode]
@@ -25,6 +25,12 @@ export function timeAxis(): uPlot.Axis {
       [1, "{HH}:{mm}:{ss}", null, null, "\n{D} {MMM}", null, null, null, 1],
     ],
   };
+}
+
+/** Room for the names at the right, in pixels: about seven a letter. */
+export function labelRoom(lines: Line[]): number {
+  const longest = Math.max(0, ...lines.filter((line) => !line.bars).map((line) => line.label.length));
+  return longest === 0 ? 12 : Math.min(150, 12 + longest * 7);
 }
 
 /** Names at the ends of their lines, apart from each other. */
@@ -48,7 +54,7 @@ export function endLabels(plot: uPlot, lines: Line[]): void {
     const place = Math.max(y, floor);
     floor = place + gap;
     ctx.fillStyle = colour(line.colour);
-    ctx.fillText(line.label.slice(0, 12), bbox.left + bbox.width + 6 * ratio, place);
+    ctx.fillText(line.label.length > 20 ? `${line.label.slice(0, 19)}…` : line.label, bbox.left + bbox.width + 6 * ratio, place);
   }
   ctx.restore();
 }

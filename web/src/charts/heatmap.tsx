@@ -53,7 +53,7 @@ export function Heatmap({ series, onZoom }: { series: Series; onZoom: (since: nu
     <figure className="chart">
       <figcaption className="readout" aria-hidden="true">
         {cell === null ? (
-          <span className="dim">each column is complete: what is dark is where its calls are</span>
+          <span className="dim">each column shows where the answers of its time lie; the fullest class of a column is strongest</span>
         ) : (
           <span>
             {grid.step >= 3600 ? moment(grid.time(cell.column)) : clock(grid.time(cell.column)).slice(0, 5)} ·{" "}
@@ -135,12 +135,12 @@ function draw(canvas: HTMLCanvasElement, grid: Grid, width: number, height: numb
   const wide = (width - LEFT) / grid.columns;
   const fill = colour("--heat");
   for (let column = 0; column < grid.columns; column += 1) {
-    const sum = grid.sum(column);
+    const most = Math.max(...grid.rows.map((_, row) => grid.at(column, row)));
     for (let row = 0; row < grid.rows.length; row += 1) {
       const calls = grid.at(column, row);
       if (calls === 0) continue;
-      // The root lets single slow calls be seen beside the many.
-      ctx.globalAlpha = 0.12 + 0.88 * Math.sqrt(calls / sum);
+      // A power below one lets single slow calls be seen beside the many.
+      ctx.globalAlpha = 0.1 + 0.9 * (calls / most) ** 0.7;
       ctx.fillStyle = fill;
       ctx.fillRect(LEFT + column * wide, (grid.rows.length - 1 - row) * ROW, Math.max(1, wide - 0.5), ROW - 1);
     }

@@ -5,7 +5,7 @@ import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { clock, moment, type Unit, written } from "../format";
 import { colour, useThemeTurn } from "../theme";
-import { endLabels, scaleTop, timeAxis } from "./drawing";
+import { endLabels, labelRoom, scaleTop, timeAxis } from "./drawing";
 
 export interface Line {
   label: string;
@@ -53,7 +53,7 @@ export function TimeChart({ title, data, lines, unit, height = 180, onZoom }: Pr
     const options: uPlot.Options = {
       width: Math.max(200, node.clientWidth),
       height,
-      padding: [10, 66, 0, 0],
+      padding: [10, labelRoom(lines), 0, 0],
       legend: { show: false },
       cursor: {
         sync: { key: "time", setSeries: false },

@@ -58,7 +58,7 @@ export function Calls(): ReactNode {
         {calls === undefined ? (
           found.error ? null : <Waiting />
         ) : calls.length > 0 ? (
-          <Table caption="Calls" columns={COLUMNS} rows={calls} id={(call) => call.id} rowClass={(call) => `call-${call.status}`} />
+          <Table caption="Calls" columns={COLUMNS} rows={calls} id={(call) => call.id} onRow={(call) => go(withRange(`/ui/calls/${call.id}`))} />
         ) : isFiltered ? (
           <Empty title={`No call of the ${range.words} is like this.`}>
             <button type="button" className="button" onClick={() => set(Object.fromEntries(FILTERS.map((name) => [name, null])))}>

@@ -2,10 +2,11 @@
 
 import { type ReactNode, useMemo, useState } from "react";
 import { useLive } from "../api/live";
-import type { Json, Ready } from "../api/types";
+import type { Ready } from "../api/types";
 import { useQuery } from "../api/use-query";
 import { bytes, count, ms, uptime } from "../format";
 import { readMetrics, sum } from "../metrics";
+import { type Config, type Setting, settings } from "../settings";
 import { Define } from "../ui/define";
 import { Dot, Empty, Facts, Meter, Panel, Trouble, Waiting } from "../ui/parts";
 import { type Column, Table } from "../ui/table";
@@ -110,54 +111,6 @@ function Rings({ metrics }: { metrics: Metrics }): ReactNode {
       />
     </Panel>
   );
-}
-
-interface Config {
-  file: string | null;
-  sources: Record<string, { flag?: string; env?: string; line?: number }>;
-  warnings: Json[];
-  [section: string]: Json | Record<string, { flag?: string; env?: string; line?: number }>;
-}
-
-interface Setting {
-  path: string;
-  value: string;
-  source: string;
-}
-
-/** Every setting by its path; lists of names stay together. */
-function flat(value: Json, path: string, out: [string, string][]): void {
-  if (Array.isArray(value)) {
-    if (value.every((one) => typeof one !== "object")) out.push([path, value.length === 0 ? "none" : value.join(", ")]);
-    else value.forEach((one, at) => flat(one, `${path}.${named(one) ?? at}`, out));
-  } else if (value !== null && typeof value === "object") {
-    for (const [name, one] of Object.entries(value)) flat(one, path === "" ? name : `${path}.${name}`, out);
-  } else {
-    out.push([path, value === null ? "–" : String(value)]);
-  }
-}
-
-function named(value: Json): string | null {
-  if (value === null || typeof value !== "object" || Array.isArray(value)) return null;
-  const name = value["name"];
-  return typeof name === "string" ? name : null;
-}
-
-function settings(config: Config): Setting[] {
-  const { sources, warnings: _, ok: __, file, ...rest } = config;
-  const found: [string, string][] = [];
-  flat(rest as Json, "", found);
-  const told = (path: string): string => {
-    const place = sources[path];
-    if (place === undefined) return "default";
-    if (place.line !== undefined) return `${file?.split("/").at(-1) ?? "file"}, line ${place.line}`;
-    return place.env ?? place.flag ?? "default";
-  };
-  const known = new Set(found.map(([path]) => path));
-  // A setting whose value is shown under another path, such as a key's source, is named all the same.
-  const others = Object.keys(sources).filter((path) => !known.has(path));
-  const rows = [...found, ...others.map((path): [string, string] => [path, "set"])];
-  return rows.map(([path, value]) => ({ path, value, source: told(path) }));
 }
 
 const COLUMNS: Column<Setting>[] = [

@@ -75,7 +75,7 @@ function Scopes({ scopes }: { scopes: Scope[] }): ReactNode {
             <UsedRow name="calls a minute" scope={scope} used={scope.calls_per_minute} />
             <UsedRow name="tokens a minute" scope={scope} used={scope.tokens_per_minute} />
             <UsedRow name="at once" scope={scope} used={scope.concurrent} />
-            <BudgetRows scope={scope} />
+            <BudgetRows scope={scope} name="budget" />
           </ul>
         </li>
       ))}

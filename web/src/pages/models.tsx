@@ -18,7 +18,9 @@ import { timeData } from "./shared";
 /** Lines that can be told apart in one chart. */
 const LINES = 6;
 
-export const nameOf = (row: ModelSeries): string => (row.model.startsWith(`${row.provider}/`) ? row.model : `${row.provider}/${row.model}`);
+/** Its name, with who served it where that is not in the name. */
+export const nameOf = (row: ModelSeries): string =>
+  row.model.startsWith(`${row.provider}/`) ? row.model : `${row.model} · ${row.provider}`;
 
 export function Models(): ReactNode {
   const range = useRange();
@@ -87,7 +89,7 @@ function OverTime({ series, measure, chosen, zoom }: OverTimeProps): ReactNode {
     return chosen === undefined ? most : [chosen];
   }, [series, chosen]);
   const lines: Line[] = shown.map((row, at) => ({
-    label: row.model.split("/").at(-1) ?? row.model,
+    label: row.model,
     values: timeData(series, row.steps).steps.map(measure.step),
     colour: `--model-${at + 1}`,
   }));
@@ -97,7 +99,7 @@ function OverTime({ series, measure, chosen, zoom }: OverTimeProps): ReactNode {
       title={`${measure.title} over time`}
       note={chosen ? nameOf(chosen) : more > 0 ? `the ${LINES} most called of ${series.models.length}` : undefined}
     >
-      <TimeChart title={`${measure.title} over time`} data={timeData(series)} lines={lines} unit={measure.unit} height={240} onZoom={zoom} />
+      <TimeChart title={`${measure.title} over time`} data={timeData(series)} lines={lines} unit={measure.unit} height={Math.max(240, 23 * series.models.length - 24)} onZoom={zoom} />
     </Panel>
   );
 }

@@ -147,11 +147,11 @@ export function Budgets({ limits }: { limits: Limits | undefined }): ReactNode {
   );
 }
 
-export function BudgetRows({ scope }: { scope: Scope }): ReactNode {
+export function BudgetRows({ scope, name = scopeName(scope) }: { scope: Scope; name?: string }): ReactNode {
   return (
     <>
-      {scope.budget_day && <BudgetRow name={scopeName(scope)} span="today" budget={scope.budget_day} />}
-      {scope.budget_month && <BudgetRow name={scopeName(scope)} span="this month" budget={scope.budget_month} />}
+      {scope.budget_day && <BudgetRow name={name} span="today" budget={scope.budget_day} />}
+      {scope.budget_month && <BudgetRow name={name} span="this month" budget={scope.budget_month} />}
     </>
   );
 }

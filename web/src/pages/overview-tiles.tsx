@@ -65,6 +65,8 @@ function tone(indicators: Indicator[], name: string): State | undefined {
   return state === "warning" || state === "critical" ? state : undefined;
 }
 
+const TONES: Partial<Record<State, string>> = { warning: "warn", critical: "bad" };
+
 export function Tiles({ tally, indicators }: { tally: Tally; indicators: Indicator[] }): ReactNode {
   const { response_time_ms: time, ttft_ms: ttft, output_tokens_per_second: tps } = tally;
   const more = (parts: [string, number | null][]): ReactNode =>
@@ -89,12 +91,12 @@ export function Tiles({ tally, indicators }: { tally: Tally; indicators: Indicat
           {count(tally.errors)} errors, {count(tally.partial)} partial
         </Link>
       </Tile>
-      <Tile label="Response time" meaning="response" value={ms(time.p50)} tone={tone(indicators, "response_time_ms")}>
-        {more([
-          ["p95", time.p95],
-          ["p99", time.p99],
-        ])}
-        {time.grade && <span className="dim">{time.grade.word}</span>}
+      <Tile label="Response time" meaning="response" value={ms(time.p50)}>
+        <span className={TONES[tone(indicators, "response_time_ms") ?? "ok"]}>
+          <span className="dim">p95</span> {ms(time.p95)}
+        </span>
+        {more([["p99", time.p99]])}
+        {time.grade && <span className="dim">median {time.grade.word}</span>}
       </Tile>
       <Tile label="First token" meaning="ttft" value={ms(ttft.p50)}>
         {more([

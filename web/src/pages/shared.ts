@@ -38,7 +38,8 @@ export function timeData(series: Series, own: Step[] = series.steps): Steps {
     times,
     stepSeconds: series.step_seconds,
     since: Math.min(since, begin),
-    until,
+    // The last step may end after now; its middle must still be within the axis.
+    until: Math.max(until, begin + length * wide),
     steps: times.map((time) => known.get(time) ?? { ...EMPTY, start: new Date(time).toISOString() }),
   };
 }

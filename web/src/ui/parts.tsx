@@ -83,7 +83,7 @@ export function Meter({ used, limit, label, near = 0.8 }: { used: number; limit:
       aria-valuemax={100}
       aria-valuenow={Math.min(100, Math.round(share * 100))}
     >
-      <span className={`meter-fill meter-${tone}`} style={{ width: `${Math.min(100, share * 100)}%` }} />
+      <span className={`meter-fill meter-${share > 0 ? tone : "none"}`} style={{ width: `${Math.min(100, share * 100)}%` }} />
     </span>
   );
 }
@@ -121,10 +121,7 @@ export function Command({ text }: { text: string }): ReactNode {
   };
   return (
     <div className="command">
-      {/* Wide commands scroll, also by keyboard. */}
-      <pre tabIndex={0} aria-label="command">
-        {text}
-      </pre>
+      <pre>{text}</pre>
       <button type="button" className="button small" onClick={() => void copy()}>
         {told}
       </button>

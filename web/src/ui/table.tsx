@@ -20,9 +20,11 @@ interface Props<R> {
   id: (row: R) => string;
   sort?: { name: string; down: boolean };
   rowClass?: (row: R) => string;
+  /** What a click on a row does; its link does the same for the keyboard. */
+  onRow?: (row: R) => void;
 }
 
-export function Table<R>({ caption, columns, rows, id, sort, rowClass }: Props<R>): ReactNode {
+export function Table<R>({ caption, columns, rows, id, sort, rowClass, onRow }: Props<R>): ReactNode {
   const [order, setOrder] = useState(sort);
   const sorted = useMemo(() => {
     const by = columns.find((column) => column.name === order?.name)?.by;
@@ -76,7 +78,14 @@ export function Table<R>({ caption, columns, rows, id, sort, rowClass }: Props<R
         </thead>
         <tbody>
           {sorted.map((row) => (
-            <tr key={id(row)} className={rowClass?.(row)}>
+            <tr
+              key={id(row)}
+              className={`${rowClass?.(row) ?? ""} ${onRow ? "leads" : ""}`}
+              onClick={(event) => {
+                const isOwn = event.target instanceof Element && event.target.closest("a, button") !== null;
+                if (!isOwn && window.getSelection()?.isCollapsed !== false) onRow?.(row);
+              }}
+            >
               {columns.map((column) => (
                 <td key={column.name} className={column.number ? "number" : ""}>
                   {column.cell(row)}

@@ -126,14 +126,15 @@ async fn pulse(admin: &Arc<Admin>) -> Value {
     let wanted = Wanted { now, seconds: RECENT, group: None, hours: 0 };
     // A window goes back to the begin of its minute.
     let begin = (now.seconds() - RECENT).div_euclid(60) * 60;
-    let seconds = (now.0 as f64 / 1e6 - begin as f64).min(admin.started.elapsed().as_secs_f64()).max(1.0);
+    let store = admin.recorder.store.state();
+    let oldest = store.oldest.unwrap_or(admin.started_at).0;
+    let seconds = ((now.0 - oldest.max(begin * 1_000_000)) as f64 / 1e6).max(1.0);
     let recent = match admin.ask(move |store| collect(store, wanted, |_| true)).await {
         Ok(sums) => tally(&sums.all, seconds),
         Err(_) => Value::Null,
     };
     let up = admin.started.elapsed().as_secs();
     let (last, records) = admin.recorder.board.last();
-    let store = admin.recorder.store.state();
     let mut out = json!({
         "at": now,
         "uptime_seconds": up,
