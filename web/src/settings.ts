@@ -68,8 +68,11 @@ export function settings(config: Config): Setting[] {
   const sources = new Map<string, string>();
   for (const path of leaves) {
     const below = [...values.keys()].filter((known) => known === path || known.startsWith(`${path}.`));
+    // A model in one word says its target and nothing else.
+    const target = below.find((known) => known === `${path}.targets`);
+    const meant = target ? [target] : below.length === 0 ? [path] : below;
     if (below.length === 0) values.set(path, "set");
-    for (const known of below.length === 0 ? [path] : below) sources.set(known, said.get(path) ?? "default");
+    for (const known of meant) sources.set(known, said.get(path) ?? "default");
   }
   return [...values].map(([path, value]) => ({ path, value, source: sources.get(path) ?? "default" }));
 }

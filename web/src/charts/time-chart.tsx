@@ -135,7 +135,7 @@ function valueAxis(unit: Unit): uPlot.Axis {
     ticks: { show: false },
     font: `11px ${colour("--font")}`,
     size: 62,
-    space: 34,
+    space: 28,
     values: (_, splits) => splits.map((value) => (value === 0 ? "0" : written(value, unit))),
   };
 }
