@@ -52,8 +52,14 @@ fn build(web: &Path, out: &Path) -> Built<()> {
     let lock = File::create(web.join(".lock"))?;
     lock.lock()?;
     if !is_installed(web) {
-        let install =
-            ["ci", "--no-audit", "--no-fund", "--prefer-offline", "--fetch-retries=0", "--fetch-timeout=30000"];
+        let install = [
+            "ci",
+            "--no-audit",
+            "--no-fund",
+            "--prefer-offline",
+            "--fetch-retries=0",
+            "--fetch-timeout=30000",
+        ];
         run(Command::new("npm").args(install).current_dir(web), "npm ci in web/")?;
     }
     let mut vite = Command::new("node");

@@ -102,7 +102,7 @@ test("a call is found by its id, and one that is not there is told", async () =>
   await look("/ui/calls", async (page) => {
     await page.getByLabel("Find by id").fill(id);
     await page.keyboard.press("Enter");
-    await page.getByText("waiting for the first token").first().waitFor();
+    await page.getByText("to the first token").first().waitFor();
     await page.getByRole("link", { name: "find-me" }).click();
     await page.waitForURL(/task=find-me/);
     await page.goto(`${paceline.url}/ui/calls/01zzzzzzzzzzzzzzzzzzzzzzzz`);

@@ -2,7 +2,8 @@
 
 import type { Call } from "./api/types";
 
-const BY_CODE: Record<string, string> = {
+/** Codes of calls that were not let in: providers use some of the same words for what they say themselves. */
+const REFUSED: Record<string, string> = {
   invalid_api_key: "The caller sent no key or an unknown one: send `Authorization: Bearer …`.",
   key_expired: "The caller's key has ended: make a new one under Limits & keys.",
   model_not_allowed: "The key may not name this model: another model, or widen `models` of the key.",
@@ -13,6 +14,9 @@ const BY_CODE: Record<string, string> = {
   price_unknown: "A budget has to count this call and its price is not known: add it under [prices].",
   provider_rate_limited: "The provider asks for no more calls: wait, add a second target, or ask it for a higher limit.",
   overloaded: "The deployment takes no more calls at once: try again, or add a target.",
+};
+
+const FAILED: Record<string, string> = {
   provider_unreachable: "No connection: check `base_url`, network and proxy.",
   connect_timeout: "No connection in time: check the network, or raise `timeouts.connect_ms`.",
   proxy_failed: "The proxy refused: check HTTPS_PROXY and NO_PROXY.",
@@ -33,7 +37,7 @@ const BY_KIND: Record<string, string> = {
   bad_request: "The provider found the request wrong: its message tells what.",
   unauthorized: "The caller's key was refused.",
   forbidden: "The caller may not do this.",
-  not_found: "The provider does not know the model or path.",
+  not_found: "The provider does not know the model or path: check the name, or take it out of the chain.",
   too_large: "The request is too large: a smaller body.",
   content_filter: "A safety filter refused the prompt.",
   canceled: "The caller left before the end.",
@@ -49,6 +53,7 @@ const BY_KIND: Record<string, string> = {
   internal: "A defect in Paceline: report it, please.",
 };
 
-export function advice(call: Pick<Call, "error_code" | "error_kind">): string {
-  return BY_CODE[call.error_code ?? ""] ?? BY_KIND[call.error_kind ?? ""] ?? "Look at the attempts to see where it failed.";
+export function advice(call: Pick<Call, "status" | "error_code" | "error_kind">): string {
+  const byCode = call.status === "refused" ? REFUSED : FAILED;
+  return byCode[call.error_code ?? ""] ?? BY_KIND[call.error_kind ?? ""] ?? "Look at the attempts to see where it failed.";
 }

@@ -28,9 +28,9 @@ export function timeAxis(): uPlot.Axis {
 }
 
 /** Room for the names at the right, in pixels: about seven a letter. */
-export function labelRoom(lines: Line[]): number {
+export function labelRoom(lines: Line[], width: number): number {
   const longest = Math.max(0, ...lines.filter((line) => !line.bars).map((line) => line.label.length));
-  return longest === 0 ? 12 : Math.min(150, 12 + longest * 7);
+  return longest === 0 ? 12 : Math.min(width < 520 ? 86 : 150, 12 + longest * 7);
 }
 
 /** Names at the ends of their lines, apart from each other. */
@@ -46,6 +46,7 @@ export function endLabels(plot: uPlot, lines: Line[]): void {
   placed.sort((a, b) => a.y - b.y);
   const gap = 13 * ratio;
   let floor = bbox.top + 4 * ratio;
+  const letters = Math.floor((plot.width - (bbox.left + bbox.width) / ratio - 8) / 6.5);
   ctx.save();
   ctx.font = `${11 * ratio}px ${colour("--font")}`;
   ctx.textBaseline = "middle";
@@ -54,7 +55,7 @@ export function endLabels(plot: uPlot, lines: Line[]): void {
     const place = Math.max(y, floor);
     floor = place + gap;
     ctx.fillStyle = colour(line.colour);
-    ctx.fillText(line.label.length > 20 ? `${line.label.slice(0, 19)}…` : line.label, bbox.left + bbox.width + 6 * ratio, place);
+    ctx.fillText(line.label.length > letters ? `${line.label.slice(0, letters - 1)}…` : line.label, bbox.left + bbox.width + 6 * ratio, place);
   }
   ctx.restore();
 }

@@ -33,7 +33,10 @@ interface Props {
   onZoom?: (since: number, until: number) => void;
 }
 
-export function TimeChart({ title, data, lines, unit, height = 180, onZoom }: Props): ReactNode {
+/** On a wall there is room. */
+const TALL = window.innerWidth >= 2000 ? 260 : 180;
+
+export function TimeChart({ title, data, lines, unit, height = TALL, onZoom }: Props): ReactNode {
   const host = useRef<HTMLDivElement>(null);
   const [at, setAt] = useState<number | null>(null);
   const zoom = useRef(onZoom);
@@ -53,7 +56,7 @@ export function TimeChart({ title, data, lines, unit, height = 180, onZoom }: Pr
     const options: uPlot.Options = {
       width: Math.max(200, node.clientWidth),
       height,
-      padding: [10, labelRoom(lines), 0, 0],
+      padding: [10, labelRoom(lines, node.clientWidth), 0, 0],
       legend: { show: false },
       cursor: {
         sync: { key: "time", setSeries: false },
@@ -65,7 +68,7 @@ export function TimeChart({ title, data, lines, unit, height = 180, onZoom }: Pr
         x: { time: true, range: () => [span.current.since / 1000, span.current.until / 1000] },
         y: { range: (_, __, max) => [0, scaleTop(max)] },
       },
-      axes: [timeAxis(), valueAxis(unit)],
+      axes: [timeAxis(), valueAxis(unit, height)],
       series: [{}, ...lines.map((line) => series(line))],
       hooks: {
         setCursor: [(own) => setAt(own.cursor.idx ?? null)],
@@ -128,14 +131,14 @@ function series(line: Line): uPlot.Series {
   };
 }
 
-function valueAxis(unit: Unit): uPlot.Axis {
+function valueAxis(unit: Unit, height: number): uPlot.Axis {
   return {
     stroke: colour("--dim"),
     grid: { stroke: colour("--grid"), width: 1 },
     ticks: { show: false },
     font: `11px ${colour("--font")}`,
     size: 62,
-    space: 28,
+    space: height > 200 ? 46 : 28,
     values: (_, splits) => splits.map((value) => (value === 0 ? "0" : written(value, unit))),
   };
 }

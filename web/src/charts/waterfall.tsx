@@ -26,14 +26,14 @@ function attemptRow(attempt: Attempt, call: Call): Row {
   const isBad = attempt.error_kind !== null;
   const parts: Part[] = [];
   const add = (kind: Part["kind"], begin: number, end: number, words: string): void => {
-    if (end > begin) parts.push({ kind, from: begin, to: end, words: `${words} ${ms(end - begin)}` });
+    if (end > begin) parts.push({ kind, from: begin, to: end, words: `${ms(end - begin)} ${words}` });
   };
   add("connect", from, connected, "connecting");
   if (attempt.ttft_ms !== null) {
-    add("wait", connected, from + attempt.ttft_ms, "waiting for the first token");
-    add(isBad ? "failed" : "answer", from + attempt.ttft_ms, attempt.ended_ms, isBad ? "answer, broken off after" : "answer");
+    add("wait", connected, from + attempt.ttft_ms, "to the first token");
+    add(isBad ? "failed" : "answer", from + attempt.ttft_ms, attempt.ended_ms, isBad ? "answer, then broken off" : "answer");
   } else {
-    add(isBad ? "failed" : "wait", connected, attempt.ended_ms, isBad ? "failed after" : call.stream ? "waiting" : "provider at work");
+    add(isBad ? "failed" : "wait", connected, attempt.ended_ms, isBad ? "until it failed" : call.stream ? "waiting" : "provider at work");
   }
   const how = attempt.error_code ?? attempt.error_kind ?? (attempt.http_status === null ? "" : String(attempt.http_status));
   const again = attempt.retry_after_ms === null ? "" : `, asked to wait ${ms(attempt.retry_after_ms)}`;
@@ -45,12 +45,20 @@ function rowsOf(call: Call): Row[] {
   const queue = call.queue_ms ?? 0;
   const route = call.route_us === null ? 0 : call.route_us / 1000;
   const parts: Part[] = [];
-  if (route > 0) parts.push({ kind: "route", from: 0, to: Math.min(route, call.duration_ms), words: `body read and target chosen ${ms(route)}` });
-  // What was waited in line lies between the choice and the first try.
-  if (queue > 0) parts.push({ kind: "queue", from: Math.max(0, first - queue), to: first, words: `in line ${ms(queue)}` });
+  if (route > 0) parts.push({ kind: "route", from: 0, to: Math.min(route, call.duration_ms), words: `${ms(route)} reading the body and choosing` });
+  // What was waited lies between tries; the rest of it before the first.
+  let left = queue;
+  call.attempts.slice(1).forEach((next, at) => {
+    const from = call.attempts[at]?.ended_ms ?? 0;
+    const wide = next.started_ms - from;
+    if (wide < 1) return;
+    left -= wide;
+    parts.push({ kind: "queue", from, to: next.started_ms, words: `${ms(wide)} wait` });
+  });
+  if (left >= 1) parts.push({ kind: "queue", from: Math.max(0, first - left), to: first, words: `${ms(left)} in line` });
   const own: Row = {
     name: "Paceline",
-    note: [route > 0 ? `routing ${ms(route)}` : "", queue > 0 ? `in line ${ms(queue)}` : "no wait in line"].filter(Boolean).join(" · "),
+    note: [route > 0 ? `routing ${ms(route)}` : "", queue > 0 ? `waited ${ms(queue)}` : "no wait"].filter(Boolean).join(" · "),
     isBad: call.status === "refused",
     parts,
   };
@@ -73,7 +81,7 @@ export function Waterfall({ call }: { call: Call }): ReactNode {
             <div className="fall-track">
               {row.parts.map((part) => (
                 <span
-                  key={part.kind}
+                  key={part.from}
                   className={`fall-part fall-${part.kind}`}
                   style={{ left: at(part.from), width: `max(3px, ${((part.to - part.from) / whole) * 100}%)` }}
                   title={part.words}
@@ -109,4 +117,4 @@ export function Waterfall({ call }: { call: Call }): ReactNode {
   );
 }
 
-const KEY = { route: "routing", queue: "in line", connect: "connecting", wait: "waiting", answer: "answer", failed: "failed" } as const;
+const KEY = { route: "routing", queue: "wait", connect: "connecting", wait: "waiting", answer: "answer", failed: "failed" } as const;

@@ -22,7 +22,9 @@ export function StatusStrip(): ReactNode {
       ? "…"
       : ready.status === "ready"
         ? degraded.length > 0
-          ? "serving, degraded"
+          ? degraded.every((one) => one.part === "providers")
+            ? "serving simulated models"
+            : "serving, degraded"
           : "serving"
         : ready.status;
   const recent = pulse?.recent;

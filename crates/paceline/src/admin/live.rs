@@ -156,7 +156,8 @@ async fn pulse(admin: &Arc<Admin>) -> Value {
         });
         out["calls_in_flight"] = json!(gateway.gauges.calls_in_flight.load(Ordering::Relaxed));
         out["waiting_for_providers"] = json!(gateway.waiting());
-        let away = gateway.places().into_iter().filter(|place| place.state != "ready" && !place.model.is_empty());
+        let away =
+            gateway.places().into_iter().filter(|place| place.state != "ready" && !place.model.is_empty());
         let one = |place: paceline_gateway::PlaceView| {
             json!({
                 "deployment": format!("{}/{}", place.provider, place.model),

@@ -167,7 +167,8 @@ mod tests {
     #[test]
     fn what_changes_something_needs_more_than_a_cookie() {
         let bare = HeaderMap::new();
-        let shown = HeaderMap::from_iter([("x-paceline-csrf".parse().unwrap(), HeaderValue::from_static("1"))]);
+        let shown =
+            HeaderMap::from_iter([("x-paceline-csrf".parse().unwrap(), HeaderValue::from_static("1"))]);
         assert!(may_use_cookie(&Method::GET, &bare));
         for changes in [Method::POST, Method::PATCH, Method::DELETE, Method::PUT] {
             assert!(!may_use_cookie(&changes, &bare), "{changes}");

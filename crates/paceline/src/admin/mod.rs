@@ -23,8 +23,8 @@ mod sums;
 mod web;
 
 pub use audit::Refusals;
-pub use login::Logins;
 pub(crate) use calls::{PARAMETERS as CALLS_PARAMETERS, filter_of};
+pub use login::Logins;
 
 use crate::assemble;
 use crate::aws::Signings;

@@ -37,6 +37,10 @@ pub(crate) async fn no_such_path(method: Method, uri: Uri) -> Response {
         "/v1/sessions",
         "/v1/keys",
         "/v1/audit",
+        "/v1/config",
+        "/v1/costs",
+        "/v1/live",
+        "/v1/performance/series",
         "/v1/costs/recalculate",
         "/v1/performance/summary",
         "/health/live",
@@ -59,7 +63,7 @@ pub(crate) async fn wrong_method(method: Method, uri: Uri) -> Response {
         "GET or POST"
     } else if path.starts_with("/v1/keys/") {
         "GET, PATCH or DELETE"
-    } else if path == "/v1/captures" {
+    } else if path == "/v1/captures" || path == "/v1/session" {
         "GET, POST or DELETE"
     } else if path.starts_with("/v1/captures/") {
         "DELETE"

@@ -30,7 +30,8 @@ const MINUTES_KEPT: i64 = 2 * DAY;
 /// Where classes of times end, in milliseconds: five a decade, 1 ms to 4 minutes.
 const BOUNDS: [f64; 28] = [
     1.0, 1.6, 2.5, 4.0, 6.3, 10.0, 16.0, 25.0, 40.0, 63.0, 100.0, 160.0, 250.0, 400.0, 630.0, 1000.0, 1600.0,
-    2500.0, 4000.0, 6300.0, 10_000.0, 16_000.0, 25_000.0, 40_000.0, 63_000.0, 100_000.0, 160_000.0, 250_000.0,
+    2500.0, 4000.0, 6300.0, 10_000.0, 16_000.0, 25_000.0, 40_000.0, 63_000.0, 100_000.0, 160_000.0,
+    250_000.0,
 ];
 
 /// What is asked for.
@@ -206,9 +207,15 @@ mod tests {
 
     #[test]
     fn steps_are_as_wide_as_the_span_needs() {
-        for (window, width) in
-            [("1m", 60), ("1h", 60), ("6h", 300), ("24h", 900), ("3d", 3600), ("7d", 2 * 5400), ("30d", 6 * 3600)]
-        {
+        for (window, width) in [
+            ("1m", 60),
+            ("1h", 60),
+            ("6h", 300),
+            ("24h", 900),
+            ("3d", 3600),
+            ("7d", 2 * 5400),
+            ("30d", 6 * 3600),
+        ] {
             assert_eq!(at(&format!("window={window}")).map(|asked| asked.width), Some(width), "{window}");
         }
         // An hour of last week: its minutes are no longer kept.
@@ -218,13 +225,9 @@ mod tests {
 
     #[test]
     fn spans_have_bounds() {
-        for bad in [
-            "since=2026-01-01",
-            "since=2026-11-27T11:59:30Z",
-            "since=2026-11-28",
-            "by=tenant",
-            "windw=1h",
-        ] {
+        for bad in
+            ["since=2026-01-01", "since=2026-11-27T11:59:30Z", "since=2026-11-28", "by=tenant", "windw=1h"]
+        {
             assert!(at(bad).is_none(), "{bad}");
         }
     }
