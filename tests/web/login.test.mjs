@@ -43,7 +43,7 @@ test("a wrong key is told, the right one lets in where one wanted to go", async 
 
 test("the cookie is kept from scripts and from other sites", async () => {
   const [cookie] = await page.context().cookies();
-  assert.equal(cookie.name, "paceline_session");
+  assert.equal(cookie.name, "paceline-session");
   assert.equal(cookie.httpOnly, true);
   assert.equal(cookie.sameSite, "Strict");
   assert.ok(cookie.expires * 1000 < Date.now() + 13 * 3_600_000);

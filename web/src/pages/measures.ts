@@ -25,7 +25,7 @@ export function costPerCall(tally: Tally): number | null {
 export const MEASURES: [Measure, ...Measure[]] = [
   {
     name: "latency",
-    words: "Latency",
+    words: "Response time",
     title: "Response time",
     meaning: "response",
     unit: "ms",

@@ -16,11 +16,11 @@ use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-const COOKIE_NAME: &str = "paceline_session";
+const COOKIE_NAME: &str = "paceline-session";
 /// What a page of another origin cannot send without being asked for: changes need it.
 const PROOF: &str = "x-paceline-csrf";
 /// How long a browser stays signed in.
-const LIFE: Duration = Duration::from_secs(12 * 3600);
+const LIFE: Duration = Duration::from_hours(12);
 /// Browsers that are signed in at once; then the oldest is signed out.
 const MOST: usize = 64;
 

@@ -142,7 +142,9 @@ fn shown(asked: &Asked, found: &Found, seconds: f64) -> Value {
         .iter()
         .map(|((model, provider), steps)| {
             let mut all = Tally::default();
-            steps.values().for_each(|tally| all.merge(tally));
+            for tally in steps.values() {
+                all.merge(tally);
+            }
             json!({
                 "model": model,
                 "provider": provider,

@@ -24,6 +24,9 @@ const GUARDS: [(HeaderName, &str); 5] = [
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
 
+/// Of files whose names change with their content.
+const FOR_EVER: &str = "public, max-age=31536000, immutable";
+
 /// Whether `path` is the dashboard's: it shows nothing by itself, so it needs no key.
 pub(crate) fn is_open(path: &str) -> bool {
     matches!(path, "/" | "/ui" | "/page.css") || path.starts_with("/ui/") || path.starts_with("/assets/")
@@ -37,17 +40,17 @@ pub(crate) async fn page(headers: HeaderMap) -> Response {
     }
 }
 
-/// `/assets/…`: names change with the content, so they may be kept for ever.
+/// `/assets/…`.
 pub(crate) async fn asset(method: Method, uri: Uri, headers: HeaderMap) -> Response {
     let path = uri.path();
     let Some(zipped) = find(path) else { return reply::no_such_path(method, uri).await };
-    let kind = match path.rsplit_once('.').map(|(_, ending)| ending) {
-        Some("js") => "text/javascript; charset=utf-8",
-        Some("css") => "text/css; charset=utf-8",
-        Some("svg") => "image/svg+xml",
-        _ => "application/octet-stream",
+    let (kind, keep) = match path.rsplit_once('.').map(|(_, ending)| ending) {
+        Some("js") => ("text/javascript; charset=utf-8", FOR_EVER),
+        Some("css") => ("text/css; charset=utf-8", FOR_EVER),
+        // Its name stays the same.
+        Some("svg") => ("image/svg+xml", "max-age=86400"),
+        _ => ("application/octet-stream", "no-cache"),
     };
-    let keep = if path.ends_with(".svg") { "max-age=86400" } else { "public, max-age=31536000, immutable" };
     send(zipped, kind, keep, &headers)
 }
 
