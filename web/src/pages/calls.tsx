@@ -7,7 +7,8 @@ import { useQuery } from "../api/use-query";
 import { count, ms, usd, when, written } from "../format";
 import { useRange } from "../range";
 import { go, Link, useParams, withRange } from "../router";
-import { Command, Empty, firstCall, Panel, Status, Trouble, Waiting } from "../ui/parts";
+import { FirstCall } from "../ui/first-call";
+import { Command, Empty, Panel, Status, Trouble, Waiting } from "../ui/parts";
 import { type Column, Table } from "../ui/table";
 
 const STATUSES = ["", "ok", "error", "partial", "canceled", "refused"] as const;
@@ -69,7 +70,7 @@ export function Calls(): ReactNode {
           </Empty>
         ) : (
           <Empty title={`No call in the ${range.words}. Send one:`}>
-            <Command text={firstCall()} />
+            <FirstCall />
           </Empty>
         )}
       </Panel>

@@ -10,7 +10,8 @@ import { type Line, TimeChart } from "../charts/time-chart";
 import { useRange } from "../range";
 import { useParams } from "../router";
 import { Choice } from "../ui/choice";
-import { Command, Empty, firstCall, Panel, Trouble, Waiting } from "../ui/parts";
+import { FirstCall } from "../ui/first-call";
+import { Command, Empty, Panel, Trouble, Waiting } from "../ui/parts";
 import { MEASURES, type Measure } from "./measures";
 import { ModelTable } from "./model-table";
 import { timeData } from "./shared";
@@ -35,7 +36,7 @@ export function Models(): ReactNode {
     return (
       <Panel title="Models">
         <Empty title={`No model was called in the ${range.words}. Call one:`}>
-          <Command text={firstCall()} />
+          <FirstCall />
           <Command text={`curl ${location.origin}/v1/models`} />
         </Empty>
       </Panel>

@@ -7,7 +7,8 @@ import type { Budget, Call, Calls, Indicator, Limits, Scope, Tally } from "../ap
 import { useQuery } from "../api/use-query";
 import { ago, count, ms, usd, when, written } from "../format";
 import { Link } from "../router";
-import { Command, Dot, Empty, firstCall, Meter, Panel, Status } from "../ui/parts";
+import { FirstCall } from "../ui/first-call";
+import { Command, Dot, Empty, Meter, Panel, Status } from "../ui/parts";
 
 const NAMES: Record<string, string> = {
   response_time_ms: "Response time p95",
@@ -170,7 +171,7 @@ export function Recent(): ReactNode {
     <Panel title="Latest calls" note="as they end" tools={<Link to="/ui/calls">All calls</Link>}>
       {calls.length === 0 ? (
         <Empty title="No call is kept yet. Send one:">
-          <Command text={firstCall()} />
+          <FirstCall />
         </Empty>
       ) : (
         <ul className="rows recent">

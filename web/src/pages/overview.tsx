@@ -1,11 +1,13 @@
 /** What is going on: figures of the range, over time, what it costs, what is wrong and what to do. */
 
-import type { ReactNode } from "react";
+import { type ReactNode, useEffect } from "react";
+import { useLive } from "../api/live";
 import type { Calls, Costs, Limits, Series, Summary } from "../api/types";
 import { useQuery } from "../api/use-query";
 import { TimeChart } from "../charts/time-chart";
 import { useRange } from "../range";
-import { Command, Empty, firstCall, Panel, Trouble, Waiting } from "../ui/parts";
+import { FirstCall } from "../ui/first-call";
+import { Empty, Panel, Trouble, Waiting } from "../ui/parts";
 import { Budgets, Errors, Gates, Indicators, Recent } from "./overview-parts";
 import { CostTile, StatusStrip, Tiles } from "./overview-tiles";
 import { timeData } from "./shared";
@@ -20,6 +22,11 @@ export function Overview(): ReactNode {
   const data = series.data;
   const error = series.error ?? summary.error ?? costs.error ?? limits.error ?? bad.error;
 
+  const isEmpty = data?.overview.calls === 0;
+  const { onCalls } = useLive();
+  // The first call must not be waited for.
+  useEffect(() => (isEmpty ? onCalls(() => series.reload()) : undefined), [isEmpty, onCalls, series.reload]);
+
   return (
     <>
       <h1 className="unseen">Overview</h1>
@@ -27,7 +34,7 @@ export function Overview(): ReactNode {
       <Trouble error={error} retry={series.reload} />
       {data === undefined ? (
         error ? null : <Waiting />
-      ) : data.overview.calls === 0 && (bad.data?.calls.length ?? 0) === 0 ? (
+      ) : isEmpty && (bad.data?.calls.length ?? 0) === 0 ? (
         <Nothing words={range.words} />
       ) : (
         <>
@@ -53,7 +60,7 @@ function Nothing({ words }: { words: string }): ReactNode {
   return (
     <Panel title="No calls yet">
       <Empty title={`No call in the ${words}. Send one and watch it appear here:`}>
-        <Command text={firstCall()} />
+        <FirstCall />
         <p className="dim">
           Or point an application at <code>{location.origin}/v1</code> as its base URL. A wider range may show older calls.
         </p>

@@ -138,9 +138,6 @@ export function Empty({ title, children }: { title: string; children?: ReactNode
   );
 }
 
-export const firstCall = (model = "sim/fast"): string =>
-  `curl ${location.origin}/v1/chat/completions -H 'content-type: application/json' \\\n  -d '{"model": "${model}", "stream": true, "messages": [{"role": "user", "content": "Say hello"}]}'`;
-
 /** Name and value in a list. */
 export function Facts({ rows }: { rows: [ReactNode, ReactNode][] }): ReactNode {
   return (
