@@ -22,6 +22,8 @@ for (const [size, [width, height]] of Object.entries(SIZES)) {
     const page = await open(browser, { colorScheme: theme, viewport: { width, height } });
     for (const [name, path] of Object.entries(PAGES)) {
       if (only.length > 0 && !only.includes(name)) continue;
+      // The comparison alone would fill the usual height.
+      await page.setViewportSize({ width, height: name === "models" && size === "" ? 1560 : height });
       await page.goto(url + path);
       await page.waitForSelector("main h2");
       await page.waitForTimeout(2600);

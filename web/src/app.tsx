@@ -1,6 +1,6 @@
 /** The page: who may see it, where it is, and its frame. */
 
-import { type ReactNode, useEffect, useState } from "react";
+import { type ReactNode, useEffect, useRef, useState } from "react";
 import { change, onSignedOut } from "./api/client";
 import { LiveProvider } from "./api/live";
 import type { Session } from "./api/types";
@@ -63,8 +63,12 @@ function Page(): ReactNode {
   const { path } = usePlace();
   const id = path.startsWith("/ui/calls/") ? decodeURIComponent(path.slice("/ui/calls/".length)) : "";
   const title = id === "" ? (TITLES[path] ?? "Not found") : `Call ${id}`;
+  const isFirst = useRef(true);
   useEffect(() => {
     document.title = `${title} · Paceline`;
+    // Another page: whoever reads with the keyboard or a screen reader begins at its top.
+    if (!isFirst.current) document.getElementById("main")?.focus({ preventScroll: true });
+    isFirst.current = false;
   }, [title]);
   if (id !== "") return <Call id={id} />;
   switch (path) {

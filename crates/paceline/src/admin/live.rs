@@ -8,7 +8,7 @@ use crate::feed::Fresh;
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http_body_util::channel::{Channel, Sender};
@@ -49,7 +49,12 @@ pub(crate) async fn live(State(admin): State<Arc<Admin>>, RawQuery(query): RawQu
     };
     let (sender, body) = Channel::<Bytes, Infallible>::new(WAITING);
     tokio::spawn(tell(admin, watched, sender, pause));
-    let headers = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store")];
+    // The last is nginx's word for: pass it on as it comes.
+    let headers = [
+        (CONTENT_TYPE, "text/event-stream"),
+        (CACHE_CONTROL, "no-store"),
+        (HeaderName::from_static("x-accel-buffering"), "no"),
+    ];
     (headers, Body::new(body)).into_response()
 }
 

@@ -62,7 +62,7 @@ pub(crate) async fn series(State(admin): State<Arc<Admin>>, RawQuery(query): Raw
         Ok(found) => {
             let oldest = admin.recorder.store.state().oldest.unwrap_or(admin.started_at).seconds();
             let seconds = (asked.until - asked.from.max(oldest)).max(1) as f64;
-            reply::json(&shown(&asked, &found, seconds))
+            reply::dense(&shown(&asked, &found, seconds))
         }
         Err(answer) => answer,
     }
