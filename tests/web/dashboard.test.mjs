@@ -97,6 +97,19 @@ test("filters stand in the address, and the address in the filters", async () =>
   });
 });
 
+test("what callers write stays text", async () => {
+  const name = '<img src="/x" onerror="document.title=1"><b>bold</b>';
+  await call(paceline.url, { model: name, headers: { "x-paceline-task": "<script>document.title=2</script>" } });
+  await look("/ui/calls?status=refused", async (page) => {
+    await page.getByRole("cell", { name, exact: true }).first().waitFor();
+    assert.equal(await page.locator("main img, main b, main script").count(), 0);
+    await page.getByRole("cell", { name, exact: true }).first().click();
+    await page.getByText("What happened when").waitFor();
+    assert.ok((await page.locator("h1").innerText()).includes("<b>bold</b>"));
+    assert.match(await page.title(), /^Call /);
+  });
+});
+
 test("a call is found by its id, and one that is not there is told", async () => {
   const id = await call(paceline.url, { model: "sim/fast", stream: true, headers: { "x-paceline-task": "find-me" } });
   await look("/ui/calls", async (page) => {

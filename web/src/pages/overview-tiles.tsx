@@ -29,7 +29,7 @@ export function StatusStrip(): ReactNode {
         : ready.status;
   const recent = pulse?.recent;
   const figures: [string, string][] = [
-    ["calls in the last minute", recent ? rate(recent.calls_per_second) : NONE],
+    ["calls, last minute", recent ? rate(recent.calls_per_second) : NONE],
     ["in flight", count(pulse?.calls_in_flight)],
     ["tokens out", recent ? rate(recent.tokens_per_second) : NONE],
     ["errors", percent(recent?.error_rate)],
