@@ -2,7 +2,7 @@
 
 use crate::body::BoxError;
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
 use paceline_types::id::Name;
 use paceline_types::rules::Rights;
@@ -35,6 +35,17 @@ pub struct Refused {
     pub key: Option<Name>,
 }
 
+/// How a request to the admin side is let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pass {
+    /// By the key it carries, or refused.
+    ByKey,
+    /// Anybody may see this.
+    Open,
+    /// It stands for the administrator, who has shown the admin key before.
+    Administrator,
+}
+
 /// Answers what is no call: health, metrics, the admin API, the dashboard.
 pub trait Control: Send + Sync + 'static {
     /// Answers one request, on the control runtime.
@@ -43,6 +54,11 @@ pub trait Control: Send + Sync + 'static {
         request: Request<Bytes>,
         asker: Asker,
     ) -> Pin<Box<dyn Future<Output = Response<ControlBody>> + Send>>;
+
+    /// How a request is let in that its key does not let in. Called by threads that carry calls: it must not block.
+    fn pass(&self, _method: &Method, _path: &str, _headers: &HeaderMap) -> Pass {
+        Pass::ByKey
+    }
 
     /// Somebody was kept from here. Called by threads that carry calls: it must not block.
     fn refused(&self, _refused: Refused) {}

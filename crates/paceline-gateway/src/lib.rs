@@ -37,7 +37,7 @@ mod view;
 mod worker;
 
 pub use capture::{Running, UnknownKey};
-pub use control::{Asker, Control, ControlBody, Refused};
+pub use control::{Asker, Control, ControlBody, Pass, Refused};
 pub use drain::Patience;
 pub use events::{Event, Events};
 pub use gateway::{Gateway, Gauges};

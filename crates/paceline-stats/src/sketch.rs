@@ -149,6 +149,18 @@ impl Sketch {
         Some(self.max)
     }
 
+    /// How many values are at most each of the rising `bounds` and above the one before; last, how many are above all.
+    /// A value within [`RELATIVE_ERROR`] of a bound may count on its other side.
+    pub fn histogram(&self, bounds: &[f64]) -> Vec<u64> {
+        let mut counts = vec![0; bounds.len() + 1];
+        counts[0] += self.zeros;
+        for (at, &count) in self.bins.iter().enumerate().filter(|(_, count)| **count > 0) {
+            let value = value_of(self.first + at);
+            counts[bounds.partition_point(|&bound| bound < value)] += u64::from(count);
+        }
+        counts
+    }
+
     /// Appends the sketch: counts, bounds and the bins that hold something, as varints.
     pub fn encode(&self, out: &mut Vec<u8>) {
         pack::put(out, self.count);
@@ -245,6 +257,13 @@ mod tests {
 
     fn values() -> impl Strategy<Value = Vec<f64>> {
         prop::collection::vec((-5f64..8.0).prop_map(|exp| 10f64.powf(exp)), 1..400)
+    }
+
+    #[test]
+    fn classes_count_every_value_once() {
+        let spread = sketch(&[0.0, 0.5, 3.0, 30.0, 31.0, 4000.0]);
+        assert_eq!(spread.histogram(&[1.0, 10.0, 100.0]), [2, 1, 2, 1]);
+        assert_eq!(Sketch::default().histogram(&[1.0]), [0, 0]);
     }
 
     proptest! {

@@ -1,7 +1,7 @@
 //! Assembly: configuration in, a running Paceline out. The one place that knows every room.
 
 use crate::admin::models::Listing;
-use crate::admin::{Admin, AdminSide, Refusals};
+use crate::admin::{Admin, AdminSide, Logins, Refusals};
 use crate::assemble;
 use crate::aws::Signings;
 use crate::config::{Config, Loaded, StorageKind};
@@ -102,6 +102,7 @@ impl App {
             gateway: OnceLock::new(),
             keys,
             refusals: Refusals::default(),
+            logins: Logins::default(),
             signings,
             runtime: tokio::runtime::Handle::current(),
             replacing: Mutex::default(),

@@ -10,6 +10,7 @@ pub mod calendar;
 pub mod cli;
 pub mod config;
 pub(crate) mod events;
+pub mod feed;
 pub mod files;
 pub mod fill;
 pub mod keys;

@@ -2,6 +2,7 @@
 
 use crate::board::Board;
 use crate::bodies::{BodyKeeper, BodyQueue};
+use crate::feed::Feed;
 use crate::files::run::Files;
 use crate::labels::Bounded;
 use crate::log::Log;
@@ -108,6 +109,8 @@ pub struct Recorder {
     pub queue: Arc<RecordQueue>,
     /// What is known now.
     pub board: Board,
+    /// New calls for who watches.
+    pub feed: Feed,
     /// What is exported as metrics.
     pub metrics: Series,
     /// Snapshots and the operations log.
@@ -132,6 +135,7 @@ impl Recorder {
         Self {
             queue,
             board: Board::default(),
+            feed: Feed::default(),
             metrics: Series::default(),
             files: None,
             bodies: BodyKeeper::default(),
@@ -213,6 +217,7 @@ impl Recorder {
         self.metrics.fold(batch.iter().map(AsRef::as_ref));
         self.unpriced.look(batch.iter().map(AsRef::as_ref), &self.log);
         self.log.calls(&batch);
+        self.feed.tell(&batch);
         if let Some(files) = &self.files {
             files.calls(&batch);
         }

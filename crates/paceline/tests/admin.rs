@@ -6,6 +6,8 @@
 mod calls;
 #[path = "admin/captures.rs"]
 mod captures;
+#[path = "admin/dashboard.rs"]
+mod dashboard;
 #[path = "admin/history.rs"]
 mod history;
 #[path = "admin/indicators.rs"]

@@ -1,7 +1,7 @@
 //! Passing a request on to the admin side.
 
 use crate::body::AnswerBody;
-use crate::control::{Asker, Refused};
+use crate::control::{Asker, Pass, Refused};
 use crate::gateway::{Identity, Snapshot};
 use crate::pipeline::Answer;
 use crate::refuse::Fail;
@@ -18,7 +18,8 @@ use std::sync::Arc;
 /// The longest body the admin side takes, in bytes.
 const MAX_BODY: usize = 1 << 20;
 
-/// Answers what is no call. Health is open to all; the rest needs the admin key where there is one.
+/// Answers what is no call. Health and the dashboard's files are open to all; the rest needs the admin key
+/// where there is one, or the sign-in that stands for it.
 pub(crate) async fn control(
     worker: &Worker,
     snapshot: &Snapshot,
@@ -26,11 +27,13 @@ pub(crate) async fn control(
     request: Request<Incoming>,
 ) -> Answer {
     let path = request.uri().path();
-    let public = path.starts_with("/health/");
+    let pass = worker.gateway.control.pass(request.method(), path, request.headers());
+    let public = path.starts_with("/health/") || pass == Pass::Open;
+    let is_signed_in = pass == Pass::Administrator;
     // Callers may see which models they can ask for.
     let listing = matches!(path, "/v1/models" | "/v1beta/models") || path.starts_with("/v1/models/");
     let asker = Asker {
-        holds_admin_key: matches!(identity, Identity::Administrator(_)),
+        holds_admin_key: is_signed_in || matches!(identity, Identity::Administrator(_)),
         rights: match &identity {
             Identity::Caller(party) => Arc::clone(&party.rights),
             _ => Arc::default(),
@@ -42,7 +45,7 @@ pub(crate) async fn control(
     };
     let refusal = match identity {
         Identity::Administrator(_) => None,
-        _ if public => None,
+        _ if public || is_signed_in => None,
         Identity::Caller(party) if listing => rights::ended(&party.rights),
         Identity::Anonymous(_) if listing => None,
         Identity::Anonymous(_) if snapshot.config.admin_key.is_none() => None,

@@ -78,7 +78,7 @@ impl Admin {
 
 /// A path of ours, without what somebody may have written into it.
 fn place(path: &str) -> &'static str {
-    const PLACES: [&str; 12] = [
+    const PLACES: [&str; 14] = [
         "/v1/keys",
         "/v1/audit",
         "/v1/calls",
@@ -86,6 +86,8 @@ fn place(path: &str) -> &'static str {
         "/v1/costs",
         "/v1/config",
         "/v1/performance",
+        "/v1/session",
+        "/v1/live",
         "/v1/",
         "/metrics",
         "/page.css",

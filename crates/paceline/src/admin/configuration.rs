@@ -1,4 +1,4 @@
-//! `POST /v1/config/reload`: the configuration, read again.
+//! `GET /v1/config`: the configuration as it is meant; `POST /v1/config/reload`: read again.
 
 use crate::admin::{Admin, audit, reply};
 use axum::extract::{Extension, State};
@@ -7,6 +7,10 @@ use axum::response::{IntoResponse, Response};
 use paceline_gateway::Asker;
 use serde_json::json;
 use std::sync::Arc;
+
+pub(crate) async fn show(State(admin): State<Arc<Admin>>) -> Response {
+    reply::json(&crate::config::show::render_json(&admin.loaded.load()))
+}
 
 pub(crate) async fn reload(State(admin): State<Arc<Admin>>, Extension(asker): Extension<Asker>) -> Response {
     let Some(source) = admin.source.get() else {

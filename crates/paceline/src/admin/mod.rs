@@ -9,16 +9,22 @@ mod health;
 mod indicators;
 mod keys;
 mod limits;
+mod live;
+mod login;
 pub mod models;
 mod performance;
 mod query;
 mod reply;
+mod series;
 mod sessions;
 pub(crate) mod shape;
+mod spending;
 mod sums;
+mod web;
 
 pub use audit::Refusals;
 pub(crate) use calls::{PARAMETERS as CALLS_PARAMETERS, filter_of};
+pub use login::Logins;
 
 use crate::assemble;
 use crate::aws::Signings;
@@ -29,13 +35,13 @@ use crate::reload::Source;
 use arc_swap::ArcSwap;
 use axum::Router;
 use axum::extract::State;
-use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::routing::{delete, get, post};
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderMap, Method, Request, Response};
 use http_body_util::BodyExt;
-use paceline_gateway::{Asker, Control, ControlBody, Gateway, Refused};
+use paceline_gateway::{Asker, Control, ControlBody, Gateway, Pass, Refused};
 use paceline_store::error::StoreError;
 use paceline_store::store::Store;
 use paceline_types::time::Timestamp;
@@ -55,6 +61,8 @@ pub struct Admin {
     pub keys: Keys,
     /// Refused logins of the last minute.
     pub refusals: Refusals,
+    /// Browsers that are signed in.
+    pub logins: Logins,
     /// Credentials of AWS in use.
     pub signings: Signings,
     /// Where the admin side's work is done.
@@ -126,8 +134,13 @@ impl AdminSide {
     /// All routes.
     pub fn new(admin: Arc<Admin>) -> Self {
         let router = Router::new()
-            .route("/", get(index))
-            .route("/page.css", get(style))
+            .route("/", get(web::page))
+            .route("/ui", get(web::page))
+            .route("/ui/{*page}", get(web::page))
+            .route("/assets/{*file}", get(web::asset))
+            .route("/page.css", get(web::plain_style))
+            .route("/v1/session", get(login::state).post(login::begin).delete(login::end))
+            .route("/v1/live", get(live::live))
             .route("/health/live", get(health::live))
             .route("/health/ready", get(health::ready))
             .route("/metrics", get(metrics))
@@ -136,6 +149,9 @@ impl AdminSide {
             .route("/v1beta/models", get(models::list_of_gemini))
             .route("/v1/performance/summary", get(performance::summary))
             .route("/v1/performance/models/{*model}", get(performance::model))
+            .route("/v1/performance/series", get(series::series))
+            .route("/v1/costs", get(spending::costs))
+            .route("/v1/config", get(configuration::show))
             .route("/v1/config/reload", post(configuration::reload))
             .route("/v1/limits", get(limits::limits))
             .route("/v1/calls", get(calls::list))
@@ -172,6 +188,18 @@ impl Control for AdminSide {
         })
     }
 
+    fn pass(&self, method: &Method, path: &str, headers: &HeaderMap) -> Pass {
+        if method.is_safe() && (web::is_open(path) || path == "/v1/session") {
+            return Pass::Open;
+        }
+        let loaded = self.admin.loaded.load();
+        let key = loaded.config.server.admin_key.as_ref();
+        if login::may_use_cookie(method, headers) && self.admin.logins.holds(headers, key) {
+            return Pass::Administrator;
+        }
+        Pass::ByKey
+    }
+
     fn refused(&self, refused: Refused) {
         self.admin.note_refusal(&refused);
     }
@@ -181,21 +209,4 @@ async fn metrics(State(admin): State<Arc<Admin>>) -> impl IntoResponse {
     admin.recorder.drain();
     let page = crate::metrics::prometheus::render(&admin);
     ([(CONTENT_TYPE, crate::metrics::prometheus::CONTENT_TYPE)], page)
-}
-
-/// Nothing but our own style, no frames around us.
-const POLICY: &str =
-    "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
-
-async fn index() -> impl IntoResponse {
-    let headers = [
-        (CONTENT_TYPE, "text/html; charset=utf-8"),
-        (CONTENT_SECURITY_POLICY, POLICY),
-        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    ];
-    (headers, include_str!("index.html"))
-}
-
-async fn style() -> impl IntoResponse {
-    ([(CONTENT_TYPE, "text/css")], include_str!("page.css"))
 }

@@ -25,6 +25,14 @@ pub(crate) fn json(value: &impl Serialize) -> Response {
     }
 }
 
+/// A JSON answer for programs alone, where indentation would be a third of many bytes.
+pub(crate) fn dense(value: &impl Serialize) -> Response {
+    match serde_json::to_vec(value) {
+        Ok(body) => ([(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")], body).into_response(),
+        Err(error) => fail(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", None, &error.to_string()),
+    }
+}
+
 pub(crate) async fn no_such_path(method: Method, uri: Uri) -> Response {
     let path = uri.path();
     let shown = &path[..path.floor_char_boundary(200)];
@@ -40,6 +48,10 @@ pub(crate) async fn no_such_path(method: Method, uri: Uri) -> Response {
         "/v1/sessions",
         "/v1/keys",
         "/v1/audit",
+        "/v1/config",
+        "/v1/costs",
+        "/v1/live",
+        "/v1/performance/series",
         "/v1/costs/recalculate",
         "/v1/performance/summary",
         "/health/live",
@@ -62,7 +74,7 @@ pub(crate) async fn wrong_method(method: Method, uri: Uri) -> Response {
         "GET or POST"
     } else if path.starts_with("/v1/keys/") {
         "GET, PATCH or DELETE"
-    } else if path == "/v1/captures" {
+    } else if path == "/v1/captures" || path == "/v1/session" {
         "GET, POST or DELETE"
     } else if path.starts_with("/v1/captures/") {
         "DELETE"

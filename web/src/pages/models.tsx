@@ -1,0 +1,152 @@
+/** Models beside each other: as a table, as bars, over time, and how their values are spread. */
+
+import { type ReactNode, useMemo } from "react";
+import type { ModelSeries, Series } from "../api/types";
+import { useQuery } from "../api/use-query";
+import { Bars } from "../charts/bars";
+import { Distribution } from "../charts/distribution";
+import { Heatmap } from "../charts/heatmap";
+import { type Line, TimeChart } from "../charts/time-chart";
+import { useRange } from "../range";
+import { useParams } from "../router";
+import { Choice } from "../ui/choice";
+import { FirstCall } from "../ui/first-call";
+import { Command, Empty, Panel, Trouble, Waiting } from "../ui/parts";
+import { MEASURES, type Measure } from "./measures";
+import { ModelTable } from "./model-table";
+import { timeData } from "./shared";
+
+/** Lines that can be told apart in one chart. */
+const LINES = 6;
+
+/** Its name, with who served it where that is not in the name. */
+export const nameOf = (row: ModelSeries): string =>
+  row.model.startsWith(`${row.provider}/`) ? row.model : `${row.model} · ${row.provider}`;
+
+export function Models(): ReactNode {
+  const range = useRange();
+  const [params, set] = useParams();
+  const found = useQuery<Series>(`/v1/performance/series?${range.query}&by=model`, range.refresh);
+  const measure = MEASURES.find((one) => one.name === params.get("measure")) ?? MEASURES[0];
+  const chosen = params.get("model");
+  const data = found.data;
+  if (data === undefined) return found.error ? <Trouble error={found.error} retry={found.reload} /> : <Waiting />;
+  const one = data.models.find((row) => nameOf(row) === chosen);
+  if (data.models.length === 0) {
+    return (
+      <Panel title="Models">
+        <Empty title={`No model was called in the ${range.words}. Call one:`}>
+          <FirstCall />
+          <Command text={`curl ${location.origin}/v1/models`} />
+        </Empty>
+      </Panel>
+    );
+  }
+  return (
+    <>
+      <h1 className="unseen">Models</h1>
+      <Trouble error={found.error} retry={found.reload} />
+      <Panel title="Comparison" note={`${data.models.length} models, ${range.words}`}>
+        <ModelTable rows={data.models} chosen={chosen} />
+      </Panel>
+      <div className="toolbar">
+        <Choice
+          label="measure"
+          value={measure.name}
+          options={MEASURES.map((each) => [each.name, each.words] as const)}
+          onChange={(name) => set({ measure: name === MEASURES[0].name ? null : name }, true)}
+        />
+      </div>
+      <div className="grid">
+        <Compare models={data.models} measure={measure} />
+        <OverTime series={data} measure={measure} chosen={one} zoom={range.zoom} />
+      </div>
+      <Spreads series={data} one={one} zoom={range.zoom} clear={() => set({ model: null }, true)} />
+    </>
+  );
+}
+
+function Compare({ models, measure }: { models: ModelSeries[]; measure: Measure }): ReactNode {
+  const bars = models
+    .map((row) => ({ name: nameOf(row), value: measure.value(row.overview), mark: measure.mark?.(row.overview) ?? null }))
+    .sort((a, b) => ((a.value ?? Infinity) - (b.value ?? Infinity)) * (measure.isMoreBetter ? -1 : 1));
+  return (
+    <Panel title={measure.title} meaning={measure.meaning} note={measure.isMoreBetter ? "more is better" : "less is better"}>
+      <Bars label={measure.title} bars={bars} unit={measure.unit} markWords={measure.markWords ?? ""} />
+    </Panel>
+  );
+}
+
+interface OverTimeProps {
+  series: Series;
+  measure: Measure;
+  chosen: ModelSeries | undefined;
+  zoom: (since: number, until: number) => void;
+}
+
+function OverTime({ series, measure, chosen, zoom }: OverTimeProps): ReactNode {
+  const shown = useMemo(() => {
+    const most = [...series.models].sort((a, b) => b.overview.calls - a.overview.calls).slice(0, LINES);
+    return chosen === undefined ? most : [chosen];
+  }, [series, chosen]);
+  const lines: Line[] = shown.map((row, at) => ({
+    label: row.model,
+    values: timeData(series, row.steps).steps.map(measure.step),
+    colour: `--model-${at + 1}`,
+  }));
+  const more = series.models.length - shown.length;
+  return (
+    <Panel
+      title={`${measure.title} over time`}
+      note={chosen ? nameOf(chosen) : more > 0 ? `the ${LINES} most called of ${series.models.length}` : undefined}
+    >
+      <TimeChart title={`${measure.title} over time`} data={timeData(series)} lines={lines} unit={measure.unit} height={Math.max(240, 23 * series.models.length - 24)} onZoom={zoom} />
+    </Panel>
+  );
+}
+
+interface SpreadsProps {
+  series: Series;
+  one: ModelSeries | undefined;
+  zoom: (since: number, until: number) => void;
+  clear: () => void;
+}
+
+function Spreads({ series, one, zoom, clear }: SpreadsProps): ReactNode {
+  const range = useRange();
+  const path = one ? `&model=${encodeURIComponent(one.model)}&provider=${encodeURIComponent(one.provider)}` : "";
+  const own = useQuery<Series>(one ? `/v1/performance/series?${range.query}${path}` : null, range.refresh).data;
+  const shown = one ? own : series;
+  const name = one ? nameOf(one) : "all models";
+  if (shown === undefined) return <Waiting />;
+  const { response_time_ms: time, ttft_ms: ttft, output_tokens_per_second: tps } = shown.overview;
+  const tools = one && (
+    <button type="button" className="button small" onClick={clear}>
+      Show all models
+    </button>
+  );
+  return (
+    <>
+      <Panel title="Response times over time" meaning="response" note={name} tools={tools}>
+        <Heatmap series={shown} onZoom={zoom} />
+      </Panel>
+      <div className="grid three">
+        <Panel title="Response time" meaning="response" note={`spread, ${name}`}>
+          <Distribution title="Response time" counts={shown.classes.response_time_ms} bounds={shown.class_bounds} unit="ms" marks={marks(time)} />
+        </Panel>
+        <Panel title="First token" meaning="ttft" note={`spread, ${name}`}>
+          <Distribution title="First token" counts={shown.classes.ttft_ms} bounds={shown.class_bounds} unit="ms" marks={marks(ttft)} />
+        </Panel>
+        <Panel title="Speed" meaning="tps" note={`spread, ${name}`}>
+          <Distribution title="Speed" counts={shown.classes.output_tokens_per_second} bounds={shown.class_bounds} unit="tps" marks={marks(tps)} />
+        </Panel>
+      </div>
+    </>
+  );
+}
+
+const marks = (spread: { p50: number | null; p95: number | null; p99: number | null }): [string, number | null][] => [
+  ["p50", spread.p50],
+  ["p95", spread.p95],
+  ["p99", spread.p99],
+];

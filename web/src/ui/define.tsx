@@ -1,0 +1,43 @@
+/** What the words on the page mean: shown on hover, on focus and on touch. */
+
+import { Tooltip } from "@base-ui/react/tooltip";
+import type { ReactNode } from "react";
+
+export const MEANINGS = {
+  calls: "All calls of the range: answered, failed, cancelled and refused. The rate is per second of the range.",
+  errors:
+    "(errors + partial) / (ok + errors + partial). Cancelled and refused calls count neither way: the one was the caller's wish, the other its limit.",
+  response: "From the request's head read to the last byte handed on. Whole answers only. Half took at most p50, 95 % at most p95, 99 % at most p99; within 1 %.",
+  ttft: "Time to first token: from the request's head read to the first text, reasoning or tool call of a stream. Answers in one piece have none.",
+  tps: "Output tokens per second of one answer, the median over answers. Of a stream: without the time to its first token.",
+  throughput: "Output tokens of all calls together, per second of the range.",
+  cost: "What is known by the provider's own word or the price catalogue. Calls without a known price are told apart, never counted as 0.",
+  forecast: "The rest of the day goes on as the last 24 hours went; the rest of the month as the last 7 days.",
+  fallbacks: "Tries beyond the first: another target, or once more after a wait.",
+  gates: "Deployments that are left alone for now: rate limited, failing, or with a refused key.",
+  overhead: "Time in which Paceline itself worked on the call: neither provider, caller nor scheduler was waited for.",
+  grade: "A word for the median response time: excellent, good, fair, slow, very slow.",
+  queue: "Waited for room under a limit, or for a provider that asked to wait.",
+  route: "From the head read until the target was chosen, waiting for the body included.",
+  costPerCall: "Known cost divided by the calls whose cost is known.",
+  dropped: "Records for which there was no room in the ring of 16,384: the calls were answered, their records are missing.",
+} as const;
+
+export type Meaning = keyof typeof MEANINGS;
+
+/** `children` with its meaning behind it. */
+export function Define({ what, children }: { what: Meaning | { text: string }; children: ReactNode }): ReactNode {
+  const text = typeof what === "string" ? MEANINGS[what] : what.text;
+  return (
+    <Tooltip.Root>
+      <Tooltip.Trigger className="define" delay={250} closeOnClick={false} aria-description={text}>
+        {children}
+      </Tooltip.Trigger>
+      <Tooltip.Portal>
+        <Tooltip.Positioner sideOffset={6} collisionPadding={8}>
+          <Tooltip.Popup className="tip">{text}</Tooltip.Popup>
+        </Tooltip.Positioner>
+      </Tooltip.Portal>
+    </Tooltip.Root>
+  );
+}
