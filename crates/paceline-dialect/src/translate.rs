@@ -143,6 +143,16 @@ pub fn read_error(dialect: Dialect, status: u16, error_type: Option<&str>, body:
     }
 }
 
+/// What keeps a stream's connection busy while a provider says only that it is still there. Gemini's clients know nothing
+/// of the kind.
+pub const fn sign_of_life(caller: Dialect) -> &'static [u8] {
+    match caller {
+        Dialect::Anthropic => b"event: ping\ndata: {\"type\":\"ping\"}\n\n",
+        Dialect::Gemini => b"",
+        _ => b": still there\n\n",
+    }
+}
+
 /// An error for a caller.
 #[derive(Clone, Copy, Debug)]
 pub struct Complaint<'a> {

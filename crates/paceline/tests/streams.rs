@@ -4,6 +4,8 @@
 
 #[path = "streams/cancel.rs"]
 mod cancel;
+#[path = "streams/alive.rs"]
+mod alive;
 #[path = "streams/cut_dialects.rs"]
 mod cut_dialects;
 #[path = "streams/cuts.rs"]

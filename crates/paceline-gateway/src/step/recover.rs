@@ -229,7 +229,10 @@ impl<'a> Story<'a> {
     /// Whether the budget allows a further try. What the request itself is the reason of harms nobody elsewhere.
     fn may_try_more(&self, now: Instant) -> bool {
         let own_fault = |trouble: &Trouble| {
-            matches!(trouble.fail.kind, ErrorKind::ContextTooLong | ErrorKind::ContentFilter)
+            matches!(
+                trouble.fail.kind,
+                ErrorKind::ContextTooLong | ErrorKind::ContentFilter | ErrorKind::Unsupported
+            )
         };
         let first = &self.plan.targets[0].places[0];
         self.last.as_ref().is_none_or(|(_, trouble)| own_fault(trouble))

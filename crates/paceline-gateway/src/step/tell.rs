@@ -34,13 +34,17 @@ impl Teller {
         out: &mut Vec<u8>,
     ) -> Seen {
         let writer = &mut self.writer;
-        let mut failed = None;
+        let (mut failed, before) = (None, out.len());
         let seen = answer.read(event, &mut |event: &Event<'_>| match event {
             Event::Failed(failure) => failed = Some(failure.clone()),
             event => writer.event(event, out),
         });
-        if let Some(failure) = failed {
-            self.failed(&failure, from, out);
+        match failed {
+            Some(failure) => self.failed(&failure, from, out),
+            None if out.len() == before && is_sign_of_life(event) => {
+                out.extend_from_slice(translate::sign_of_life(self.caller));
+            }
+            None => {}
         }
         seen
     }
@@ -66,6 +70,11 @@ impl Teller {
     pub(crate) fn end(&mut self, out: &mut Vec<u8>) {
         self.writer.event(&Event::End, out);
     }
+}
+
+/// Whether an event says only that the provider is still there: a comment, or Anthropic's ping.
+fn is_sign_of_life(event: &[u8]) -> bool {
+    event.starts_with(b":") || event.starts_with(b"event: ping")
 }
 
 /// The provider's words for people, without our keys.
