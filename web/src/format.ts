@@ -29,8 +29,8 @@ export function ms(value: number | null | undefined): string {
   if (value == null || !Number.isFinite(value)) return NONE;
   if (value === 0) return "0 ms";
   if (value < 1) return `${Math.round(value * 1000)} µs`;
-  if (value < 10) return `${value.toFixed(1)} ms`;
-  if (value < 1000) return `${Math.round(value)} ms`;
+  if (value < 9.95) return `${value.toFixed(1)} ms`;
+  if (value < 999.5) return `${Math.round(value)} ms`;
   if (value < 100_000) return `${(value / 1000).toFixed(value < 10_000 ? 2 : 1)} s`;
   const seconds = Math.round(value / 1000);
   return `${Math.floor(seconds / 60)} m ${String(seconds % 60).padStart(2, "0")} s`;

@@ -32,8 +32,8 @@ export function Bars({ label, bars, unit, markWords }: { label: string; bars: Ba
                 {markWords} {written(bar.mark, unit)}
               </span>
             )}
-            {bar.note && <span className="dim"> {bar.note}</span>}
           </span>
+          <span className="bar-note">{bar.note}</span>
         </li>
       ))}
     </ul>

@@ -14,6 +14,8 @@ export interface Measure {
   value: (tally: Tally) => number | null;
   mark?: (tally: Tally) => number | null;
   markWords?: string;
+  /** The word for its median. */
+  grade?: (tally: Tally) => string | undefined;
   step: (step: Step) => number | null;
 }
 
@@ -32,6 +34,7 @@ export const MEASURES: [Measure, ...Measure[]] = [
     value: (tally) => tally.response_time_ms.p50,
     mark: (tally) => tally.response_time_ms.p95,
     markWords: "p95",
+    grade: (tally) => tally.response_time_ms.grade?.word,
     step: (step) => step.response_time_p50_ms,
   },
   {
@@ -43,6 +46,7 @@ export const MEASURES: [Measure, ...Measure[]] = [
     value: (tally) => tally.ttft_ms.p50,
     mark: (tally) => tally.ttft_ms.p95,
     markWords: "p95",
+    grade: (tally) => tally.ttft_ms.grade?.word,
     step: (step) => step.ttft_p50_ms,
   },
   {
@@ -53,6 +57,7 @@ export const MEASURES: [Measure, ...Measure[]] = [
     unit: "tps",
     isMoreBetter: true,
     value: (tally) => tally.output_tokens_per_second.p50,
+    grade: (tally) => tally.output_tokens_per_second.grade?.word,
     step: (step) => step.output_tokens_per_second_p50,
   },
   {

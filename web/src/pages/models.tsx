@@ -68,7 +68,12 @@ export function Models(): ReactNode {
 
 function Compare({ models, measure }: { models: ModelSeries[]; measure: Measure }): ReactNode {
   const bars = models
-    .map((row) => ({ name: nameOf(row), value: measure.value(row.overview), mark: measure.mark?.(row.overview) ?? null }))
+    .map((row) => ({
+      name: nameOf(row),
+      value: measure.value(row.overview),
+      mark: measure.mark?.(row.overview) ?? null,
+      note: measure.grade?.(row.overview) ?? "",
+    }))
     .sort((a, b) => ((a.value ?? Infinity) - (b.value ?? Infinity)) * (measure.isMoreBetter ? -1 : 1));
   return (
     <Panel title={measure.title} meaning={measure.meaning} note={measure.isMoreBetter ? "more is better" : "less is better"}>
