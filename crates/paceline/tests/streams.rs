@@ -2,10 +2,10 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a helper of a test may fail like the test")]
 
-#[path = "streams/cancel.rs"]
-mod cancel;
 #[path = "streams/alive.rs"]
 mod alive;
+#[path = "streams/cancel.rs"]
+mod cancel;
 #[path = "streams/cut_dialects.rs"]
 mod cut_dialects;
 #[path = "streams/cuts.rs"]

@@ -13,7 +13,10 @@ async fn comments_become_what_each_caller_knows() {
     let (reply, record) = house.call(&ask.header("content-type", "application/json")).await;
     let text = reply.text();
     assert!(text.contains("event: ping\ndata: {\"type\":\"ping\"}\n\n"), "{text}");
-    assert!(!text.contains("keep-alive") && text.ends_with("data: {\"type\":\"message_stop\"}\n\n"), "{text}");
+    assert!(
+        !text.contains("keep-alive") && text.ends_with("data: {\"type\":\"message_stop\"}\n\n"),
+        "{text}"
+    );
     assert_eq!((&record["status"], &record["dialect"]), (&json!("ok"), &json!("anthropic")));
 
     let body = json!({"contents": [{"role": "user", "parts": [{"text": "hi"}]}]});
@@ -21,5 +24,8 @@ async fn comments_become_what_each_caller_knows() {
     let ask = Ask::post(path, body.to_string()).header(fault.0, fault.1);
     let (reply, _) = house.call(&ask.header("content-type", "application/json")).await;
     let events = reply.text();
-    assert!(events.split("\r\n\r\n").all(|event| event.is_empty() || event.starts_with("data: {")), "{events}");
+    assert!(
+        events.split("\r\n\r\n").all(|event| event.is_empty() || event.starts_with("data: {")),
+        "{events}"
+    );
 }
