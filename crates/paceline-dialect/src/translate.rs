@@ -153,6 +153,16 @@ pub const fn sign_of_life(caller: Dialect) -> &'static [u8] {
     }
 }
 
+/// What tells, inside a stream, of a part of the answer that the caller's dialect has no place for: a comment, which
+/// clients leave out and people who look see.
+pub fn untold(caller: Dialect, kind: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    match caller {
+        Dialect::Gemini => String::new(),
+        _ => format!(": {} not told\n\n", kind.chars().filter(|c| plain(*c)).collect::<String>()),
+    }
+}
+
 /// An error for a caller.
 #[derive(Clone, Copy, Debug)]
 pub struct Complaint<'a> {

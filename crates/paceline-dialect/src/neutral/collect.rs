@@ -4,6 +4,9 @@ use crate::neutral::event::{Event, Failure, Finish, Sink};
 use crate::neutral::json::Json;
 use paceline_types::tokens::Usage;
 
+/// How many kinds of untold parts are named.
+const MAX_UNTOLD: usize = 8;
+
 /// The whole answer.
 #[derive(Debug, Default)]
 pub struct Collected {
@@ -17,6 +20,8 @@ pub struct Collected {
     pub usage: Option<Usage>,
     /// It failed.
     pub failure: Option<Failure>,
+    /// Kinds of parts that no other dialect has: what of the answer is not told.
+    pub untold: Vec<String>,
 }
 
 /// One answer.
@@ -177,7 +182,14 @@ impl Sink for Collected {
             }
             Event::Usage(usage) => self.usage = Some(*usage),
             Event::Failed(failure) => self.failure = Some(failure.clone()),
-            Event::Other { .. } | Event::End => {}
+            Event::Other { kind, .. } => {
+                // It goes into a header.
+                let kind: String = kind.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+                if !self.untold.contains(&kind) && self.untold.len() < MAX_UNTOLD {
+                    self.untold.push(kind);
+                }
+            }
+            Event::End => {}
         }
     }
 }

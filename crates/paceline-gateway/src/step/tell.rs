@@ -33,10 +33,11 @@ impl Teller {
         from: &Upstream,
         out: &mut Vec<u8>,
     ) -> Seen {
-        let writer = &mut self.writer;
+        let (caller, writer) = (self.caller, &mut self.writer);
         let (mut failed, before) = (None, out.len());
         let seen = answer.read(event, &mut |event: &Event<'_>| match event {
             Event::Failed(failure) => failed = Some(failure.clone()),
+            Event::Other { kind, .. } => out.extend_from_slice(translate::untold(caller, kind).as_bytes()),
             event => writer.event(event, out),
         });
         match failed {
@@ -87,29 +88,41 @@ pub(crate) fn said(failure: &Failure, from: &Upstream) -> String {
     format!("provider {}: {clean}", from.name)
 }
 
-/// A whole answer: what was learned of it is in `answer`. The bytes for the caller, and its failure, where it is one;
-/// `None` where it is no answer of its dialect.
+/// What the caller gets of a whole answer.
+#[derive(Default)]
+pub(crate) struct Told {
+    pub(crate) body: Bytes,
+    /// It is an error.
+    pub(crate) failure: Option<Failure>,
+    /// What of it is not told.
+    pub(crate) untold: Vec<String>,
+}
+
+/// A whole answer: what was learned of it is in `answer`. `None` where it is no answer of its dialect.
 pub(crate) fn document(
     answer: &mut Answer,
     body: &Bytes,
     tongues: Tongues,
     about: &About,
     stream: bool,
-) -> Option<(Bytes, Option<Failure>)> {
+) -> Option<Told> {
     if tongues.are_one() {
         let whole = answer.read_document(body, &mut |_: &Event<'_>| {});
-        return whole.then(|| (body.clone(), answer.failure().cloned()));
+        let failure = answer.failure().cloned();
+        return whole.then(|| Told { body: body.clone(), failure, ..Told::default() });
     }
     if stream {
         // A stream was asked for: the caller gets one, of few events.
         let (mut writer, mut out) = (Writer::new(tongues.caller, about.clone()), Vec::new());
         let whole = answer.read_document(body, &mut |event: &Event<'_>| writer.event(event, &mut out));
-        return whole.then(|| (out.into(), answer.failure().cloned()));
+        let failure = answer.failure().cloned();
+        return whole.then(|| Told { body: out.into(), failure, ..Told::default() });
     }
     let mut collected = Collected::default();
     let whole = answer.read_document(body, &mut |event: &Event<'_>| collected.event(event));
-    let failure = collected.failure.take();
-    whole.then(|| (translate::document(tongues.caller, &collected, about).into(), failure))
+    let (failure, untold) = (collected.failure.take(), std::mem::take(&mut collected.untold));
+    let body = translate::document(tongues.caller, &collected, about).into();
+    whole.then_some(Told { body, failure, untold })
 }
 
 /// Makes the headers of a translated answer the caller's: its form, nothing that speaks of the provider's own.

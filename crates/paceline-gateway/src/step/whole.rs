@@ -50,6 +50,8 @@ struct Read {
     learned: Learned,
     /// It is an error.
     failure: Option<ErrorKind>,
+    /// What of it is not told to the caller.
+    untold: Vec<String>,
 }
 
 /// Reads the body until its end or until `limit` bytes are at hand; `true` at the end.
@@ -112,6 +114,10 @@ pub(crate) async fn document(
         *answer.headers_mut() = headers;
         return Err(Trouble { fail: filtered(&upstream.name), answer: Some(answer), should_retry: None });
     }
+    if !read.untold.is_empty() {
+        let known = call.warning.take().map_or_else(String::new, |known| format!("{known}; "));
+        call.warning = Some(format!("{known}of the answer not told: {}", read.untold.join(", ")).into());
+    }
     name_answer(call, &mut headers);
     *answer.headers_mut() = headers;
     let learned = read.learned;
@@ -137,15 +143,16 @@ fn look(body: Bytes) -> Option<Read> {
     }
     let learned = watch.learned().clone();
     let failure = learned.error.then(|| kind(502, learned.error_code.as_deref()));
-    Some(Read { body, learned, failure })
+    Some(Read { body, learned, failure, untold: Vec::new() })
 }
 
 /// Reads an answer of any dialect, and writes it for the caller.
 fn understand(body: &Bytes, form: &Form) -> Option<Read> {
     let mut answer = Answer::new(form.tongues.provider, false);
     let about = form.about.clone().unwrap_or_default();
-    let (body, failure) = tell::document(&mut answer, body, form.tongues, &about, form.stream)?;
-    Some(Read { body, learned: answer.learned().clone(), failure: failure.map(|failure| failure.kind) })
+    let told = tell::document(&mut answer, body, form.tongues, &about, form.stream)?;
+    let failure = told.failure.map(|failure| failure.kind);
+    Some(Read { body: told.body, learned: answer.learned().clone(), failure, untold: told.untold })
 }
 
 /// What a filtered answer says of its end.

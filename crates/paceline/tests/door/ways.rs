@@ -86,3 +86,29 @@ async fn embeddings_are_asked_of_who_has_them() {
     assert_eq!(reply.refusal(), (400, "unsupported_by_provider".into()));
     assert_eq!(record["error_kind"], "unsupported");
 }
+
+#[tokio::test]
+async fn what_of_an_answer_cannot_be_told_is_named() {
+    let message = MESSAGE.replace(
+        "[{\"type\":\"text\"",
+        "[{\"type\":\"web_search_tool_result\",\"tool_use_id\":\"s\",\"content\":[]},{\"type\":\"text\"",
+    );
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{message}",
+        message.len()
+    );
+    let provider = Canned::new(&[answer.as_bytes()]).await;
+    let config = format!(
+        "[server]\nlisten = \"127.0.0.1:0\"\nworkers = 1\n[log]\nlevel = \"off\"\n[providers.p]\nkind = \"anthropic\"\n\
+         base_url = \"http://{}/v1\"\nauth = \"none\"\n",
+        provider.address
+    );
+    let house = House::with(&config, &[]);
+    let body = json!({"model": "p/m", "seed": 1, "messages": [{"role": "user", "content": "hi"}]});
+    let (reply, _) = house.call(&chat("", &body)).await;
+    assert_eq!(
+        reply.header("x-paceline-warning"),
+        Some("seed not sent; of the answer not told: web_search_tool_result")
+    );
+    assert_eq!(reply.json()["choices"][0]["message"]["content"], "hi");
+}
