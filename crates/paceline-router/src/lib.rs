@@ -1,0 +1,8 @@
+//! Learned routing: what quality and cost a prompt will have at each model, and how well that is known.
+//!
+//! Quiet: no clock, no file, no chance of its own. Texts arrive as arguments, seeds too; the same input gives the
+//! same output, bit for bit, on the same machine.
+
+pub mod dice;
+pub mod metrics;
+pub mod set;
