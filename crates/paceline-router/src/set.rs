@@ -83,6 +83,7 @@ impl Set {
     }
 
     /// The rows at these places, in this order.
+    #[must_use]
     pub fn pick(&self, places: &[usize]) -> Self {
         let rows = places.iter().filter_map(|&at| self.rows.get(at).cloned()).collect();
         Self { name: self.name.clone(), models: self.models.clone(), rows }

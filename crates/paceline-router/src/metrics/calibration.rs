@@ -44,7 +44,7 @@ fn area(mut pairs: Vec<(f32, bool)>) -> Option<f64> {
         return None;
     }
     let (mut ranks, mut seen) = (0.0, 0usize);
-    for equal in pairs.chunk_by(|a, b| a.0 == b.0) {
+    for equal in pairs.chunk_by(|a, b| a.0.total_cmp(&b.0).is_eq()) {
         let rank = seen as f64 + (equal.len() + 1) as f64 / 2.0;
         ranks += rank * equal.iter().filter(|pair| pair.1).count() as f64;
         seen += equal.len();

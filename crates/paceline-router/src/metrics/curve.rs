@@ -1,8 +1,8 @@
 //! The cost–quality curve of a router, and the figures that are read from it.
 //!
-//! AIQ: mean height of the non-decreasing convex hull over the cost span (RouterBench, arXiv 2403.12031, section 3).
+//! AIQ: mean height of the non-decreasing convex hull over the cost span (`RouterBench`, arXiv 2403.12031, section 3).
 //! APGR: the same as a share of the gap between the cheapest and the strongest model; CPT: the share of the cost
-//! span that recovers a share of that gap (RouteLLM, arXiv 2406.18665, section 3, with cost in place of calls).
+//! span that recovers a share of that gap (`RouteLLM`, arXiv 2406.18665, section 3, with cost in place of calls).
 
 /// A point: mean cost in USD, mean quality.
 pub type Point = (f64, f64);

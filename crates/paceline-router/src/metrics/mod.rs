@@ -27,7 +27,7 @@ pub fn choose(q: &[f32], c: &[f32], price: f64) -> usize {
     let mut best = 0;
     for at in 1..q.len().min(c.len()) {
         let (new, old) = (worth(at), worth(best));
-        if new > old || (new == old && c[at] < c[best]) {
+        if new > old || (new >= old && c[at] < c[best]) {
             best = at;
         }
     }

@@ -5,7 +5,7 @@ use super::{Forecast, bootstrap, calibration, choose};
 use crate::dice::Dice;
 use crate::set::Set;
 
-/// Steps between the prices of quality that the curve is drawn with.
+/// Steps between the prices of quality that the curve is samples with.
 const STEPS: usize = 160;
 
 /// A figure with the 5 % and 95 % quantiles of its bootstrap.
@@ -119,7 +119,7 @@ fn hulls(sweeps: &[Sweep; 3], weights: &[f32]) -> Option<(Anchors, [Vec<Point>; 
 }
 
 impl Report {
-    /// Judges forecasts, one for each row of the set. `draws` rows-drawn-again give the intervals.
+    /// Judges forecasts, one for each row of the set. `draws` rows-samples-again give the intervals.
     pub fn new(set: &Set, forecasts: &[Forecast], draws: usize, seed: u64) -> Result<Self, String> {
         if forecasts.len() != set.rows.len() || set.rows.is_empty() {
             return Err(format!("{} forecasts for {} rows", forecasts.len(), set.rows.len()));
@@ -135,14 +135,14 @@ impl Report {
         let oracle = Sweep::new(set, span, |at| (&set.rows[at].q, &set.rows[at].c));
         let sweeps = [router, singles, oracle];
         let (anchors, curves) = hulls(&sweeps, &all).ok_or("a set without models")?;
-        let (drawn, gains) = draw(&sweeps, set.rows.len(), draws, seed);
+        let (samples, gains) = draw(&sweeps, set.rows.len(), draws, seed);
         let gain = aiq(&curves[0], &anchors) - aiq(&curves[1], &anchors);
         let lines = curves.into_iter().enumerate().map(|(at, hull)| {
             let real = figures(&hull, &anchors);
             let interval = |figure: usize| {
-                let values: Vec<f64> = drawn[at].iter().filter_map(|figures| figures[figure]).collect();
+                let values: Vec<f64> = samples[at].iter().filter_map(|figures| figures[figure]).collect();
                 // A quality that a twentieth of the draws never reach has no upper bound of its cost.
-                let bounded = values.len() * 20 >= drawn[at].len() * 19;
+                let bounded = values.len() * 20 >= samples[at].len() * 19;
                 Interval {
                     value: real[figure],
                     low: bootstrap::quantile(&values, 0.05),
@@ -178,17 +178,17 @@ impl Report {
 /// Figures of each line for each draw, and the gain in AIQ over no-look for each draw.
 fn draw(sweeps: &[Sweep; 3], rows: usize, draws: usize, seed: u64) -> ([Vec<Figures>; 4], Vec<f64>) {
     let mut dice = Dice::new(seed);
-    let mut drawn: [Vec<Figures>; 4] = Default::default();
+    let mut samples: [Vec<Figures>; 4] = Default::default();
     let mut gains = Vec::new();
     for _ in 0..draws {
         let weights = bootstrap::weights(rows, &mut dice);
         let Some((anchors, curves)) = hulls(sweeps, &weights) else { continue };
-        for (figures_of, curve) in drawn.iter_mut().zip(&curves) {
+        for (figures_of, curve) in samples.iter_mut().zip(&curves) {
             figures_of.push(figures(curve, &anchors));
         }
         gains.push(aiq(&curves[0], &anchors) - aiq(&curves[1], &anchors));
     }
-    (drawn, gains)
+    (samples, gains)
 }
 
 #[cfg(test)]
