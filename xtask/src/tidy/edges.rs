@@ -17,6 +17,7 @@ const TABLE: &[(&str, May)] = &[
     ("stats", May::Use(&["types"])),
     ("dialect", May::Use(&["types"])),
     ("routing", May::Use(&["types", "stats"])),
+    ("router", May::Use(&["types", "stats"])),
     ("catalog", May::Use(&["types"])),
     ("cache", May::Use(&["types"])),
     ("tune", May::Use(&["types", "stats"])),
@@ -38,7 +39,7 @@ const FOR_TESTS: &[&str] = &["sim", "paceline"];
 
 /// Crates that compute and never wait.
 pub(crate) const QUIET: &[&str] =
-    &["types", "stats", "dialect", "routing", "catalog", "cache", "tune", "report"];
+    &["types", "stats", "dialect", "routing", "router", "catalog", "cache", "tune", "report"];
 
 /// What waits, reads a clock, opens a socket or rolls dice.
 const NOT_QUIET: &[&str] = &[

@@ -10,6 +10,7 @@ mod client;
 mod export;
 mod keys;
 mod out;
+mod router;
 mod serve;
 mod sessions;
 mod sim;
@@ -62,6 +63,8 @@ enum Command {
     Stats(stats::StatsArgs),
     /// Look up models and prices, and compare price lists.
     Catalog(catalog::CatalogArgs),
+    /// Learn which model a prompt needs, and prove it.
+    Router(router::RouterArgs),
 }
 
 /// Which running Paceline is asked.
@@ -101,5 +104,6 @@ pub fn main() -> ExitCode {
         Command::Backup(args) => backup::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Catalog(args) => catalog::run(&args),
+        Command::Router(args) => router::run(&args),
     }
 }

@@ -1,0 +1,117 @@
+//! Prompts made ready for learning: everything that needs no outcome.
+
+use super::sparse::Matrix;
+use crate::set::Set;
+use crate::text::grams::{BUCKETS, GROUP, Scratch};
+use crate::text::hand::{self, HAND};
+
+/// The most tasks that are told apart; further ones count as no task.
+pub const MAX_TASKS: usize = 96;
+/// Weight of the hand-made features beside the n-grams, whose rows have length 1.
+pub(crate) const HAND_SCALE: f32 = 0.15;
+
+/// How text becomes numbers: learned from the prompts alone.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Scales {
+    /// Weight of each bucket: `ln((n + 1) / (df + 1))`, 0 where fewer than two prompts have it.
+    pub idf: Vec<f32>,
+    /// Mean of each hand-made feature.
+    pub mean: [f32; HAND],
+    /// One over its standard deviation, 0 where it is always alike.
+    pub inverse: [f32; HAND],
+}
+
+impl Scales {
+    /// A hand-made feature list with mean 0 and deviation 1, cut at 4.
+    pub fn hand(&self, raw: &[f32; HAND]) -> [f32; HAND] {
+        std::array::from_fn(|at| ((raw[at] - self.mean[at]) * self.inverse[at]).clamp(-4.0, 4.0))
+    }
+
+    /// What buckets of one group are multiplied by beside their weight: one over their length.
+    pub fn norm(&self, buckets: &[u32]) -> f32 {
+        let squares: f32 = buckets.iter().map(|&bucket| self.idf[bucket as usize].powi(2)).sum();
+        if squares > 0.0 { 1.0 / squares.sqrt() } else { 0.0 }
+    }
+}
+
+/// A set made ready.
+#[derive(Debug, Clone)]
+pub struct Examples {
+    /// How text became numbers.
+    pub scales: Scales,
+    /// Words and hand-made features: columns `0..GROUP`, then the features.
+    pub words: Matrix,
+    /// All n-grams and hand-made features: columns `0..BUCKETS`, then the features.
+    pub all: Matrix,
+    /// Hand-made features with mean 0 and deviation 1.
+    pub hand: Vec<[f32; HAND]>,
+    /// Names of the tasks, the most frequent first.
+    pub tasks: Vec<String>,
+    /// Each row's task.
+    pub task_of: Vec<Option<usize>>,
+}
+
+impl Examples {
+    /// Reads all prompts of a set.
+    pub fn new(set: &Set) -> Self {
+        let mut scratch = Scratch::default();
+        let mut frequency = vec![0u32; BUCKETS];
+        let mut grams = Vec::with_capacity(set.rows.len());
+        for row in &set.rows {
+            scratch.read(&row.prompt);
+            for &bucket in scratch.grams.words.iter().chain(&scratch.grams.chars) {
+                frequency[bucket as usize] += 1;
+            }
+            grams.push(scratch.grams.clone());
+        }
+        let n = set.rows.len() as f32;
+        let idf = frequency.iter().map(|&df| if df < 2 { 0.0 } else { ((n + 1.0) / (df as f32 + 1.0)).ln() });
+        let raw: Vec<[f32; HAND]> = set.rows.iter().map(|row| hand::features(&row.prompt)).collect();
+        let (mean, inverse) = moments(&raw);
+        let scales = Scales { idf: idf.collect(), mean, inverse };
+        let hand: Vec<[f32; HAND]> = raw.iter().map(|raw| scales.hand(raw)).collect();
+        let mut words = Matrix::new(GROUP + HAND);
+        let mut all = Matrix::new(BUCKETS + HAND);
+        for (grams, hand) in grams.iter().zip(&hand) {
+            let cells = |buckets: &[u32]| {
+                let norm = scales.norm(buckets);
+                let cells = buckets.iter().map(|&bucket| (bucket, norm * scales.idf[bucket as usize]));
+                cells.filter(|cell| cell.1 > 0.0).collect::<Vec<_>>()
+            };
+            let by_hand = |from: usize| {
+                hand.iter().enumerate().map(move |(at, value)| ((from + at) as u32, value * HAND_SCALE))
+            };
+            let of_words = cells(&grams.words);
+            words.push(of_words.iter().copied().chain(by_hand(GROUP)));
+            all.push(of_words.into_iter().chain(cells(&grams.chars)).chain(by_hand(BUCKETS)));
+        }
+        let (tasks, task_of) = tasks(set);
+        Self { scales, words, all, hand, tasks, task_of }
+    }
+}
+
+fn moments(raw: &[[f32; HAND]]) -> ([f32; HAND], [f32; HAND]) {
+    let n = raw.len().max(1) as f64;
+    let mean: [f64; HAND] =
+        std::array::from_fn(|at| raw.iter().map(|row| f64::from(row[at])).sum::<f64>() / n);
+    let inverse = std::array::from_fn(|at| {
+        let variance = raw.iter().map(|row| (f64::from(row[at]) - mean[at]).powi(2)).sum::<f64>() / n;
+        if variance > 1e-9 { (1.0 / variance.sqrt()) as f32 } else { 0.0 }
+    });
+    (mean.map(|mean| mean as f32), inverse)
+}
+
+fn tasks(set: &Set) -> (Vec<String>, Vec<Option<usize>>) {
+    let mut counts: Vec<(&str, usize)> = Vec::new();
+    let mut names: Vec<&str> = set.rows.iter().filter_map(|row| row.task.as_deref()).collect();
+    names.sort_unstable();
+    for same in names.chunk_by(|a, b| a == b) {
+        counts.push((same[0], same.len()));
+    }
+    counts.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
+    counts.truncate(MAX_TASKS);
+    let names: Vec<String> = counts.into_iter().map(|(name, _)| name.to_owned()).collect();
+    let find = |name: &String| names.iter().position(|known| known == name);
+    let of = set.rows.iter().map(|row| row.task.as_ref().and_then(find)).collect();
+    (names, of)
+}

@@ -1,0 +1,186 @@
+//! A set: prompts whose quality and cost at each model are known.
+
+use serde_json::Value;
+
+/// The longest line that is read, in bytes.
+pub const MAX_LINE: usize = 1 << 20;
+/// The most models of a set.
+pub const MAX_MODELS: usize = 64;
+/// The most rows of a set.
+pub const MAX_ROWS: usize = 2_000_000;
+
+/// One prompt and what came of it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Row {
+    /// Its name in the set.
+    pub id: String,
+    /// What kind of work it is, where somebody said so.
+    pub task: Option<String>,
+    /// What was asked.
+    pub prompt: String,
+    /// Quality 0–1 at each model.
+    pub q: Vec<f32>,
+    /// Cost in USD at each model.
+    pub c: Vec<f32>,
+}
+
+/// Rows with the models they speak of.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Set {
+    /// Its name, as a rule the file's.
+    pub name: String,
+    /// Names of the models, in the order of `q` and `c`.
+    pub models: Vec<String>,
+    /// The prompts.
+    pub rows: Vec<Row>,
+}
+
+impl Set {
+    /// Reads JSON lines with `id`, `prompt`, `q`, `c` and perhaps `task`; `meta` is JSON with
+    /// `models: [{"name": …}]` or `models: ["name", …]`. Without it models are called `model-0` and so on.
+    pub fn parse(name: &str, lines: &str, meta: Option<&str>) -> Result<Self, String> {
+        let mut rows = Vec::new();
+        for (at, line) in lines.lines().enumerate() {
+            if line.trim().is_empty() {
+                continue;
+            }
+            if rows.len() == MAX_ROWS {
+                return Err(format!("{name}: more than {MAX_ROWS} rows"));
+            }
+            let row = row(line).map_err(|what| format!("{name}:{}: {what}", at + 1))?;
+            rows.push(row);
+        }
+        let width = rows.first().map_or(0, |row: &Row| row.q.len());
+        if width == 0 || width > MAX_MODELS {
+            return Err(format!("{name}: needs rows with 1 to {MAX_MODELS} models in `q`"));
+        }
+        if let Some(row) = rows.iter().find(|row| row.q.len() != width || row.c.len() != width) {
+            return Err(format!("{name}: row `{}` has not {width} values in `q` and in `c`", row.id));
+        }
+        let models = match meta {
+            Some(meta) => names(meta).map_err(|what| format!("{name}: meta: {what}"))?,
+            None => (0..width).map(|at| format!("model-{at}")).collect(),
+        };
+        if models.len() != width {
+            return Err(format!("{name}: {} models in meta, {width} in the rows", models.len()));
+        }
+        Ok(Self { name: name.to_owned(), models, rows })
+    }
+
+    /// How many models there are.
+    pub fn width(&self) -> usize {
+        self.models.len()
+    }
+
+    /// Mean quality and mean cost in USD of each model.
+    pub fn means(&self) -> (Vec<f64>, Vec<f64>) {
+        let n = self.rows.len().max(1) as f64;
+        let mean = |values: fn(&Row) -> &[f32], model: usize| {
+            self.rows.iter().map(|row| f64::from(values(row)[model])).sum::<f64>() / n
+        };
+        let over = |values: fn(&Row) -> &[f32]| (0..self.width()).map(|model| mean(values, model)).collect();
+        (over(|row| &row.q), over(|row| &row.c))
+    }
+
+    /// The rows at these places, in this order.
+    #[must_use]
+    pub fn pick(&self, places: &[usize]) -> Self {
+        let rows = places.iter().filter_map(|&at| self.rows.get(at).cloned()).collect();
+        Self { name: self.name.clone(), models: self.models.clone(), rows }
+    }
+}
+
+/// A row that has only what is known before the call: `id`, `prompt` and perhaps `task`.
+pub fn question(line: &str) -> Result<Row, String> {
+    let value = object(line)?;
+    Ok(Row {
+        id: word(&value, "id")?,
+        task: value.get("task").and_then(Value::as_str).map(ToOwned::to_owned),
+        prompt: word(&value, "prompt")?,
+        ..Row::default()
+    })
+}
+
+fn row(line: &str) -> Result<Row, String> {
+    let value = object(line)?;
+    let q = numbers(&value, "q")?;
+    let c = numbers(&value, "c")?;
+    if q.iter().any(|q| !(0.0..=1.0).contains(q)) {
+        return Err("`q` must be between 0 and 1".to_owned());
+    }
+    if c.iter().any(|&c| c < 0.0) {
+        return Err("`c` must not be negative".to_owned());
+    }
+    Ok(Row {
+        id: word(&value, "id")?,
+        task: value.get("task").and_then(Value::as_str).map(ToOwned::to_owned),
+        prompt: word(&value, "prompt")?,
+        q,
+        c,
+    })
+}
+
+fn object(line: &str) -> Result<Value, String> {
+    if line.len() > MAX_LINE {
+        return Err(format!("a line of more than {MAX_LINE} bytes"));
+    }
+    serde_json::from_str(line).map_err(|error| format!("no JSON: {error}"))
+}
+
+fn word(value: &Value, name: &str) -> Result<String, String> {
+    let found = value.get(name).and_then(Value::as_str);
+    found.map(ToOwned::to_owned).ok_or_else(|| format!("`{name}` must be a text"))
+}
+
+fn numbers(value: &Value, name: &str) -> Result<Vec<f32>, String> {
+    let list = value.get(name).and_then(Value::as_array);
+    let list = list.ok_or_else(|| format!("`{name}` must be a list of numbers"))?;
+    let number = |value: &Value| value.as_f64().map(|number| number as f32).filter(|n| n.is_finite());
+    let numbers: Option<Vec<f32>> = list.iter().map(number).collect();
+    numbers.ok_or_else(|| format!("`{name}` must hold numbers only"))
+}
+
+fn names(meta: &str) -> Result<Vec<String>, String> {
+    let value: Value = serde_json::from_str(meta).map_err(|error| error.to_string())?;
+    let list = value.get("models").and_then(Value::as_array).ok_or("`models` must be a list")?;
+    let name = |model: &Value| {
+        let name = model.as_str().or_else(|| model.get("name").and_then(Value::as_str));
+        name.map(ToOwned::to_owned)
+    };
+    list.iter().map(name).collect::<Option<Vec<_>>>().ok_or_else(|| "a model without a name".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Set, question};
+
+    const ROW: &str = r#"{"id":"a","task":"t","prompt":"p","q":[0,1],"c":[0.1,0.2]}"#;
+
+    #[test]
+    fn rows_are_read_with_their_models() {
+        let set = Set::parse("s", ROW, Some(r#"{"models":[{"name":"x"},"y"]}"#)).unwrap();
+        assert_eq!(set.models, ["x", "y"]);
+        assert_eq!(set.rows[0].q, [0.0, 1.0]);
+        assert_eq!(set.rows[0].task.as_deref(), Some("t"));
+        assert_eq!(set.means().0, [0.0, 1.0]);
+        assert_eq!(Set::parse("s", ROW, None).unwrap().models, ["model-0", "model-1"]);
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_line() {
+        let error = |text: &str| Set::parse("s", text, None).unwrap_err();
+        assert!(error("").contains("needs rows"));
+        assert!(error(&format!("{ROW}\n{{}}")).starts_with("s:2: `q` must be a list"));
+        assert!(error(&ROW.replace("[0,1]", "[0,2]")).contains("between 0 and 1"));
+        assert!(error(&ROW.replace("[0,1]", "[0]")).contains("has not 1 values"));
+        assert!(error(&ROW.replace("0.1", "-1")).contains("negative"));
+        assert!(Set::parse("s", ROW, Some(r#"{"models":["x"]}"#)).unwrap_err().contains("1 models in meta"));
+    }
+
+    #[test]
+    fn a_question_needs_no_outcome() {
+        let row = question(r#"{"id":"a","prompt":"p"}"#).unwrap();
+        assert_eq!((row.id.as_str(), row.task, row.q.len()), ("a", None, 0));
+        assert!(question(r#"{"id":1}"#).is_err());
+    }
+}

@@ -1,0 +1,111 @@
+//! A router learned from made-up outcomes: it finds what is there, refuses what is not, and comes back from bytes.
+
+#![expect(clippy::unwrap_used, reason = "a helper of a test may fail like the test")]
+
+use paceline_router::dice::Dice;
+use paceline_router::file;
+use paceline_router::learn::train::{Proof, train};
+use paceline_router::metrics::{Forecast, Report};
+use paceline_router::model::{Model, Room};
+use paceline_router::set::{Row, Set};
+
+const SUMS: [&str; 6] = ["apples", "pears", "coins", "books", "trains", "marbles"];
+const FACTS: [&str; 6] = ["capital", "river", "king", "painter", "mountain", "battle"];
+
+/// Two tasks: the cheap model knows facts and cannot count; `noise` makes outcomes unrelated to the prompt.
+fn made_up(rows: usize, noise: bool) -> Set {
+    let mut dice = Dice::new(5);
+    let mut row = |at: usize| {
+        let sums = dice.below(2) == 0;
+        let word = if sums { SUMS[dice.below(6)] } else { FACTS[dice.below(6)] };
+        let (a, b) = (dice.below(90) + 10, dice.below(90) + 10);
+        let prompt = if sums {
+            format!("Tom has {a} {word} and buys {b} more {word}. How many {word} has Tom now?")
+        } else {
+            format!("Which {word} is meant in chapter {a} of the book about the old {word}?")
+        };
+        let cheap = if noise {
+            0.6
+        } else if sums {
+            0.1
+        } else {
+            0.9
+        };
+        let draw = |dice: &mut Dice, chance: f64| f32::from(u8::from(dice.unit() < chance));
+        Row {
+            id: at.to_string(),
+            task: Some(if sums { "sums" } else { "facts" }.to_owned()),
+            prompt,
+            q: vec![draw(&mut dice, cheap), draw(&mut dice, 0.95)],
+            c: vec![1e-5, 1e-3],
+        }
+    };
+    let rows = (0..rows).map(&mut row).collect();
+    Set { name: "made-up".into(), models: vec!["cheap".into(), "strong".into()], rows }
+}
+
+fn trained(noise: bool) -> (Set, Model, Proof) {
+    let set = made_up(240, noise);
+    let (model, proof) = train(&set, 1).unwrap();
+    (set, model, proof)
+}
+
+#[test]
+fn what_is_there_is_found_and_proved() {
+    let (_, model, proof) = trained(false);
+    assert!(proof.holds() && proof.gain > 0.1, "{} ± {}", proof.gain, proof.error);
+    let fresh = made_up(400, false).pick(&(240..400).collect::<Vec<_>>());
+    let mut room = Room::default();
+    let forecast = |row: &Row, room: &mut Room| {
+        let mut out = Forecast::default();
+        model.predict(&row.prompt, None, room, &mut out);
+        out
+    };
+    let forecasts: Vec<Forecast> = fresh.rows.iter().map(|row| forecast(row, &mut room)).collect();
+    let report = Report::new(&fresh, &forecasts, 20, 1).unwrap();
+    assert!(report.gain.0 > 0.05 && report.ece < 0.12, "{:?} {}", report.gain, report.ece);
+    let mut out = Forecast::default();
+    model.predict("How many coins?", Some("facts"), &mut room, &mut out);
+    assert_eq!(model.tasks.iter().zip(&room.shares).find(|task| *task.1 > 0.5).unwrap().0, "facts");
+    assert!(out.q[0] > 0.6, "the caller's word on the task counts: {:?}", out.q);
+}
+
+#[test]
+fn what_is_not_there_is_refused() {
+    let (_, _, proof) = trained(true);
+    assert!(!proof.holds(), "{} ± {}", proof.gain, proof.error);
+    assert!(train(&made_up(20, false), 1).unwrap_err().contains("too few"));
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes_and_bytes_give_the_same_router() {
+    let (set, model, _) = trained(false);
+    let bytes = file::write(&model);
+    assert_eq!(bytes, file::write(&train(&set, 1).unwrap().0));
+    let again = file::read(&bytes).unwrap();
+    assert_eq!(bytes, file::write(&again));
+    let (mut one, mut two) = (Forecast::default(), Forecast::default());
+    for prompt in ["", "How many marbles are there?", "éàü 12 \u{1F600}", &"long ".repeat(2000)] {
+        model.predict(prompt, None, &mut Room::default(), &mut one);
+        again.predict(prompt, None, &mut Room::default(), &mut two);
+        assert_eq!(one, two);
+        assert!(one.q.iter().all(|q| (0.0..=1.0).contains(q)) && one.c.iter().all(|&c| c > 0.0));
+    }
+}
+
+#[test]
+fn damaged_and_foreign_bytes_are_refused() {
+    let bytes = file::write(&trained(false).1);
+    assert!(file::read(b"").is_err() && file::read(b"{\"a\":1}").unwrap_err().contains("no trained router"));
+    let mut dice = Dice::new(3);
+    for _ in 0..40 {
+        let mut broken = bytes.clone();
+        let at = dice.below(broken.len());
+        broken[at] ^= 1 << dice.below(8);
+        assert!(file::read(&broken).is_err(), "bit in byte {at}");
+        assert!(file::read(&bytes[..dice.below(bytes.len())]).is_err());
+    }
+    let mut newer = bytes;
+    newer[8] = 9;
+    assert!(file::read(&newer).unwrap_err().contains("version 9"));
+}
