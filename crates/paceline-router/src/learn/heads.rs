@@ -16,7 +16,7 @@ const SLOPE: f32 = 4.0;
 const LEAST: f64 = 0.1;
 
 /// What is known of a prompt before the heads speak.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Inputs {
     /// What the first stage said.
     pub seen: Seen,

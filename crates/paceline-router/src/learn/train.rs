@@ -1,14 +1,15 @@
 //! Training: the first stage on folds, the heads on what it says of rows it has not seen, and the proof.
 //!
 //! The proof is cross validation: every row is judged by a first stage and by heads that were fitted without it.
-//! The first stages that heads of a fold learn from have seen rows of that fold; the heads have some forty weights
-//! a model, so what leaks that way is small (docs/routing.md compares it with fully nested folds).
+//! How much the heads count, and at which prices of quality the router is used, is chosen on the other folds too
+//! ([`crossed`]), and the heads of a fold learn from first stages that have not seen it either.
 
 use super::examples::Examples;
 use super::heads::{Heads, Inputs};
 use super::stage::Stage;
 use crate::dice::Dice;
 use crate::metrics::bootstrap::spread;
+use crate::metrics::crossed;
 use crate::metrics::{Forecast, Report};
 use crate::model::Model;
 use crate::set::Set;
@@ -25,11 +26,11 @@ const BLENDS: [f64; 3] = [1.0, 0.5, 0.0];
 /// How a trained router did on rows it had not seen.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Proof {
-    /// All held-out rows together.
+    /// All held-out rows together; its curves are hulls over the rows that they are drawn for.
     pub report: Report,
-    /// AIQ of the router and of no-look in each fold.
+    /// AIQ of the router and of no-look in each fold, by choices made on the others.
     pub folds: Vec<(f64, f64)>,
-    /// AIQ of the router less AIQ of no-look, on all held-out rows.
+    /// AIQ of the router less AIQ of no-look, the mean of the folds.
     pub gain: f64,
     /// Its standard error: the larger of the bootstrap's and the folds'.
     pub error: f64,
@@ -53,12 +54,13 @@ pub fn train(set: &Set, seed: u64) -> Result<(Model, Proof), String> {
     }
     let examples = Examples::new(set);
     let folds = folds(set.rows.len(), seed);
-    let inputs = held_out(set, &examples, &folds);
-    let (blend, forecasts) = best_blend(set, &inputs, &folds)?;
-    let proof = prove(set, &forecasts, &folds, seed)?;
+    let nested = Nested::new(set, &examples, &folds);
+    let (blend, forecasts) = best_blend(set, &nested.own, &folds)?;
+    let report = Report::new(set, &forecasts, DRAWS, seed)?;
+    let proof = prove(set, report, &nested.candidates(set, &folds), &folds)?;
     let all: Vec<usize> = (0..set.rows.len()).collect();
     let stage = Stage::fit(set, &examples, &all);
-    let heads = Heads { blend, ..Heads::fit(set, &inputs, &all) };
+    let heads = Heads { blend, ..Heads::fit(set, &nested.own, &all) };
     Ok((Model::new(set, &examples, stage, heads), proof))
 }
 
@@ -69,39 +71,78 @@ fn folds(rows: usize, seed: u64) -> Vec<Vec<usize>> {
     (0..FOLDS).map(|fold| order.iter().copied().skip(fold).step_by(FOLDS).collect()).collect()
 }
 
-fn others(folds: &[Vec<usize>], but: usize) -> Vec<usize> {
-    let rest = folds.iter().enumerate().filter(|(fold, _)| *fold != but);
+/// The rows of all folds but these.
+fn others(folds: &[Vec<usize>], but: &[usize]) -> Vec<usize> {
+    let rest = folds.iter().enumerate().filter(|(fold, _)| !but.contains(fold));
     rest.flat_map(|(_, rows)| rows.iter().copied()).collect()
 }
 
 /// What first stages say of rows they have not seen.
-fn held_out(set: &Set, examples: &Examples, folds: &[Vec<usize>]) -> Vec<Inputs> {
-    let mut inputs: Vec<(usize, Inputs)> = Vec::with_capacity(set.rows.len());
-    for (fold, rows) in folds.iter().enumerate() {
-        let stage = Stage::fit(set, examples, &others(folds, fold));
-        for &at in rows {
-            let seen = stage.see(examples, at);
-            let bytes = set.rows[at].prompt.len();
-            inputs.push((at, Inputs::new(&stage, seen, examples.hand[at], bytes)));
-        }
-    }
-    inputs.sort_by_key(|one| one.0);
-    inputs.into_iter().map(|one| one.1).collect()
+struct Nested {
+    /// Of each row, by a stage that has seen all folds but its own.
+    own: Vec<Inputs>,
+    /// For each fold, of each row of the others, by a stage that has seen neither that fold nor the row's own; of its own
+    /// rows as in `own`.
+    without: Vec<Vec<Inputs>>,
 }
 
-/// How much the heads should count, with forecasts of heads that have not seen the row.
-fn best_blend(set: &Set, inputs: &[Inputs], folds: &[Vec<usize>]) -> Result<(f64, Vec<Forecast>), String> {
-    let fitted: Vec<Heads> =
-        (0..folds.len()).map(|fold| Heads::fit(set, inputs, &others(folds, fold))).collect();
-    let mut best: Option<(f64, f64, Vec<Forecast>)> = None;
-    for blend in BLENDS {
-        let mut forecasts = vec![Forecast::default(); set.rows.len()];
-        for (heads, rows) in fitted.iter().zip(folds) {
-            let heads = Heads { blend, ..heads.clone() };
+impl Nested {
+    fn new(set: &Set, examples: &Examples, folds: &[Vec<usize>]) -> Self {
+        let see = |stage: &Stage, at: usize| {
+            let seen = stage.see(examples, at);
+            Inputs::new(stage, seen, examples.hand[at], set.rows[at].prompt.len())
+        };
+        let mut own = vec![Inputs::default(); set.rows.len()];
+        for (fold, rows) in folds.iter().enumerate() {
+            let stage = Stage::fit(set, examples, &others(folds, &[fold]));
             for &at in rows {
-                heads.say(&inputs[at], &mut forecasts[at]);
+                own[at] = see(&stage, at);
             }
         }
+        let mut without = vec![own.clone(); folds.len()];
+        for a in 0..folds.len() {
+            for b in a + 1..folds.len() {
+                let stage = Stage::fit(set, examples, &others(folds, &[a, b]));
+                folds[b].iter().for_each(|&at| without[a][at] = see(&stage, at));
+                folds[a].iter().for_each(|&at| without[b][at] = see(&stage, at));
+            }
+        }
+        Self { own, without }
+    }
+
+    /// For each fold, forecasts of all rows at each blend: by stages and heads that have seen neither that fold nor the
+    /// row's own.
+    fn candidates(&self, set: &Set, folds: &[Vec<usize>]) -> Vec<Vec<Vec<Forecast>>> {
+        let of = |judged: usize| {
+            let seen = &self.without[judged];
+            let fit = |fold: usize| Heads::fit(set, seen, &others(folds, &[judged, fold]));
+            let fitted: Vec<Heads> = (0..folds.len()).map(fit).collect();
+            BLENDS.map(|blend| forecasts(&fitted, seen, folds, blend)).into()
+        };
+        (0..folds.len()).map(of).collect()
+    }
+}
+
+/// What the heads of each fold say of its rows.
+fn forecasts(fitted: &[Heads], seen: &[Inputs], folds: &[Vec<usize>], blend: f64) -> Vec<Forecast> {
+    let mut forecasts = vec![Forecast::default(); seen.len()];
+    for (heads, rows) in fitted.iter().zip(folds) {
+        let heads = Heads { blend, ..heads.clone() };
+        for &at in rows {
+            heads.say(&seen[at], &mut forecasts[at]);
+        }
+    }
+    forecasts
+}
+
+/// How much the heads should count, and the forecasts at it: by heads that learned as those that are kept do, without
+/// the row. What it says of how good that is flatters, for it is chosen by it.
+fn best_blend(set: &Set, seen: &[Inputs], folds: &[Vec<usize>]) -> Result<(f64, Vec<Forecast>), String> {
+    let fit = |fold: usize| Heads::fit(set, seen, &others(folds, &[fold]));
+    let fitted: Vec<Heads> = (0..folds.len()).map(fit).collect();
+    let mut best: Option<(f64, f64, Vec<Forecast>)> = None;
+    for blend in BLENDS {
+        let forecasts = forecasts(&fitted, seen, folds, blend);
         let aiq = Report::new(set, &forecasts, 0, 0)?.lines[0].aiq.value.unwrap_or_default();
         if best.as_ref().is_none_or(|best| aiq > best.0) {
             best = Some((aiq, blend, forecasts));
@@ -110,17 +151,19 @@ fn best_blend(set: &Set, inputs: &[Inputs], folds: &[Vec<usize>]) -> Result<(f64
     best.map(|best| (best.1, best.2)).ok_or_else(|| "nothing was tried".to_owned())
 }
 
-fn prove(set: &Set, forecasts: &[Forecast], folds: &[Vec<usize>], seed: u64) -> Result<Proof, String> {
-    let report = Report::new(set, forecasts, DRAWS, seed)?;
-    let mut found = Vec::new();
-    for rows in folds {
-        let part: Vec<Forecast> = rows.iter().map(|&at| forecasts[at].clone()).collect();
-        let fold = Report::new(&set.pick(rows), &part, 0, 0)?;
-        let aiq = |line: usize| fold.lines[line].aiq.value.unwrap_or_default();
-        found.push((aiq(0), aiq(1)));
+fn prove(
+    set: &Set,
+    report: Report,
+    candidates: &[Vec<Vec<Forecast>>],
+    folds: &[Vec<usize>],
+) -> Result<Proof, String> {
+    let found = crossed::judge(set, candidates, folds);
+    if found.len() != folds.len() {
+        return Err(format!("{}: a fold has no models to compare", set.name));
     }
     let gains: Vec<f64> = found.iter().map(|fold| fold.0 - fold.1).collect();
+    let gain = gains.iter().sum::<f64>() / gains.len() as f64;
     let by_folds = spread(&gains).1 / (gains.len() as f64).sqrt();
-    let (gain, by_draws) = report.gain;
-    Ok(Proof { report, folds: found, gain, error: by_folds.max(by_draws) })
+    let error = by_folds.max(report.gain.1);
+    Ok(Proof { report, folds: found, gain, error })
 }

@@ -2,6 +2,7 @@
 
 pub mod bootstrap;
 pub mod calibration;
+pub mod crossed;
 pub mod curve;
 pub mod report;
 pub mod svg;

@@ -56,13 +56,13 @@ pub struct Report {
 }
 
 /// Which outcomes each price of quality would have had, row by row.
-struct Sweep {
+pub(super) struct Sweep {
     /// Per price: the chosen (cost, quality) of each row.
     chosen: Vec<Vec<(f32, f32)>>,
 }
 
 impl Sweep {
-    fn new<'a>(set: &'a Set, span: f64, q: impl Fn(usize) -> (&'a [f32], &'a [f32])) -> Self {
+    pub(super) fn new<'a>(set: &'a Set, span: f64, q: impl Fn(usize) -> (&'a [f32], &'a [f32])) -> Self {
         let mut prices: Vec<f64> = vec![0.0];
         let scale = if span > 0.0 { span } else { 1.0 };
         prices.extend((0..=STEPS).map(|step| 10f64.powf(-3.0 + 7.0 * step as f64 / STEPS as f64) / scale));
@@ -79,12 +79,12 @@ impl Sweep {
     }
 
     /// Each model alone.
-    fn singles(set: &Set) -> Self {
+    pub(super) fn singles(set: &Set) -> Self {
         let one = |model: usize| set.rows.iter().map(|row| (row.c[model], row.q[model])).collect();
         Self { chosen: (0..set.width()).map(one).collect() }
     }
 
-    fn points(&self, weights: &[f32]) -> Vec<Point> {
+    pub(super) fn points(&self, weights: &[f32]) -> Vec<Point> {
         let total = weights.iter().map(|&weight| f64::from(weight)).sum::<f64>().max(1.0);
         let mean = |rows: &Vec<(f32, f32)>| {
             let sum = rows.iter().zip(weights).fold((0.0, 0.0), |sum, (row, &weight)| {
