@@ -6,6 +6,7 @@
 
 mod answer;
 pub mod anthropic;
+pub mod asks;
 pub mod bedrock;
 mod framing;
 pub mod gemini;

@@ -80,8 +80,8 @@ pub(crate) const COLUMNS: &[Column] = &[
     Column::always("dialect", Kind::Name, |r| word(&r.dialect)),
     Column::always("stream", Kind::Bool, |r| Value::Bool(r.stream)),
     Column::maybe("requested_model", Kind::Name, |r| maybe(r.requested_model.as_deref())).foreign(),
-    Column::maybe("route", Kind::Name, |_| Value::Null),
-    Column::maybe("strategy", Kind::Name, |_| Value::Null),
+    Column::maybe("route", Kind::Name, |r| maybe(r.decision.as_ref().map(|d| &*d.route))),
+    Column::maybe("strategy", Kind::Name, |r| maybe(r.decision.as_ref().map(|d| d.strategy.as_str()))),
     Column::maybe("model", Kind::Name, |r| maybe(r.target.as_ref().map(|t| &*t.model))).foreign(),
     Column::maybe("provider", Kind::Name, |r| maybe(r.target.as_ref().map(|t| &*t.provider))),
     Column::maybe("deployment", Kind::Name, |r| maybe(r.target.as_ref().map(|t| &*t.name))).foreign(),
@@ -94,7 +94,11 @@ pub(crate) const COLUMNS: &[Column] = &[
     }),
     Column::maybe("finish_reason", Kind::Name, |r| maybe(r.finish_reason.as_deref())).foreign(),
     Column::always("cache", Kind::Name, |r| text(r.cache.as_str())),
-    Column::maybe("decision", Kind::Name, |_| Value::Null),
+    Column::maybe("decision", Kind::Text, |r| match &r.decision {
+        Some(decision) => json(decision),
+        None => Value::Null,
+    })
+    .foreign(),
     Column::maybe("input_tokens", Kind::Int, |r| tokens(r, |u| u.input_tokens)),
     Column::maybe("output_tokens", Kind::Int, |r| tokens(r, |u| u.output_tokens)),
     Column::maybe("cache_read_tokens", Kind::Int, |r| tokens(r, |u| u.cache_read_tokens)),

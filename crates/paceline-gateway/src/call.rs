@@ -6,6 +6,7 @@ use crate::held::Held;
 use crate::lease::{Leases, Told, Took};
 use crate::refuse::Fail;
 use crate::scope::Days;
+use crate::step::route::Routed;
 use crate::tape::Tape;
 use crate::worker::Worker;
 use paceline_http::Marks;
@@ -89,6 +90,8 @@ pub(crate) struct Call {
     pub(crate) dialect: Dialect,
     /// Where another model is left, it is asked when the content filter of one ends its answer.
     pub(crate) flees_filter: bool,
+    /// What its route decided, until it is answered.
+    pub(crate) routed: Option<Box<Routed>>,
     /// What of the request did not cross to the present target.
     pub(crate) warning: Option<Box<str>>,
     /// Bytes of the request, for estimates.
@@ -162,6 +165,7 @@ impl Call {
             dialect,
             stream: false,
             requested_model: None,
+            decision: None,
             target: None,
             status: Status::Ok,
             error_kind: None,
@@ -189,6 +193,7 @@ impl Call {
             watch,
             dialect,
             flees_filter: false,
+            routed: None,
             warning: None,
             request_bytes: 0,
             marks: Marks::default(),

@@ -7,6 +7,7 @@ use paceline_http::Origin;
 use paceline_routing::chain::RoleEntry;
 use paceline_routing::directory::{ModelEntry, ProviderEntry};
 use paceline_routing::place::Policy;
+use paceline_routing::route::RouteEntry;
 use paceline_types::id::Name;
 use paceline_types::ports::{Calendar, PriceBook};
 use paceline_types::record::{Caller, Dialect};
@@ -167,6 +168,8 @@ pub struct GatewayConfig {
     pub tiers: Vec<ModelEntry>,
     /// Roles, for calls that leave their model to them.
     pub roles: Vec<RoleEntry>,
+    /// Routes: named policies over models.
+    pub routes: Vec<RouteEntry>,
     /// What tokens cost.
     pub prices: Arc<dyn PriceBook>,
     /// Callers' keys.

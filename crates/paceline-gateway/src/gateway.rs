@@ -11,12 +11,14 @@ use crate::scope::{Days, Scope, Scopes};
 use crate::step::count::Counting;
 use crate::upstream::Upstream;
 use arc_swap::ArcSwap;
+use paceline_routing::board::Board;
 use paceline_routing::directory::Directory;
 use paceline_routing::place::Fleet;
+use paceline_routing::route::Route;
 use paceline_types::id::Name;
 use paceline_types::ports::{RecordSink, TokenCounter};
 use paceline_types::price::Price;
-use paceline_types::record::Caller;
+use paceline_types::record::{CallRecord, Caller};
 use paceline_types::rules::Rights;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -78,7 +80,8 @@ impl Snapshot {
         let directory =
             Directory::new(entries, &config.models, Arc::clone(&config.prices), Arc::clone(&known.fleet))
                 .with_tiers(&config.tiers)
-                .with_roles(&config.roles);
+                .with_roles(&config.roles)
+                .with_routes(&config.routes, &known.board, crate::worker::wall());
         let upstreams = config.providers.iter().map(|provider| Arc::new(Upstream::new(provider))).collect();
         let drains = config.providers.iter().any(|provider| provider.on_cancel != OnCancel::Abort);
         let default = Arc::clone(&config.anonymous);
@@ -215,6 +218,8 @@ pub struct Known {
     pub ledger: Ledger,
     /// All places that are or may be asked.
     pub fleet: Arc<Fleet>,
+    /// What records taught about deployments.
+    pub board: Board,
     /// What is used of limits and budgets.
     pub scopes: Scopes,
     captures: Captures,
@@ -256,6 +261,7 @@ impl Gateway {
         let known = Known {
             ledger: Ledger::default(),
             fleet,
+            board: Board::default(),
             scopes: Scopes::default(),
             captures: Captures::default(),
         };
@@ -343,6 +349,30 @@ impl Gateway {
 
     pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
         self.snapshot.load_full()
+    }
+
+    /// Takes in what finished calls teach about deployments; calls from now on know it.
+    pub fn learn<'a>(&self, records: impl Iterator<Item = &'a CallRecord>) {
+        let snapshot = self.snapshot.load();
+        let routes = snapshot.directory.routes();
+        if routes.is_empty() {
+            return;
+        }
+        self.known.board.fold(records);
+        let now = crate::worker::wall();
+        for route in routes {
+            route.learn(&self.known.board, now);
+        }
+    }
+
+    /// The routes, by name.
+    pub fn routes(&self) -> Vec<Arc<Route>> {
+        self.snapshot.load().directory.routes().into_iter().map(Arc::clone).collect()
+    }
+
+    /// The route of that name or alias.
+    pub fn route(&self, name: &str) -> Option<Arc<Route>> {
+        self.snapshot.load().directory.route(name).map(Arc::clone)
     }
 
     /// What tokens cost for calls from now on.

@@ -233,6 +233,11 @@ impl Scope {
         }
     }
 
+    /// How much of the scope's budget is used beyond the share of its period that has passed, 0 to 1.
+    pub(crate) fn pressure(&self, wall: Timestamp) -> f64 {
+        if self.budget.is_none() { 0.0 } else { locked(&self.used.spend).pressure(&self.budget, wall) }
+    }
+
     fn spent_words(&self, days: Days<'_>, wall: Timestamp) -> String {
         let mut spend = locked(&self.used.spend);
         spend.turn(wall, &days);

@@ -1,13 +1,16 @@
 //! What the names that callers write mean.
 
+use crate::board::Board;
 use crate::chain::{Chain, Link, Place, RoleEntry, role_key};
 use crate::nearest::nearest;
 use crate::place::{Fleet, PlaceName};
 use crate::plan::{Patience, Plan, Shadow, Target};
+use crate::route::{Candidate, CandidateEntry, MAX_CANDIDATES, Route, RouteEntry};
 use paceline_types::deployment::Deployment;
 use paceline_types::id::Name;
 use paceline_types::ports::PriceBook;
 use paceline_types::rules::Limits;
+use paceline_types::time::Timestamp;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -68,6 +71,15 @@ pub enum Unfound {
     Model(UnknownModel),
 }
 
+/// What a name leads to.
+#[derive(Clone, Debug)]
+pub enum Found {
+    /// Targets in their order.
+    Plan(Arc<Plan>),
+    /// Candidates, of which each call chooses.
+    Route(Arc<Route>),
+}
+
 /// All names.
 #[derive(Debug)]
 pub struct Directory {
@@ -80,6 +92,8 @@ pub struct Directory {
     listed: Vec<Name>,
     /// Plans of roles, by [`role_key`].
     roles: HashMap<String, Arc<Plan>>,
+    /// Routes by name and alias; a model or tier of that name wins.
+    routes: HashMap<Name, Arc<Route>>,
     role_names: Vec<Name>,
     /// Plans made for names that lead to a provider without being configured.
     learned: RwLock<HashMap<Name, Arc<Plan>>>,
@@ -101,6 +115,7 @@ impl Directory {
             known: HashMap::new(),
             listed: Vec::new(),
             roles: HashMap::new(),
+            routes: HashMap::new(),
             role_names: Vec::new(),
             learned: RwLock::default(),
         };
@@ -133,6 +148,57 @@ impl Directory {
             self.role_names.push(Arc::clone(&role.name));
         }
         self
+    }
+
+    /// The same with routes, which know what `board` knows at `at`; one without candidates is left out.
+    #[must_use]
+    pub fn with_routes(mut self, entries: &[RouteEntry], board: &Board, at: Timestamp) -> Self {
+        for entry in entries {
+            let candidates: Vec<Candidate> = entry
+                .candidates
+                .iter()
+                .filter_map(|one| self.candidate(one, board))
+                .take(MAX_CANDIDATES)
+                .collect();
+            if candidates.is_empty() {
+                continue;
+            }
+            let fallback = entry.fallback.iter().zip(0..).flat_map(|(link, group)| self.targets(link, group));
+            let route = Arc::new(Route::new(entry, candidates, fallback.collect(), board, at));
+            for name in std::iter::once(&entry.name).chain(&entry.aliases) {
+                self.routes.insert(Arc::clone(name), Arc::clone(&route));
+            }
+        }
+        self
+    }
+
+    fn candidate(&self, entry: &CandidateEntry, board: &Board) -> Option<Candidate> {
+        let targets: Vec<Target> = self.targets(&entry.link, 0).collect();
+        for target in &targets {
+            board.expect(&target.deployment.provider, &target.deployment.upstream_model, entry.prior);
+        }
+        (!targets.is_empty()).then_some(Candidate {
+            targets,
+            pick: entry.pick,
+            can: entry.can,
+            context: entry.context,
+            max_output: entry.max_output,
+            prior: entry.prior,
+            learned: entry.learned,
+        })
+    }
+
+    /// The route of that name.
+    pub fn route(&self, name: &str) -> Option<&Arc<Route>> {
+        self.routes.get(name)
+    }
+
+    /// All routes, each once, by name.
+    pub fn routes(&self) -> Vec<&Arc<Route>> {
+        let mut routes: Vec<_> =
+            self.routes.iter().filter(|(name, route)| **name == route.name).map(|(_, route)| route).collect();
+        routes.sort_by(|a, b| a.name.cmp(&b.name));
+        routes
     }
 
     fn plan(&self, chain: &Chain) -> Plan {
@@ -192,23 +258,35 @@ impl Directory {
 
     /// What a call gets that names `name` and carries `role`.
     ///
-    /// A model that is named wins. What names none, or a name of [`LEFT_TO_ROLE`], gets what its role gets; where no
-    /// role is configured, these names are names like all others.
+    /// A model that is named wins. What names none, or a name of [`LEFT_TO_ROLE`], gets what its role gets, where it has
+    /// one, else what the route of that name decides; where there is neither, these names are names like all others.
     ///
     /// # Errors
-    /// When there is no plan for it.
-    pub fn choose(&self, name: Option<&str>, role: Option<&str>) -> Result<Arc<Plan>, Unfound> {
+    /// When there is nothing for it.
+    pub fn choose(&self, name: Option<&str>, role: Option<&str>) -> Result<Found, Unfound> {
         let leaves = |name: &str| LEFT_TO_ROLE.contains(&name) && !self.known.contains_key(name);
         let named = name.filter(|name| !leaves(name) || self.roles.is_empty());
+        let plan = |plan: Result<Arc<Plan>, UnknownModel>| plan.map(Found::Plan);
+        let routed = |name: &str| {
+            let is_model = self.known.contains_key(name);
+            self.routes.get(name).filter(|_| !is_model).map(|route| Found::Route(Arc::clone(route)))
+        };
         match (named, role) {
-            (Some(name), _) => self.find(name).map_err(|unknown| match leaves(name) {
-                true if role.is_none() => Unfound::NoRole,
-                true => Unfound::Role(Vec::new()),
-                false => Unfound::Model(unknown),
-            }),
-            (None, Some(role)) => self.role(role).ok_or_else(|| Unfound::Role(self.roles_near(role))),
-            (None, None) if name.is_some() => Err(Unfound::NoRole),
-            (None, None) => Err(Unfound::Nothing),
+            (Some(name), _) => match routed(name) {
+                Some(found) => Ok(found),
+                None => plan(self.find(name)).map_err(|unknown| match leaves(name) {
+                    true if role.is_none() => Unfound::NoRole,
+                    true => Unfound::Role(Vec::new()),
+                    false => Unfound::Model(unknown),
+                }),
+            },
+            (None, Some(role)) => {
+                self.role(role).map(Found::Plan).ok_or_else(|| Unfound::Role(self.roles_near(role)))
+            }
+            (None, None) => match name {
+                Some(name) => routed(name).ok_or(Unfound::NoRole),
+                None => Err(Unfound::Nothing),
+            },
         }
     }
 
@@ -268,7 +346,7 @@ impl Directory {
     }
 
     fn unknown(&self, name: &str) -> UnknownModel {
-        let known = self.known.keys().map(|name| &**name);
+        let known = self.known.keys().chain(self.routes.keys()).map(|name| &**name);
         let mut closest: Vec<String> = nearest(name, known).into_iter().map(str::to_owned).collect();
         if closest.is_empty() {
             closest = self.listed.iter().take(3).map(ToString::to_string).collect();

@@ -1,6 +1,6 @@
 //! What names, tiers and roles mean.
 
-use super::{Directory, MAX_LEARNED, ModelEntry, ProviderEntry, Unfound};
+use super::{Directory, Found, MAX_LEARNED, ModelEntry, ProviderEntry, Unfound};
 use crate::chain::{Chain, Link, Place, RoleEntry};
 use crate::place::Fleet;
 use crate::plan::{Patience, Pick, Plan};
@@ -38,6 +38,13 @@ fn chain(links: Links<'_>) -> Chain {
         places: places.iter().map(place).collect(),
     };
     Chain { links: links.iter().map(link).collect(), ..Chain::default() }
+}
+
+fn planned(found: Found) -> Arc<Plan> {
+    match found {
+        Found::Plan(plan) => plan,
+        Found::Route(route) => panic!("{} is a route", route.name),
+    }
 }
 
 fn model(name: &str, links: Links<'_>) -> ModelEntry {
@@ -129,7 +136,7 @@ fn tiers_are_names_where_no_model_has_them_and_somebody_serves_them() {
 #[test]
 fn a_call_that_leaves_its_model_to_its_role_gets_the_roles() {
     let house = house();
-    let choose = |name, role| house.choose(name, role).map(|plan| targets(&plan).swap_remove(0));
+    let choose = |name, role| house.choose(name, role).map(|found| targets(&planned(found)).swap_remove(0));
     for name in [None, Some("auto"), Some("role")] {
         assert_eq!(choose(name, Some("PRICING STRATEGIST")), Ok("groq/r".into()), "{name:?}");
         let near = Unfound::Role(vec!["Pricing-Strategist".into()]);
@@ -145,12 +152,12 @@ fn a_call_that_leaves_its_model_to_its_role_gets_the_roles() {
 fn where_a_model_is_called_so_or_no_role_is_there_auto_is_a_name_like_others() {
     let own = directory(&[("openai", &[])], &[model("auto", &[("auto", &[(0, "mine")])])]);
     assert_eq!(
-        own.choose(Some("auto"), Some("cook")).map(|plan| targets(&plan)),
+        own.choose(Some("auto"), Some("cook")).map(|found| targets(&planned(found))),
         Ok(vec!["openai/mine".into()])
     );
     let only = directory(&[("vllm", &[])], &[]);
     assert_eq!(
-        only.choose(Some("auto"), Some("cook")).map(|plan| targets(&plan)),
+        only.choose(Some("auto"), Some("cook")).map(|found| targets(&planned(found))),
         Ok(vec!["vllm/auto".into()])
     );
     let two = directory(&[("a", &[]), ("b", &[])], &[]);

@@ -75,14 +75,19 @@ impl Load {
         self.output.percentile(0.95).map(|tokens| tokens as u64)
     }
 
-    /// What an own call would have to bear: the slow side of the time to the first token, in milliseconds, times those
-    /// before it. A place nobody knows is tried first.
-    pub fn cost(&self, now: Instant) -> f64 {
+    /// The slow side of the recent time to the first token, in milliseconds; 0 where nothing is known.
+    pub fn recent_ms(&self, now: Instant) -> f64 {
         let peak = self.peak.load(Ordering::Relaxed);
         let age = f64::from(self.millis(now).wrapping_sub(peak as u32));
         let known = f64::from(f32::from_bits((peak >> 32) as u32));
-        let now_ms = known * (-age / DECAY.as_secs_f64() / 1e3 / 4.0).exp();
-        now_ms.max(if known > 0.0 { 1.0 } else { 0.0 }) * f64::from(self.in_flight() + 1)
+        known * (-age / DECAY.as_secs_f64() / 1e3 / 4.0).exp()
+    }
+
+    /// What an own call would have to bear: the slow side of the time to the first token, in milliseconds, times those
+    /// before it. A place nobody knows is tried first.
+    pub fn cost(&self, now: Instant) -> f64 {
+        let recent = self.recent_ms(now);
+        recent.max(if recent > 0.0 { 1.0 } else { 0.0 }) * f64::from(self.in_flight() + 1)
     }
 
     /// The recent time to the first token that `share` of answers stay below, to within a fifth; `None` while too few

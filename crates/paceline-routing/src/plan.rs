@@ -55,7 +55,7 @@ pub struct Target {
     /// one model share a group, and groups stand together in a plan.
     pub group: u16,
     /// The same place with each of the provider's keys; at least one.
-    pub places: Vec<Arc<Place>>,
+    pub places: Arc<[Arc<Place>]>,
     /// Its share among the targets of its group where the plan picks by [`Pick::Weighted`]; 0: only when the others fail.
     pub weight: u32,
 }

@@ -90,6 +90,19 @@ impl Spend {
         self.month.turn(now, || spans.span(Period::Month, now));
     }
 
+    /// How much of a budget is used beyond the share of its period that has passed, 0 to 1; of two budgets the more.
+    pub fn pressure(&self, budget: &Budget, now: Timestamp) -> f64 {
+        let of = |limit: Option<Cost>, span: &Span| {
+            let limit = limit.filter(|limit| limit.0 > 0)?;
+            let whole = (span.end.0 - span.start.0).max(1) as f64;
+            let passed = ((now.0 - span.start.0) as f64 / whole).clamp(0.0, 1.0);
+            let used = span.spent_pico.saturating_add(self.reserved_pico) as f64 / limit.0 as f64;
+            Some((used - passed).clamp(0.0, 1.0))
+        };
+        let [day, month] = [of(budget.day, &self.day), of(budget.month, &self.month)];
+        day.unwrap_or(0.0).max(month.unwrap_or(0.0))
+    }
+
     /// Promises `need` to a call, where both budgets have room for it; `true` when one is nearly used by then.
     ///
     /// # Errors

@@ -45,7 +45,7 @@ pub struct Filter {
     pub min_duration_ms: Option<u64>,
     /// Only calls that used tokens and whose cost is not known.
     pub unpriced: bool,
-    /// The route; no call has one yet.
+    /// The route that decided.
     pub route: Option<String>,
 }
 
@@ -85,7 +85,7 @@ impl Filter {
             && same(self.cache.as_ref(), Some(record.cache.as_str()))
             && (!self.unpriced || record.usage.is_some() && record.cost.is_none())
             && self.min_cost.is_none_or(|least| record.cost.is_some_and(|cost| cost >= least))
-            && same(self.route.as_ref(), None)
+            && same(self.route.as_ref(), record.decision.as_ref().map(|decision| &*decision.route))
     }
 
     fn names(&self, record: &CallRecord) -> bool {

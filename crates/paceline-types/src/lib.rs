@@ -3,6 +3,8 @@
 //! Words only. A type that decides something belongs to the room that needs the decision.
 
 pub mod capture;
+pub mod decision;
+mod decision_json;
 pub mod deployment;
 pub mod error;
 pub mod grade;

@@ -1,5 +1,6 @@
 //! The call record: what is kept of one call. Numbers and names, never text of prompts or answers.
 
+use crate::decision::Decision;
 use crate::deployment::Deployment;
 use crate::error::ErrorKind;
 use crate::id::{CallId, Name};
@@ -166,6 +167,8 @@ pub enum AttemptReason {
     Fallback,
     /// A model whose places have all failed, again after a wait.
     Retry,
+    /// The answer of a cheaper model did not hold.
+    Cascade,
 }
 
 /// One try at one deployment.
@@ -239,6 +242,8 @@ pub struct CallRecord {
     pub stream: bool,
     /// The model's name as the caller wrote it, cut at 256 bytes.
     pub requested_model: Option<Name>,
+    /// Why it went there, where a route decided.
+    pub decision: Option<Box<Decision>>,
     /// The deployment that served, or was tried last.
     pub target: Option<Arc<Deployment>>,
     /// How it ended.

@@ -62,8 +62,9 @@ impl CallRecord {
         map.serialize_entry("dialect", &self.dialect)?;
         map.serialize_entry("stream", &self.stream)?;
         map.serialize_entry("requested_model", &self.requested_model)?;
-        map.serialize_entry("route", &None::<&str>)?;
-        map.serialize_entry("strategy", &None::<&str>)?;
+        let decision = self.decision.as_deref();
+        map.serialize_entry("route", &decision.map(|decision| &decision.route))?;
+        map.serialize_entry("strategy", &decision.map(|decision| decision.strategy.as_str()))?;
         map.serialize_entry("model", &target.map(|t| &t.model))?;
         map.serialize_entry("provider", &target.map(|t| &t.provider))?;
         map.serialize_entry("deployment", &target.map(|t| &t.name))
@@ -76,7 +77,7 @@ impl CallRecord {
         map.serialize_entry("http_status", &(self.http_status != 0).then_some(self.http_status))?;
         map.serialize_entry("finish_reason", &self.finish_reason)?;
         map.serialize_entry("cache", &self.cache)?;
-        map.serialize_entry("decision", &None::<&str>)?;
+        map.serialize_entry("decision", &self.decision)?;
         map.serialize_entry("usage", &self.usage)?;
         map.serialize_entry("cost_usd", &self.cost)
     }

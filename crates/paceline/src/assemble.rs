@@ -49,6 +49,7 @@ pub fn gateway(config: &Config, keys: &Keys, signings: &Signings) -> GatewayConf
         models: chains::models(config),
         tiers: chains::tiers(config),
         roles: chains::roles(config),
+        routes: Vec::new(),
         prices: Arc::new(Prices::new(config)),
         keys: Vec::new(),
         hash_key: keys.hash_key(),

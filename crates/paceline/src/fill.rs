@@ -148,6 +148,7 @@ impl World {
             dialect: Dialect::OpenAi,
             stream,
             requested_model: Some(Arc::clone(&self.requested[at])),
+            decision: None,
             target: Some(deployment),
             status,
             error_kind,

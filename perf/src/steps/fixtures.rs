@@ -164,6 +164,7 @@ impl Names {
             operation: Operation::Chat,
             dialect: Dialect::OpenAi,
             stream,
+            decision: None,
             requested_model: Some(Arc::clone(&self.deployment.model)),
             target: Some(Arc::clone(&self.deployment)),
             status: Status::Ok,

@@ -166,6 +166,7 @@ pub(crate) fn record() -> impl Strategy<Value = CallRecord> {
             dialect,
             stream,
             requested_model,
+            decision: None,
             target,
             status,
             error_kind,

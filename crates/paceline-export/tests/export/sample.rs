@@ -12,6 +12,7 @@ pub(crate) fn with_role(role: Option<&str>) -> Arc<CallRecord> {
     (caller.tenant, caller.workspace, caller.key) = ("default".into(), "default".into(), None);
     Arc::new(CallRecord {
         requested_model: None,
+        decision: None,
         target: None,
         error_code: None,
         finish_reason: None,

@@ -18,6 +18,7 @@ use crate::step::observe::EventWatch;
 use crate::step::quota;
 use crate::step::read::Ask;
 use crate::step::relay::{Relay, Watch};
+use crate::step::route;
 use crate::step::tell::{Teller, translated_headers};
 use crate::step::whole::{Form, document};
 use crate::upstream::Upstream;
@@ -302,6 +303,7 @@ pub(crate) fn name_answer(call: &mut Call, headers: &mut HeaderMap) {
     if let Some(value) = provider.and_then(|upstream| upstream.header_name.clone()) {
         headers.insert(HeaderName::from_static("x-paceline-provider"), value);
     }
+    route::name_answer(call, headers);
     headers.insert(HeaderName::from_static("x-paceline-attempts"), HeaderValue::from(tries));
     headers.insert(HeaderName::from_static("x-paceline-cache"), HeaderValue::from_static("off"));
 }

@@ -18,6 +18,7 @@ pub(crate) mod read;
 pub(crate) mod recover;
 pub(crate) mod relay;
 pub(crate) mod rights;
+pub(crate) mod route;
 pub(crate) mod shadow;
 pub(crate) mod tell;
 pub(crate) mod whole;

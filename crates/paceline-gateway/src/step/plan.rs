@@ -3,8 +3,9 @@
 use crate::call::Call;
 use crate::refuse::Fail;
 use crate::step::read::Ask;
+use crate::step::route;
 use http::StatusCode;
-use paceline_routing::directory::{MAX_NAME, Unfound};
+use paceline_routing::directory::{Found, MAX_NAME, Unfound};
 use paceline_routing::plan::Plan;
 use paceline_types::error::ErrorKind;
 use paceline_types::id::Name;
@@ -14,16 +15,30 @@ use std::time::Instant;
 /// Roles that an error names.
 const MAX_SHOWN: usize = 8;
 
-/// Finds the plan.
+/// Finds the plan, or lets a route decide it.
 pub(crate) fn plan(call: &mut Call, ask: &Ask) -> Result<Arc<Plan>, Fail> {
     let name = ask.asked.model.as_deref();
     if name.is_none() && ask.asked.model_not_text {
         return Err(missing("`model` must be a string"));
     }
     let role = call.record().and_then(|record| record.labels.as_ref()?.role.clone());
-    let found = call.snapshot.directory.choose(name, role.as_deref());
+    let found = match route::named(call, &ask.headers)? {
+        Some(route) => Ok(Found::Route(route)),
+        None => call.snapshot.directory.choose(name, role.as_deref()),
+    };
+    let found = match found {
+        Ok(Found::Plan(plan)) => Ok(plan),
+        Ok(Found::Route(route)) => match route::decide(call, ask, &route) {
+            Ok(plan) => Ok(plan),
+            Err(fail) => {
+                call.note(|record| record.requested_model = name.map(|name| shortened(name).into()));
+                return Err(fail);
+            }
+        },
+        Err(unfound) => Err(unfound),
+    };
     let routed = call.offset(Instant::now());
-    let shown = name.map(|name| &name[..name.floor_char_boundary(MAX_NAME)]);
+    let shown = name.map(shortened);
     call.note(|record| {
         record.requested_model = match (shown, &found) {
             (Some(name), Ok(plan)) => Some(shared(plan, name)),
@@ -34,6 +49,10 @@ pub(crate) fn plan(call: &mut Call, ask: &Ask) -> Result<Arc<Plan>, Fail> {
         }
     });
     found.map_err(|unfound| refusal(unfound, shown.unwrap_or_default(), role.as_deref().unwrap_or_default()))
+}
+
+fn shortened(name: &str) -> &str {
+    &name[..name.floor_char_boundary(MAX_NAME)]
 }
 
 /// The name as the plan has it, if it has it: a record then needs none of its own.

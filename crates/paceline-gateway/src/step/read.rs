@@ -16,6 +16,7 @@ use hyper::body::Incoming;
 use paceline_dialect::json::{JsonError, TOO_DEEP};
 use paceline_dialect::openai::request::{self, Asked};
 use paceline_types::error::ErrorKind;
+use paceline_types::record::Dialect;
 use std::io::Read;
 use std::time::Duration;
 
@@ -51,7 +52,9 @@ pub(crate) async fn read(call: &mut Call, request: Request<Incoming>) -> Result<
     }
     let outcome = whole(call, &parts.headers, incoming).await.and_then(|body| {
         let mut asked = request::read(&body).map_err(|error| not_json(&body, error))?;
-        if let Route::Named { model, stream, .. } = route(parts.uri.path(), |_| None) {
+        if call.dialect == Dialect::Gemini
+            && let Route::Named { model, stream, .. } = route(parts.uri.path(), |_| None)
+        {
             asked.model = Some(unescaped(model));
             asked.stream = stream;
         }

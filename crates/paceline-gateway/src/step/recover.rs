@@ -333,7 +333,12 @@ impl<'a> Story<'a> {
         let more = others(self.plan, &self.tried, Instant::now(), &self.policy);
         attempt::begin(call, target, self.reason, held);
         let trouble = match attempt::one(call, target, ask, more).await {
-            Ok(outcome) => return Some(outcome),
+            Ok(outcome) => {
+                if let Some(routed) = call.routed.take() {
+                    routed.answered(spot.target);
+                }
+                return Some(outcome);
+            }
             Err(trouble) => trouble,
         };
         attempt::end_badly(call, &trouble.fail);

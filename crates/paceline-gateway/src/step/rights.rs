@@ -37,6 +37,15 @@ pub(crate) fn model(call: &mut Call, ask: &Ask) -> Result<(), Fail> {
     Err(not_allowed(&what, &call.party.rights).param("model"))
 }
 
+/// Refuses a route that the key may not name.
+pub(crate) fn route(call: &Call, name: &str) -> Result<(), Fail> {
+    if call.party.rights.allows(name) {
+        return Ok(());
+    }
+    let what = format!("this key may not name the route `{}`", &name[..name.floor_char_boundary(MAX_NAME)]);
+    Err(not_allowed(&what, &call.party.rights))
+}
+
 /// Refuses a provider's own paths, whose bodies are not read, unless the key may name all of its models.
 pub(crate) fn provider(call: &Call, name: &str) -> Result<(), Fail> {
     let all = format!("{name}/");

@@ -77,6 +77,23 @@ fn usage(reader: &mut Reader<'_>) -> Option<Option<Usage>> {
     }))
 }
 
+pub(crate) fn put_deployment(out: &mut Vec<u8>, place: &Deployment) {
+    for name in [&place.name, &place.provider, &place.model, &place.upstream_model] {
+        pack::put_bytes(out, name.as_bytes());
+    }
+    put_text(out, place.region.as_deref());
+}
+
+pub(crate) fn read_deployment(reader: &mut Reader<'_>) -> Option<Deployment> {
+    Some(Deployment {
+        name: reader.text()?.into(),
+        provider: reader.text()?.into(),
+        model: reader.text()?.into(),
+        upstream_model: reader.text()?.into(),
+        region: text(reader)?.map(Into::into),
+    })
+}
+
 /// Appends the tries of a record.
 pub(crate) fn put(out: &mut Vec<u8>, record: &CallRecord) {
     pack::put(out, record.attempts.len() as u64);
@@ -105,11 +122,7 @@ fn put_one(out: &mut Vec<u8>, attempt: &Attempt, record: &CallRecord) {
     let set: u64 = flags.iter().filter(|(_, is)| *is).map(|(flag, _)| flag).sum();
     pack::put(out, set | code(attempt.reason) << REASON);
     if !same_target {
-        let place = &attempt.deployment;
-        for name in [&place.name, &place.provider, &place.model, &place.upstream_model] {
-            pack::put_bytes(out, name.as_bytes());
-        }
-        put_text(out, place.region.as_deref());
+        put_deployment(out, &attempt.deployment);
     }
     if set & SAME_STATUS == 0 {
         pack::put(out, u64::from(attempt.http_status));
@@ -138,10 +151,9 @@ fn put_one(out: &mut Vec<u8>, attempt: &Attempt, record: &CallRecord) {
 }
 
 /// The tries of a record whose other fields are known; `None` when the bytes are none.
-pub(crate) fn read(bytes: &[u8], record: &CallRecord) -> Option<Vec<Attempt>> {
-    let mut reader = Reader(bytes);
+pub(crate) fn read(reader: &mut Reader<'_>, record: &CallRecord) -> Option<Vec<Attempt>> {
     let count = reader.count()?;
-    (0..count).map(|_| read_one(&mut reader, record)).collect()
+    (0..count).map(|_| read_one(reader, record)).collect()
 }
 
 fn read_one(reader: &mut Reader<'_>, record: &CallRecord) -> Option<Attempt> {
@@ -149,13 +161,7 @@ fn read_one(reader: &mut Reader<'_>, record: &CallRecord) -> Option<Attempt> {
     let is = |flag: u64| set & flag != 0;
     let deployment = match &record.target {
         Some(target) if is(SAME_TARGET) => Arc::clone(target),
-        _ => Arc::new(Deployment {
-            name: reader.text()?.into(),
-            provider: reader.text()?.into(),
-            model: reader.text()?.into(),
-            upstream_model: reader.text()?.into(),
-            region: text(reader)?.map(Into::into),
-        }),
+        _ => Arc::new(read_deployment(reader)?),
     };
     let reason = AttemptReason::of(set >> REASON).unwrap_or(AttemptReason::Fallback);
     let http_status = if is(SAME_STATUS) { record.http_status } else { reader.number()? as u16 };

@@ -69,14 +69,16 @@ columns! {
     REGION = 42 Text;
     ATTEMPTS = 43 Bytes;
     CACHE_WRITE_1H = 44 Int;
+    ROUTE_NAME = 45 Text;
 }
 
 /// How many columns a block has.
 pub(crate) const COLUMNS: usize = KINDS.len();
 
 /// The columns that are asked for by text, and so get a dictionary in the zone or a Bloom filter.
-pub(crate) const ASKED: [usize; 13] = [
-    TENANT, WORKSPACE, KEY, ROLE, TASK, SESSION, USER, TAGS, REQUESTED, PROVIDER, MODEL, UPSTREAM, ERROR_CODE,
+pub(crate) const ASKED: [usize; 14] = [
+    TENANT, WORKSPACE, KEY, ROLE, TASK, SESSION, USER, TAGS, REQUESTED, PROVIDER, MODEL, UPSTREAM,
+    ERROR_CODE, ROUTE_NAME,
 ];
 
 /// A value as its number.
@@ -120,7 +122,7 @@ impl Coded for CacheState {
 }
 
 impl Coded for AttemptReason {
-    const ALL: &'static [Self] = &[Self::First, Self::Fallback, Self::Retry];
+    const ALL: &'static [Self] = &[Self::First, Self::Fallback, Self::Retry, Self::Cascade];
 }
 
 impl Coded for UsageSource {
@@ -163,6 +165,7 @@ mod tests {
         assert_eq!(KINDS[TENANT], Kind::Text);
         assert_eq!(KINDS[ITL], Kind::Int);
         assert_eq!(KINDS[ATTEMPTS], Kind::Bytes);
-        assert_eq!((KINDS[CACHE_WRITE_1H], CACHE_WRITE_1H + 1), (Kind::Int, COLUMNS));
+        assert_eq!((KINDS[CACHE_WRITE_1H], KINDS[ROUTE_NAME]), (Kind::Int, Kind::Text));
+        assert_eq!(ROUTE_NAME + 1, COLUMNS);
     }
 }

@@ -7,6 +7,7 @@
 pub(crate) mod attempts;
 pub(crate) mod bloom;
 pub(crate) mod bytes;
+mod decisions;
 pub(crate) mod fields;
 pub(crate) mod ints;
 pub(crate) mod merge;

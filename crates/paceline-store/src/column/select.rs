@@ -30,6 +30,7 @@ pub(crate) fn rows(
         (fields::WORKSPACE, &filter.workspace),
         (fields::ROLE, &filter.role),
         (fields::PROVIDER, &filter.provider),
+        (fields::ROUTE_NAME, &filter.route),
     ] {
         let Some(text) = text else { continue };
         if is_none_left(rows.as_ref()) {
@@ -97,8 +98,7 @@ fn outcome(table: &Table<'_>, filter: &Filter, mut rows: Option<Vec<u32>>) -> Ro
         let Some(code) = wanted else { return Ok(Some(Vec::new())) };
         rows = Some(table.ints(column)?.keep(rows, |found| found == code));
     }
-    // No call has a route yet.
-    if filter.route.is_some() { Ok(Some(Vec::new())) } else { Ok(rows) }
+    Ok(rows)
 }
 
 fn numbers(table: &Table<'_>, filter: &Filter, mut rows: Option<Vec<u32>>, late: &LateCosts) -> Rows {

@@ -1,11 +1,11 @@
 //! Columns to records, a row at a time.
 
-use super::attempts;
 use super::bytes::Strings;
 use super::fields::{self, COLUMNS, Coded, KINDS, Kind, read_optional};
 use super::ints::Ints;
 use super::table::Table;
 use super::texts::Texts;
+use super::{attempts, decisions};
 use crate::error::StoreError;
 use paceline_stats::pack::{Reader, unzigzag};
 use paceline_types::deployment::Deployment;
@@ -89,6 +89,7 @@ impl<'t> View<'t> {
             operation: Operation::of(self.int(fields::OPERATION, row)).unwrap_or(Operation::Passthrough),
             dialect: Dialect::of(self.int(fields::DIALECT, row)).unwrap_or(Dialect::Raw),
             stream: self.int(fields::STREAM, row) != 0,
+            decision: None,
             requested_model: self.at(fields::REQUESTED, row).map(Into::into),
             target: self.target(row),
             status: Status::of(self.int(fields::STATUS, row)).unwrap_or(Status::Error),
@@ -108,7 +109,11 @@ impl<'t> View<'t> {
             itl_p99: self.optional_offset(fields::ITL, row),
             attempts: Vec::new(),
         };
-        record.attempts = attempts::read(self.attempts.get(row), &record)?;
+        let mut reader = Reader(self.attempts.get(row));
+        record.attempts = attempts::read(&mut reader, &record)?;
+        if let Some(route) = self.at(fields::ROUTE_NAME, row) {
+            record.decision = decisions::read(&mut reader, route).map(Box::new);
+        }
         Some(record)
     }
 

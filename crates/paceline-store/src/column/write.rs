@@ -2,7 +2,7 @@
 
 use super::fields::{self, COLUMNS, code, optional};
 use super::texts::TextColumn;
-use super::{attempts, bytes, ints};
+use super::{attempts, bytes, decisions, ints};
 use paceline_stats::pack;
 use paceline_types::deployment::Deployment;
 use paceline_types::record::{CallRecord, Caller, Labels};
@@ -14,7 +14,7 @@ pub(crate) struct Columns {
     pub(crate) rows: usize,
     pub(crate) ints: Vec<Vec<u64>>,
     pub(crate) texts: Vec<TextColumn>,
-    /// Ends and bytes of the tries.
+    /// Ends and bytes of the tries, each with its call's decision behind them.
     pub(crate) attempts: (Vec<u64>, Vec<u8>),
     /// The last caller and deployment with their numbers: most neighbours share them.
     caller: Option<(Arc<Caller>, [u64; 3])>,
@@ -65,10 +65,12 @@ impl Columns {
             (fields::ERROR_CODE, record.error_code.as_deref()),
             (fields::FINISH, record.finish_reason.as_deref()),
             (fields::REQUESTED, record.requested_model.as_deref()),
+            (fields::ROUTE_NAME, record.decision.as_ref().map(|decision| &*decision.route)),
         ] {
             self.texts[column].push(text.map(str::as_bytes));
         }
         attempts::put(&mut self.attempts.1, record);
+        decisions::put(&mut self.attempts.1, record);
         self.attempts.0.push(self.attempts.1.len() as u64);
     }
 

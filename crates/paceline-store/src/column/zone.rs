@@ -191,6 +191,7 @@ fn conditions(filter: &Filter) -> Vec<Vec<(usize, Vec<u8>)>> {
         (fields::TASK, &filter.task),
         (fields::SESSION, &filter.session),
         (fields::USER, &filter.user),
+        (fields::ROUTE_NAME, &filter.route),
     ];
     let asked = simple.into_iter().filter_map(|(column, text)| Some((column, text.as_ref()?)));
     let mut all: Vec<_> = asked.map(|(column, text)| vec![(column, text.clone().into_bytes())]).collect();

@@ -5,6 +5,7 @@ use crate::error::StoreError;
 use crate::store::{Accounts, Entry, State};
 use paceline_stats::bucket::Level;
 use paceline_stats::rollup::{Bucket, Facet, kept};
+use paceline_types::decision::{Decision, Scored};
 use paceline_types::record::{Attempt, CallRecord};
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -76,7 +77,10 @@ fn weight(record: &CallRecord) -> usize {
         size_of_val(labels) + tags + texts.sum::<usize>()
     });
     let attempts = record.attempts.len() * size_of::<Attempt>();
-    size_of::<CallRecord>() + size_of::<Pending>() + 64 + labels + attempts
+    let decision = record.decision.as_ref().map_or(0, |decision| {
+        size_of::<Decision>() + decision.candidates.len() * size_of::<Scored>() + decision.rejected.len() * 16
+    });
+    size_of::<CallRecord>() + size_of::<Pending>() + 64 + labels + attempts + decision
 }
 
 impl Inner {

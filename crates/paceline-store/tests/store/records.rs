@@ -2,6 +2,7 @@
 
 use paceline_stats::rollup::Names;
 use paceline_store::store::Entry;
+use paceline_types::decision::{Decision, Refusal, Scored, Strategy, Weights};
 use paceline_types::deployment::Deployment;
 use paceline_types::error::ErrorKind;
 use paceline_types::id::{CallId, Name};
@@ -129,6 +130,35 @@ fn attempt(dice: &mut Dice, reason: AttemptReason, deployment: Arc<Deployment>) 
     attempt
 }
 
+fn decision(dice: &mut Dice) -> Decision {
+    let share = |dice: &mut Dice| dice.below(1000) as f32 / 1000.0;
+    let scored = |dice: &mut Dice| Scored {
+        deployment: Arc::new(deployment(dice)),
+        score: share(dice),
+        latency: share(dice),
+        quality: share(dice),
+        cost: share(dice),
+        reliability: share(dice),
+        expected_latency_ms: dice.below(90_000) as f32,
+        expected_cost_usd: dice.maybe(share),
+        expected_quality: share(dice),
+        spread: [share(dice), share(dice), share(dice)],
+    };
+    Decision {
+        route: (*text(dice, "route", 3)).into(),
+        strategy: dice.one(&Strategy::ALL),
+        weights: Weights { latency: share(dice), quality: share(dice), cost: share(dice) },
+        candidates: (0..dice.below(4)).map(|_| scored(dice)).collect(),
+        rejected: (0..dice.below(3)).map(|_| (Arc::new(deployment(dice)), dice.one(&Refusal::ALL))).collect(),
+        chosen: dice.below(2) as u16,
+        propensity: share(dice),
+        confidence: dice.maybe(share),
+        input_tokens: dice.below(100_000) as u32,
+        output_tokens: dice.below(9000) as u32,
+        escalated: dice.below(2) == 0,
+    }
+}
+
 /// Record `n`, which started `n` times `step_ms` after [`start_ms`].
 pub(crate) fn record(dice: &mut Dice, n: u64, step_ms: u64) -> CallRecord {
     let ms = start_ms() + n * step_ms;
@@ -152,6 +182,7 @@ pub(crate) fn record(dice: &mut Dice, n: u64, step_ms: u64) -> CallRecord {
         dialect: dice.one(&[Dialect::OpenAi, Dialect::Raw]),
         stream: dice.below(2) == 0,
         requested_model: dice.maybe(|dice| (*text(dice, "model", 9)).into()),
+        decision: dice.maybe(decision).map(Box::new),
         target,
         status: dice.one(&[
             Status::Ok,

@@ -313,6 +313,7 @@ mod tests {
             dialect: Dialect::OpenAi,
             stream: false,
             requested_model: None,
+            decision: None,
             target: Some(target),
             status: Status::Ok,
             error_kind: None,

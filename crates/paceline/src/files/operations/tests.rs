@@ -51,6 +51,7 @@ pub(super) fn record(number: u64, start: i64, session: Option<&str>, task: Optio
         dialect: Dialect::OpenAi,
         stream: false,
         requested_model: Some("small".into()),
+        decision: None,
         target: Some(deployment("sim", "small")),
         status: Status::Ok,
         error_kind: None,

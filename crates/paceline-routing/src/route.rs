@@ -1,0 +1,205 @@
+//! A route: a named policy over models, and what is known of its candidates.
+
+use crate::affinity::Affinity;
+use crate::board::Board;
+use crate::chain::Link;
+use crate::estimate::{Prior, View};
+use crate::need::Abilities;
+use crate::plan::{Pick, Target};
+use arc_swap::ArcSwap;
+use paceline_types::decision::{Strategy, Weights};
+use paceline_types::id::Name;
+use paceline_types::time::Timestamp;
+use std::fmt;
+use std::sync::Arc;
+
+/// The most candidates of a route.
+pub const MAX_CANDIDATES: usize = 32;
+/// The largest share of calls that may explore.
+pub const MAX_EXPLORE: f64 = 0.02;
+
+/// Predicts how well models would answer a prompt: what a router that was trained beforehand knows.
+pub trait QualityModel: Send + Sync + fmt::Debug {
+    /// Models it was trained on, by the names that they had there.
+    fn models(&self) -> &[String];
+
+    /// Quality, 0 to 1, for each of [`QualityModel::models`] in their order.
+    fn quality(&self, prompt: &str, task: Option<&str>) -> Vec<f32>;
+}
+
+/// How a route decides.
+#[derive(Clone, Debug)]
+pub struct RoutePolicy {
+    /// How it weighs.
+    pub strategy: Strategy,
+    /// The weights of [`Strategy::Custom`].
+    pub weights: Weights,
+    /// Candidates of which a smaller share of attempts is answered are left out.
+    pub reliability_threshold: f64,
+    /// The longest expected time of a call, in milliseconds.
+    pub max_latency_ms: Option<f64>,
+    /// The highest expected cost of a call, in US dollars.
+    pub max_cost_usd: Option<f64>,
+    /// The lowest expected quality, 0 to 1.
+    pub min_quality: Option<f64>,
+    /// The share of calls that go elsewhere to learn, 0 to [`MAX_EXPLORE`].
+    pub explore: f64,
+    /// Candidates that score so much less than the best are not explored.
+    pub explore_within: f64,
+    /// Whether calls of the same beginning are drawn to where its provider may have it cached.
+    pub affinity: bool,
+    /// What predicts quality by the prompt.
+    pub learned: Option<Arc<dyn QualityModel>>,
+    /// Cheap first, checked, then a better one.
+    pub cascade: Option<Cascade>,
+}
+
+impl Default for RoutePolicy {
+    fn default() -> Self {
+        Self {
+            strategy: Strategy::default(),
+            weights: Weights { latency: 0.3, quality: 0.3, cost: 0.4 },
+            reliability_threshold: 0.8,
+            max_latency_ms: None,
+            max_cost_usd: None,
+            min_quality: None,
+            explore: 0.0,
+            explore_within: 0.15,
+            affinity: true,
+            learned: None,
+            cascade: None,
+        }
+    }
+}
+
+/// When the answer of a cheap model does not hold.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "independent checks")]
+pub struct Cascade {
+    /// Without text and without a call of a tool.
+    pub on_empty: bool,
+    /// Cut at its limit.
+    pub on_length: bool,
+    /// Refused, or stopped by a content filter.
+    pub on_refusal: bool,
+    /// Not JSON where JSON was asked for.
+    pub on_invalid_json: bool,
+}
+
+/// A candidate as the configuration has it.
+#[derive(Clone, Debug)]
+pub struct CandidateEntry {
+    /// The model and where it is served.
+    pub link: Link,
+    /// Which place is tried first.
+    pub pick: Pick,
+    /// What it can.
+    pub can: Abilities,
+    /// Tokens of prompt and answer together; `None`: not known.
+    pub context: Option<u64>,
+    /// Tokens of an answer; `None`: not known.
+    pub max_output: Option<u64>,
+    /// What is expected before anything was seen.
+    pub prior: Prior,
+    /// Its place among the models of the route's quality model.
+    pub learned: Option<usize>,
+}
+
+/// A route as the configuration has it.
+#[derive(Clone, Debug)]
+pub struct RouteEntry {
+    /// What callers write.
+    pub name: Name,
+    /// Other names for it.
+    pub aliases: Vec<Name>,
+    /// Who may be chosen.
+    pub candidates: Vec<CandidateEntry>,
+    /// What is tried when all of them have failed.
+    pub fallback: Vec<Link>,
+    /// Whether an answer that a content filter stopped moves on.
+    pub fallback_on_content_filter: bool,
+    /// How it decides.
+    pub policy: RoutePolicy,
+    /// The candidate whose costs savings are measured against: the strongest by its prior where none is named.
+    pub baseline: Option<usize>,
+}
+
+/// A candidate with its places.
+#[derive(Debug)]
+pub struct Candidate {
+    /// Its targets, at least one, in their order.
+    pub targets: Vec<Target>,
+    /// Which of them is tried first.
+    pub pick: Pick,
+    /// What it can.
+    pub can: Abilities,
+    /// Tokens of prompt and answer together.
+    pub context: Option<u64>,
+    /// Tokens of an answer.
+    pub max_output: Option<u64>,
+    /// What is expected before anything was seen.
+    pub prior: Prior,
+    /// Its place among the models of the route's quality model.
+    pub learned: Option<usize>,
+}
+
+/// A route, ready to decide.
+#[derive(Debug)]
+pub struct Route {
+    /// Its name.
+    pub name: Name,
+    /// How it decides.
+    pub policy: RoutePolicy,
+    /// Who may be chosen.
+    pub candidates: Vec<Candidate>,
+    /// What is tried when all of them have failed.
+    pub fallback: Vec<Target>,
+    /// Whether an answer that a content filter stopped moves on.
+    pub fallback_on_content_filter: bool,
+    /// The candidate whose costs savings are measured against.
+    pub baseline: usize,
+    /// Which target saw which prompt.
+    pub affinity: Affinity,
+    view: ArcSwap<View>,
+}
+
+impl Route {
+    /// A route of these candidates.
+    pub fn new(
+        entry: &RouteEntry,
+        candidates: Vec<Candidate>,
+        fallback: Vec<Target>,
+        board: &Board,
+        at: Timestamp,
+    ) -> Self {
+        let strongest = || {
+            let by_quality = |(_, a): &(usize, &Candidate), (_, b): &(usize, &Candidate)| {
+                a.prior.quality.total_cmp(&b.prior.quality)
+            };
+            candidates.iter().enumerate().rev().max_by(by_quality).map_or(0, |(at, _)| at)
+        };
+        let baseline = entry.baseline.filter(|at| *at < candidates.len()).unwrap_or_else(strongest);
+        let route = Self {
+            name: Arc::clone(&entry.name),
+            policy: entry.policy.clone(),
+            fallback,
+            fallback_on_content_filter: entry.fallback_on_content_filter,
+            baseline,
+            affinity: Affinity::default(),
+            view: ArcSwap::default(),
+            candidates,
+        };
+        route.learn(board, at);
+        route
+    }
+
+    /// What calls from now on know is what the board knows at `at`.
+    pub fn learn(&self, board: &Board, at: Timestamp) {
+        self.view.store(Arc::new(board.view(&self.candidates, at)));
+    }
+
+    /// What is known now.
+    pub fn view(&self) -> Arc<View> {
+        self.view.load_full()
+    }
+}
