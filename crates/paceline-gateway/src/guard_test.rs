@@ -64,6 +64,7 @@ fn config() -> GatewayConfig {
         models: Vec::new(),
         tiers: Vec::new(),
         roles: Vec::new(),
+        routes: Vec::new(),
         prices: Arc::new(Nobody),
         keys: Vec::new(),
         hash_key: HashKey([9; 32]),
