@@ -6,6 +6,7 @@ use crate::held::Held;
 use crate::lease::{Leases, Told, Took};
 use crate::refuse::Fail;
 use crate::scope::Days;
+use crate::step::generate::Generate;
 use crate::step::route::Routed;
 use crate::tape::Tape;
 use crate::worker::Worker;
@@ -92,6 +93,8 @@ pub(crate) struct Call {
     pub(crate) flees_filter: bool,
     /// What its route decided, until it is answered.
     pub(crate) routed: Option<Box<Routed>>,
+    /// It asks for a text with the decision beside it.
+    pub(crate) generate: Option<Box<Generate>>,
     /// What of the request did not cross to the present target.
     pub(crate) warning: Option<Box<str>>,
     /// Bytes of the request, for estimates.
@@ -194,6 +197,7 @@ impl Call {
             dialect,
             flees_filter: false,
             routed: None,
+            generate: None,
             warning: None,
             request_bytes: 0,
             marks: Marks::default(),

@@ -12,9 +12,13 @@ use crate::step::count::Counting;
 use crate::upstream::Upstream;
 use arc_swap::ArcSwap;
 use paceline_routing::board::Board;
+use paceline_routing::confidence::confidence;
+use paceline_routing::decide::{NoModel, Question};
 use paceline_routing::directory::Directory;
+use paceline_routing::need::Need;
 use paceline_routing::place::Fleet;
 use paceline_routing::route::Route;
+use paceline_types::decision::Decision;
 use paceline_types::id::Name;
 use paceline_types::ports::{RecordSink, TokenCounter};
 use paceline_types::price::Price;
@@ -363,6 +367,28 @@ impl Gateway {
         for route in routes {
             route.learn(&self.known.board, now);
         }
+    }
+
+    /// What a route would decide now of a call that asks this; nothing is asked of anybody, and it is never an experiment.
+    ///
+    /// # Errors
+    /// When nobody could take it.
+    pub fn recommend(&self, route: &Route, need: &Need, prompt: &str) -> Result<Decision, NoModel> {
+        let snapshot = self.snapshot.load();
+        let learned = route.policy.learned.as_ref();
+        let learned = learned.map(|model| model.quality(prompt, need.task_type.as_deref()));
+        let need = Need { pinned: true, ..need.clone() };
+        let question = Question {
+            need: &need,
+            now: Instant::now(),
+            at: crate::worker::wall(),
+            prefix: None,
+            learned: learned.as_deref(),
+            policy: &snapshot.config.policy,
+        };
+        let mut decision = route.decide(&question, &mut || 1.0)?.decision;
+        decision.confidence = confidence(&decision).map(|sure| sure as f32);
+        Ok(decision)
     }
 
     /// The routes, by name.

@@ -87,11 +87,11 @@ impl Board {
                 tasks.push(task.into());
             }
         }
-        let estimate = |(candidate, place): (&Candidate, &Option<&(Prior, Belief)>)| match place {
+        let estimate = |(candidate, place): (&Candidate, Option<&(Prior, Belief)>)| match place {
             Some((_, belief)) => belief.estimate(&candidate.prior, at, &tasks),
             None => Estimate::of(&candidate.prior),
         };
-        let estimates = candidates.iter().zip(&places).map(estimate).collect();
+        let estimates = candidates.iter().zip(places.iter().copied()).map(estimate).collect();
         View { estimates, tasks }
     }
 }

@@ -96,7 +96,7 @@ impl Route {
             let cached = if seen == Some(base + target) { cached_tokens(need.input_tokens) } else { 0 };
             let learned = question.learned.and_then(|all| all.get(candidate.learned?).copied());
             let facts = Facts { candidate, estimate, target, task, cached, learned };
-            let scored = self.score(&facts, question, weights);
+            let scored = scored(&facts, question, weights);
             let why = self.within(&scored, estimate, need);
             match why {
                 Some(why) => rejected.push((Arc::clone(deployment), why)),
@@ -134,57 +134,6 @@ impl Route {
     /// A target, by its number, answers a prompt that begins so.
     pub fn saw(&self, prefix: u64, number: u16, at: Timestamp) {
         self.affinity.note(prefix, usize::from(number), seconds(at));
-    }
-
-    fn score(&self, facts: &Facts<'_>, question: &Question<'_>, weights: Weights) -> Scored {
-        let (estimate, need) = (facts.estimate, question.need);
-        let target = &facts.candidate.targets[facts.target];
-        let output = output_tokens(estimate, need);
-        let fresh = need.input_tokens.saturating_sub(facts.cached) as f64;
-        let usual = estimate.first_token_ms(fresh).max(1.0);
-        let recent = target.places.iter().map(|place| place.load.recent_ms(question.now));
-        let slow = recent.fold(f64::INFINITY, f64::min) / (SLOW.0 * usual);
-        let first_token = usual * if slow.is_finite() { slow.clamp(1.0, SLOW.1) } else { 1.0 };
-        let latency_ms = first_token + estimate.tpot_ms * output;
-        let usd = target
-            .price
-            .as_ref()
-            .and_then(|price| cost_usd(price, need.input_tokens, facts.cached, output as u64, question.at));
-        let mut expected = estimate.quality_for(facts.task);
-        if let Some(learned) = facts.learned.map(f64::from).filter(|learned| learned.is_finite()) {
-            expected.mean = learned.clamp(0.0, 1.0);
-            expected.spread = (expected.mean * (1.0 - expected.mean)).sqrt();
-        }
-        let thinks = facts.candidate.can.has(Abilities::REASONING);
-        let answers = score::thinking(expected.mean, need.reasoning, thinks);
-        let quality = answers * estimate.reliability;
-        let (latency, cost) = (score::latency(latency_ms), score::cost(usd));
-        let score = f64::from(weights.latency) * latency
-            + f64::from(weights.quality) * quality
-            + f64::from(weights.cost) * cost;
-        // A score that stands at the end of its scale cannot move much.
-        let damped =
-            |spread: f64, score: f64| spread.min(0.5) * if score > 0.0 && score < 1.0 { 1.0 } else { 0.2 };
-        let length = if need.output_tokens.is_some() { 0.3 } else { estimate.output_spread };
-        let answer_part = estimate.tpot_ms * output / latency_ms.max(1.0);
-        let time = estimate.latency_spread.hypot(length * answer_part);
-        let paid = usd.filter(|usd| *usd > 0.0).map_or(0.0, |_| length);
-        Scored {
-            deployment: Arc::clone(&target.deployment),
-            score: score as f32,
-            latency: latency as f32,
-            quality: quality as f32,
-            cost: cost as f32,
-            reliability: estimate.reliability as f32,
-            expected_latency_ms: latency_ms as f32,
-            expected_cost_usd: usd.map(|usd| usd as f32),
-            expected_quality: answers as f32,
-            spread: [
-                damped(score::latency_spread(time), latency) as f32,
-                expected.spread as f32,
-                damped(score::cost_spread(paid), cost) as f32,
-            ],
-        }
     }
 
     /// Why what is expected of a candidate is not good enough; `None` where it is.
@@ -280,6 +229,58 @@ struct Facts<'a> {
     /// Prompt tokens that the provider is expected to have.
     cached: u64,
     learned: Option<f32>,
+}
+
+/// A candidate's scores.
+fn scored(facts: &Facts<'_>, question: &Question<'_>, weights: Weights) -> Scored {
+    let (estimate, need) = (facts.estimate, question.need);
+    let target = &facts.candidate.targets[facts.target];
+    let output = output_tokens(estimate, need);
+    let fresh = need.input_tokens.saturating_sub(facts.cached) as f64;
+    let usual = estimate.first_token_ms(fresh).max(1.0);
+    let recent = target.places.iter().map(|place| place.load.recent_ms(question.now));
+    let slow = recent.fold(f64::INFINITY, f64::min) / (SLOW.0 * usual);
+    let first_token = usual * if slow.is_finite() { slow.clamp(1.0, SLOW.1) } else { 1.0 };
+    let latency_ms = first_token + estimate.tpot_ms * output;
+    let usd = target
+        .price
+        .as_ref()
+        .and_then(|price| cost_usd(price, need.input_tokens, facts.cached, output as u64, question.at));
+    let mut expected = estimate.quality_for(facts.task);
+    if let Some(learned) = facts.learned.map(f64::from).filter(|learned| learned.is_finite()) {
+        expected.mean = learned.clamp(0.0, 1.0);
+        expected.spread = (expected.mean * (1.0 - expected.mean)).sqrt();
+    }
+    let thinks = facts.candidate.can.has(Abilities::REASONING);
+    let answers = score::thinking(expected.mean, need.reasoning, thinks);
+    let quality = answers * estimate.reliability;
+    let (latency, cost) = (score::latency(latency_ms), score::cost(usd));
+    let score = f64::from(weights.latency) * latency
+        + f64::from(weights.quality) * quality
+        + f64::from(weights.cost) * cost;
+    // A score that stands at the end of its scale cannot move much.
+    let damped =
+        |spread: f64, score: f64| spread.min(0.5) * if score > 0.0 && score < 1.0 { 1.0 } else { 0.2 };
+    let length = if need.output_tokens.is_some() { 0.3 } else { estimate.output_spread };
+    let answer_part = estimate.tpot_ms * output / latency_ms.max(1.0);
+    let time = estimate.latency_spread.hypot(length * answer_part);
+    let paid = usd.filter(|usd| *usd > 0.0).map_or(0.0, |_| length);
+    Scored {
+        deployment: Arc::clone(&target.deployment),
+        score: score as f32,
+        latency: latency as f32,
+        quality: quality as f32,
+        cost: cost as f32,
+        reliability: estimate.reliability as f32,
+        expected_latency_ms: latency_ms as f32,
+        expected_cost_usd: usd.map(|usd| usd as f32),
+        expected_quality: answers as f32,
+        spread: [
+            damped(score::latency_spread(time), latency) as f32,
+            expected.spread as f32,
+            damped(score::cost_spread(paid), cost) as f32,
+        ],
+    }
 }
 
 fn seconds(at: Timestamp) -> u32 {

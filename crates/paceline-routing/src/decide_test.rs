@@ -39,7 +39,7 @@ fn target(name: &str, usd_per_million: Option<u64>, now: Instant) -> Target {
     Target {
         provider: 0,
         deployment: Arc::new(deployment),
-        patience: Patience::even(Duration::from_secs(60)),
+        patience: Patience::even(Duration::from_mins(1)),
         price: usd_per_million.map(|usd| Arc::new(Price::always(rates(usd)))),
         group: 0,
         places: [Arc::new(Place::new(place, now))].into(),

@@ -68,7 +68,7 @@ pub fn base(strategy: Strategy, custom: Weights) -> Weights {
 /// How things stand for a route, as far as `adaptive` looks at it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Standing {
-    /// Expected time of the middle candidate, in milliseconds.
+    /// Mean expected time of the candidates, in milliseconds.
     pub usual_latency_ms: f64,
     /// Mean share of attempts that fail.
     pub errors: f64,

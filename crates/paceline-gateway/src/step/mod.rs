@@ -8,6 +8,7 @@ pub(crate) mod count;
 pub(crate) mod count_tokens;
 pub(crate) mod ending;
 pub(crate) mod failure;
+pub(crate) mod generate;
 pub(crate) mod inflate;
 pub(crate) mod limits;
 pub(crate) mod observe;

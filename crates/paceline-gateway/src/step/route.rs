@@ -116,6 +116,11 @@ fn need(call: &mut Call, ask: &Ask, asks: &Asks) -> Result<Need, Fail> {
     if let Some(features) = text(&ask.headers, "x-paceline-features") {
         need.features(features).map_err(|bad| bad_feature(&bad))?;
     }
+    if let Some(generate) = &call.generate {
+        for (name, value) in &generate.features {
+            need.feature(name, value).map_err(|bad| bad_feature(&bad))?;
+        }
+    }
     if let Some(strategy) = text(&ask.headers, "x-paceline-strategy") {
         need.feature("strategy", strategy).map_err(|bad| bad_feature(&bad))?;
     }

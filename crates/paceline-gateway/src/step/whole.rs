@@ -72,7 +72,7 @@ pub(crate) async fn document(
 ) -> Result<Outcome, Trouble> {
     let is_passed = form.unread || form.tongues.are_one() && form.tongues.provider == Dialect::OpenAi;
     // What is packed, or read as a whole, cannot be looked at before it is whole.
-    let must_be_whole = form.packing == Packing::Gzip || !is_passed;
+    let must_be_whole = form.packing == Packing::Gzip || !is_passed || call.generate.is_some();
     let held = if must_be_whole { MAX_WHOLE } else { HELD_DOCUMENT };
     let filled = match call.watch.wait_until(limits.total_deadline(), fill(&mut exchange, held)).await {
         None => return Err(limits.late_total(&upstream.name).into()),

@@ -85,6 +85,7 @@ fn filters(dice: &mut Dice, sample: &CallRecord) -> Vec<Filter> {
         Filter { min_cost: Some(sample.cost.unwrap_or(Cost(1 << 39))), ..none() },
         Filter { since: at(1000), until: at(1000 + dice.below(5000)), ..none() },
         Filter { unpriced: true, ..none() },
+        Filter { routed: true, ..none() },
         Filter { route: text(Some("no such route")), ..none() },
         Filter { route: sample.decision.as_ref().map(|decision| decision.route.to_string()), ..none() },
     ]

@@ -96,6 +96,7 @@ pub(crate) fn filter(query: &Query, now: Timestamp) -> Result<Filter, BadQuery> 
         until: time("until")?,
         model: owned("model"),
         provider: owned("provider"),
+        routed: false,
         unpriced: false,
         route: owned("route"),
         role: owned("role"),

@@ -15,6 +15,7 @@ pub mod models;
 mod performance;
 mod query;
 mod reply;
+mod routing;
 mod series;
 mod sessions;
 pub(crate) mod shape;
@@ -145,7 +146,9 @@ impl AdminSide {
             .route("/health/ready", get(health::ready))
             .route("/metrics", get(metrics))
             .route("/v1/models", get(models::list))
+            .route("/v1/models/recommendations", get(routing::recommend).post(routing::recommend_by_body))
             .route("/v1/models/{*id}", get(models::one))
+            .route("/v1/routing/stats", get(routing::stats))
             .route("/v1beta/models", get(models::list_of_gemini))
             .route("/v1/performance/summary", get(performance::summary))
             .route("/v1/performance/models/{*model}", get(performance::model))
