@@ -62,6 +62,9 @@ impl Setting {
     }
 }
 
+/// Tables whose entries have names of the user's own.
+const ENTRIES: [&str; 7] = ["providers", "models", "routes", "roles", "keys", "tenants", "workspaces"];
+
 /// All settings below a schema of a table, lists of entries left out.
 pub(super) fn settings_of(schema: &Value) -> Vec<Setting> {
     let mut found = Vec::new();
@@ -71,8 +74,7 @@ pub(super) fn settings_of(schema: &Value) -> Vec<Setting> {
                 setting.path.insert(0, name.clone());
                 found.push(setting);
             }
-        } else if !["providers", "models", "roles", "keys", "tenants", "workspaces"].contains(&name.as_str())
-        {
+        } else if !ENTRIES.contains(&name.as_str()) || inner["items"]["type"] == "string" {
             found.push(Setting { path: vec![name.clone()], schema: inner.clone() });
         }
     }
