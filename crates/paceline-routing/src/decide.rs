@@ -112,7 +112,10 @@ impl Route {
         if considered.is_empty() && left_alone.is_empty() {
             return Err(NoModel { rejected });
         }
-        let (chosen, propensity) = self.explore(&considered, need, chance);
+        let (chosen, propensity) = match self.cheap_first(&considered, need) {
+            Some(cheap) => (cheap, 1.0),
+            None => self.explore(&considered, need, chance),
+        };
         let output = considered.get(chosen).map_or(0.0, |one| output_tokens(&view.estimates[one.at], need));
         let (plan, numbers) = self.plan(&considered, &left_alone, chosen);
         let decision = Decision {
@@ -159,6 +162,16 @@ impl Route {
             return Some(Refusal::Quality);
         }
         (estimate.reliability < policy.reliability_threshold).then_some(Refusal::Reliability)
+    }
+
+    /// Who is asked first where answers are checked: the cheapest, where the best one is dearer.
+    fn cheap_first(&self, considered: &[Considered], need: &Need) -> Option<usize> {
+        self.policy.cascade.filter(|_| need.checkable)?;
+        let usd = |one: &Considered| one.scored.expected_cost_usd.filter(|usd| usd.is_finite());
+        let best = usd(considered.first()?)?;
+        let priced = considered.iter().enumerate().filter_map(|(at, one)| Some((at, usd(one)?)));
+        let (cheapest, cost) = priced.min_by(|a, b| a.1.total_cmp(&b.1))?;
+        (cost < best).then_some(cheapest)
     }
 
     /// Who is taken, and how likely that was.

@@ -95,6 +95,16 @@ pub(crate) fn ask(body: &Bytes) -> Result<(Bytes, Generate), Fail> {
     Ok((chat.into(), generate))
 }
 
+/// Four decimals; more is not known.
+fn short(value: f32) -> f64 {
+    (f64::from(value) * 1e4).round() / 1e4
+}
+
+/// Six significant digits: costs are small.
+fn usd(value: Option<f32>) -> Option<f64> {
+    value.map(|value| format!("{value:.5e}").parse().unwrap_or_default())
+}
+
 /// A decision as the specification names its parts; `expected_latency` in seconds, `expected_cost` in US dollars.
 pub fn decision_answer(decision: &Decision, top_n: usize) -> Value {
     let taken = decision.taken();
@@ -103,14 +113,14 @@ pub fn decision_answer(decision: &Decision, top_n: usize) -> Value {
             "model": scored.deployment.model,
             "provider": scored.deployment.provider,
             "deployment": scored.deployment.name,
-            "score": scored.score,
-            "latency": scored.latency,
-            "quality": scored.quality,
-            "cost": scored.cost,
-            "reliability": scored.reliability,
-            "expected_latency": scored.expected_latency_ms / 1000.0,
-            "expected_cost": scored.expected_cost_usd,
-            "expected_quality": scored.expected_quality,
+            "score": short(scored.score),
+            "latency": short(scored.latency),
+            "quality": short(scored.quality),
+            "cost": short(scored.cost),
+            "reliability": short(scored.reliability),
+            "expected_latency": short(scored.expected_latency_ms / 1000.0),
+            "expected_cost": usd(scored.expected_cost_usd),
+            "expected_quality": short(scored.expected_quality),
         })
     };
     let chosen = usize::from(decision.chosen);
@@ -125,21 +135,21 @@ pub fn decision_answer(decision: &Decision, top_n: usize) -> Value {
         "route": decision.route,
         "strategy": decision.strategy.as_str(),
         "weights": {
-            "latency": decision.weights.latency,
-            "quality": decision.weights.quality,
-            "cost": decision.weights.cost,
+            "latency": short(decision.weights.latency),
+            "quality": short(decision.weights.quality),
+            "cost": short(decision.weights.cost),
         },
-        "confidence": decision.confidence,
+        "confidence": decision.confidence.map(short),
         "reasoning": decision.reasoning(),
-        "expected_cost": taken.and_then(|one| one.expected_cost_usd),
-        "expected_latency": taken.map(|one| one.expected_latency_ms / 1000.0),
-        "expected_quality": taken.map(|one| one.expected_quality),
-        "score": taken.map(|one| one.score),
+        "expected_cost": taken.and_then(|one| usd(one.expected_cost_usd)),
+        "expected_latency": taken.map(|one| short(one.expected_latency_ms / 1000.0)),
+        "expected_quality": taken.map(|one| short(one.expected_quality)),
+        "score": taken.map(|one| short(one.score)),
         "optimization_type": "routing",
         "alternatives": others.take(top_n).map(|(_, other)| one(other)).collect::<Vec<_>>(),
         "rejected": rejected.collect::<Vec<_>>(),
         "explored": decision.explored(),
-        "propensity": decision.propensity,
+        "propensity": short(decision.propensity),
     })
 }
 

@@ -3,6 +3,7 @@
 pub(crate) mod admin;
 pub(crate) mod admit;
 pub(crate) mod attempt;
+pub(crate) mod cascade;
 pub(crate) mod compose;
 pub(crate) mod count;
 pub(crate) mod count_tokens;

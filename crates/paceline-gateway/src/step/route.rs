@@ -3,6 +3,7 @@
 use crate::call::Call;
 use crate::headers::put;
 use crate::refuse::Fail;
+use crate::step::cascade::Check;
 use crate::step::read::Ask;
 use crate::step::{limits, rights};
 use http::header::HeaderName;
@@ -87,6 +88,8 @@ pub(crate) fn decide(call: &mut Call, ask: &Ask, route: &Arc<Route>) -> Result<A
     let prefix = question.prefix;
     let Decided { decision, plan, numbers } = decided.map_err(|none| nobody(route, &none))?;
     call.routed = Some(Box::new(Routed { route: Arc::clone(route), prefix, numbers }));
+    let cascade = route.policy.cascade.filter(|_| !ask.asked.stream && plan.targets.len() > 1);
+    call.check = cascade.map(|cascade| Check { cascade, json: asks.json });
     call.note(|record| record.decision = Some(Box::new(decision)));
     Ok(Arc::new(plan))
 }
@@ -96,6 +99,7 @@ fn need(call: &mut Call, ask: &Ask, asks: &Asks) -> Result<Need, Fail> {
     let mut need = Need {
         input_tokens: call.request_bytes.div_ceil(4),
         max_tokens: ask.asked.max_tokens,
+        checkable: !ask.asked.stream,
         max_latency_ms: limits::allowed(&ask.headers).map(|allowed| allowed.as_secs_f64() * 1000.0),
         ..Need::default()
     };
