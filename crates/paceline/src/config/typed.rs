@@ -60,7 +60,7 @@ pub(super) struct File {
     /// Classes of models by size, `tier1` the largest: what is tried when a model of the class fails, and names that
     /// callers may write. A class that is not given is made of the providers' models in the catalogue.
     pub tiers: Tiers,
-    /// What all routes have in common.
+    /// How routes choose where they do not say it themselves.
     pub routing: Routing,
     /// Routes by the name that callers use: each chooses one of its models for every call. Where no model is called
     /// `auto` there is always a route of that name, made of all models.

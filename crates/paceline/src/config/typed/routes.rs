@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What all routes have in common, and what those have that state nothing else.
+/// How routes choose where they do not say it themselves.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(in crate::config) struct Routing {
@@ -105,7 +105,8 @@ pub(in crate::config) struct Route {
     /// Whether an answer that a content filter stopped moves on to the next model.
     pub fallback_on_content_filter: bool,
     /// Cheap first: the model that costs least answers, its answer is checked, and where it does not hold the call goes on
-    /// to the model that would have been chosen. `true` checks everything, a table says what.
+    /// to the model that would have been chosen. `true` checks everything, a table says what:
+    /// `cascade = { on = ["empty", "length", "refusal", "invalid_json"] }`.
     #[schemars(extend("x-default" = false))]
     pub cascade: Option<Cascade>,
 }
