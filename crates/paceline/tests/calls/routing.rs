@@ -4,8 +4,8 @@ use crate::support::{Ask, House, ask, chat};
 use serde_json::{Value, json};
 
 const ROUTES: &str = r#"
-    cheap = "sim/sim/instant"
-    dear = "sim/sim/smart"
+    cheap = { targets = ["sim/sim/instant"], tier = "tier4" }
+    dear = { targets = ["sim/sim/smart"], tier = "tier1" }
     [prices]
     "sim/sim/instant" = { input_usd_per_million = 0.1, output_usd_per_million = 0.4 }
     "sim/sim/smart" = { input_usd_per_million = 5, output_usd_per_million = 20 }
