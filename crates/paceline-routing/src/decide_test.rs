@@ -237,6 +237,7 @@ fn a_seen_beginning_draws_where_the_cache_is_cheaper() {
     for candidate in &mut route.candidates {
         candidate.targets[0].price = Some(Arc::new(Price::always(rates)));
     }
+    route.learn(&Board::default(), AT);
     let policy = Policy::default();
     let need = Need { input_tokens: 8000, ..Need::default() };
     let go = |prefix| {

@@ -166,13 +166,14 @@ fn baseline(
     let route = routes.iter().find(|route| route.name == decision.route)?;
     let target = route.candidates.get(route.baseline)?.targets.first()?;
     let usage = usage?;
+    let expected = decision.candidates.iter().find(|one| one.deployment.name == target.deployment.name)?;
     let usd = paceline_routing::estimate::cost_usd(
         target.price.as_ref()?,
         usage.input_tokens,
         0,
         usage.output_tokens,
+        f64::from(expected.expected_latency_ms),
         at,
     )?;
-    let expected = decision.candidates.iter().find(|one| one.deployment.name == target.deployment.name)?;
     Some((usd, f64::from(expected.expected_latency_ms)))
 }
