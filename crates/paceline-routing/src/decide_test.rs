@@ -6,6 +6,7 @@ use crate::chain::Link;
 use crate::confidence::confidence;
 use crate::estimate::Prior;
 use crate::health::HealthPolicy;
+use crate::need::Abilities;
 use crate::place::{Place, PlaceName};
 use crate::plan::Patience;
 use crate::route::{RouteEntry, RoutePolicy};
