@@ -9,6 +9,7 @@ use crate::files::run::{Files, TURN};
 use crate::keys::Keys;
 use crate::keys::value::random;
 use crate::labels::Bounded;
+use crate::learning::Outcomes;
 use crate::log::Log;
 use crate::recorder::{RecordQueue, Recorder, now};
 use crate::reload::Source;
@@ -101,6 +102,7 @@ impl App {
             recorder: Recorder::new(queue, Arc::clone(&store), names, log).with_files(files),
             gateway: OnceLock::new(),
             keys,
+            outcomes: Outcomes::default(),
             refusals: Refusals::default(),
             logins: Logins::default(),
             signings,

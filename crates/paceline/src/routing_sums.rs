@@ -103,7 +103,10 @@ impl RoutingSums {
             self.latency_ms += record.duration.ms();
         }
         self.model(record, answered, cost, tokens);
-        self.judge(record, decision, answered);
+        if let Some(is_right) = Self::verdict(record) {
+            self.judged += 1;
+            self.right += u64::from(is_right);
+        }
         let usd = record.cost.map(|cost| cost.0 as f64 / 1e12);
         if let (true, Some(usd), Some((would, latency))) = (answered, usd, baseline(decision)) {
             self.compared += 1;
@@ -131,17 +134,18 @@ impl RoutingSums {
         }
     }
 
-    fn judge(&mut self, record: &CallRecord, decision: &Decision, answered: bool) {
+    /// Whether a call's decision was right; `None` where its outcome says nothing of that.
+    pub(crate) fn verdict(record: &CallRecord) -> Option<bool> {
+        let decision = record.decision.as_deref()?;
+        decision.taken()?;
         // What its caller ended or asked wrongly says nothing of the choice.
-        if !answered && !matches!(record.status, Status::Error | Status::Partial)
-            || decision.taken().is_none()
-        {
-            return;
-        }
+        let answered = match record.status {
+            Status::Ok => true,
+            Status::Error | Status::Partial => false,
+            Status::Canceled | Status::Refused => return None,
+        };
         let usd = record.cost.map(|cost| cost.0 as f64 / 1e12);
-        let score = realised(decision, record.duration.ms(), usd, None, answered);
-        self.judged += 1;
-        self.right += u64::from(was_right(decision, score));
+        Some(was_right(decision, realised(decision, record.duration.ms(), usd, None, answered)))
     }
 
     fn controls(&mut self, decision: &Decision) {

@@ -31,6 +31,7 @@ use crate::assemble;
 use crate::aws::Signings;
 use crate::config::Loaded;
 use crate::keys::Keys;
+use crate::learning::Outcomes;
 use crate::recorder::Recorder;
 use crate::reload::Source;
 use arc_swap::ArcSwap;
@@ -60,6 +61,8 @@ pub struct Admin {
     pub gateway: OnceLock<Arc<Gateway>>,
     /// Keys that were made here, and the audit log.
     pub keys: Keys,
+    /// What routing decisions came to.
+    pub outcomes: Outcomes,
     /// Refused logins of the last minute.
     pub refusals: Refusals,
     /// Browsers that are signed in.

@@ -68,7 +68,7 @@ fn summarize(admin: &Admin, window: i64, by: Option<String>, sums: &Sums) -> Res
         "measured_seconds": rounded(seconds),
         "quantile_relative_error": RELATIVE_ERROR,
         "overview": overview(admin, &sums.all, seconds),
-        "indicators": super::indicators::indicators(admin, &sums.all, &sums.hours),
+        "indicators": super::indicators::indicators(admin, &sums.all, &sums.hours, window),
         "models": models(&sums.models, seconds),
         "trends": trends(&sums.steps),
         "recommendations": recommendations(&sums.all),

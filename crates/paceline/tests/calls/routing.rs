@@ -66,6 +66,11 @@ async fn a_route_decides_and_says_why() {
     assert_eq!(stats["baseline"]["names"]["pick"], "dear");
     assert!(stats["savings_usd"].as_f64().unwrap() > 0.0, "{stats:#}");
     assert_eq!(stats["controls"].as_array().unwrap().len(), 4);
+    let summary = house.admin("/v1/performance/summary?window=1h").await.json();
+    let rows = summary["indicators"].as_array().unwrap();
+    let accuracy = rows.iter().find(|row| row["name"] == "selection_accuracy").unwrap();
+    assert_eq!(accuracy["value"], stats["accuracy"], "{accuracy:#}");
+    assert!(accuracy["words"].as_str().unwrap().contains("of 4 routing decisions"), "{accuracy:#}");
 }
 
 #[tokio::test]
