@@ -1,10 +1,10 @@
 //! From the path to everything that reads records: a bounded queue that never makes a call wait, drained in batches.
 
-use crate::board::Board;
 use crate::bodies::{BodyKeeper, BodyQueue};
 use crate::feed::Feed;
 use crate::files::run::Files;
 use crate::labels::Bounded;
+use crate::latest::Latest;
 use crate::log::Log;
 use crate::metrics::series::Series;
 use crate::unpriced::Unpriced;
@@ -109,7 +109,7 @@ pub struct Recorder {
     /// Where records come from.
     pub queue: Arc<RecordQueue>,
     /// What is known now.
-    pub board: Board,
+    pub latest: Latest,
     /// New calls for who watches.
     pub feed: Feed,
     /// What is exported as metrics.
@@ -140,7 +140,7 @@ impl Recorder {
     pub fn new(queue: Arc<RecordQueue>, store: Arc<dyn Store>, names: Arc<Bounded>, log: Arc<Log>) -> Self {
         Self {
             queue,
-            board: Board::default(),
+            latest: Latest::default(),
             feed: Feed::default(),
             metrics: Series::default(),
             files: None,
@@ -239,7 +239,7 @@ impl Recorder {
         }
         let entry = |record: Arc<CallRecord>| Entry { names: self.names.of(&record), record };
         let entries: Vec<Entry> = batch.into_iter().map(entry).collect();
-        self.board.fold(entries.iter().map(|entry| &*entry.record));
+        self.latest.fold(entries.iter().map(|entry| &*entry.record));
         if let Some(learner) = self.learner.get() {
             learner(&entries);
         }

@@ -105,7 +105,7 @@ fn models(per_model: &BTreeMap<ModelName, Tally>, seconds: f64) -> Vec<Value> {
 fn overview(admin: &Admin, all: &Tally, seconds: f64) -> Value {
     let mut overview = tally(all, seconds);
     let uptime_seconds = admin.started.elapsed().as_secs();
-    let (last, _) = admin.recorder.board.last();
+    let (last, _) = admin.recorder.latest.last();
     let queue = &admin.recorder.queue;
     let kept = admin.recorder.store.state();
     let totals = admin.gateway.get().map(|gateway| gateway.known.ledger.totals()).unwrap_or_default();
