@@ -1,12 +1,11 @@
 // No serious finding of axe on any page, in both themes, also of dialogs.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
-import { launch, open } from "./browser.mjs";
+import { launch, open, require, settled } from "./browser.mjs";
 import { call, start } from "./harness.mjs";
 
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 let filled;
 let empty;
 let locked;
@@ -53,8 +52,7 @@ for (const theme of ["light", "dark"]) {
     ];
     for (const [url, path] of places) {
       await page.goto(url + path);
-      await page.waitForSelector("main .panel");
-      await page.waitForTimeout(700);
+      await settled(page);
       found.push(...(await findings(page)).map((text) => `${path} ${text}`));
     }
     await page.goto(`${filled.url}/ui/limits`);
