@@ -1,11 +1,11 @@
 // A Chromium to look with: PACELINE_CHROMIUM, or where systems keep it.
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 
 // The packages are beside this file, or where the test command has put them.
 const packages = process.env.PACELINE_TEST_NODE;
-export const require = createRequire(packages === undefined ? import.meta.url : join(packages, "package.json"));
+const require = createRequire(packages === undefined ? import.meta.url : join(packages, "package.json"));
 const { chromium } = require("playwright-core");
 
 const PLACES = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome", "/usr/bin/google-chrome-stable"];
@@ -51,4 +51,15 @@ export async function settled(page) {
 /** A figure for whoever reads the output; times are never judged here. */
 export function measured(name, value) {
   console.log(`measured: ${name}: ${value}`);
+}
+
+const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
+
+/** What axe finds that is serious. The page is opened with `bypassCSP`. */
+export async function findings(page) {
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
+  return violations
+    .filter(({ impact }) => impact === "serious" || impact === "critical")
+    .map(({ id, nodes }) => `${id}: ${nodes.map((node) => `${node.html.slice(0, 120)} (${node.any[0]?.message ?? ""})`).slice(0, 3).join(" · ")}`);
 }

@@ -190,7 +190,7 @@ test("nothing runs over the edge from 360 pixels to a wall", async () => {
     [768, 1024],
     [2560, 1440],
   ]) {
-    for (const path of ["/", "/ui/models", "/ui/calls", "/ui/limits", "/ui/health"]) {
+    for (const path of ["/", "/ui/models", "/ui/calls", "/ui/routing", "/ui/limits", "/ui/health"]) {
       await look(
         path,
         async (page) => {

@@ -36,7 +36,7 @@ async function look(path, act) {
     const took = performance.now() - begun;
     const paint = await page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime);
     measured(path, `first paint ${Math.round(paint)} ms, all of it ${Math.round(took)} ms, ${Math.round(bytes / 1024)} KB`);
-    await act(page);
+    await act(page, bytes);
     assert.deepEqual(page.complaints.filter((text) => !text.includes("404")), []);
   } finally {
     await page.context().close();
@@ -55,10 +55,12 @@ test("the overview counts them all", async () => {
   });
 });
 
-test("models are compared", async () => {
-  await look("/ui/models?range=30d", async (page) => {
+test("models are compared, and what is loaded for it is small", async () => {
+  await look("/ui/models?range=30d", async (page, bytes) => {
     const rows = page.getByRole("region", { name: "Models compared" }).getByRole("row");
     assert.ok((await rows.count()) > 5);
+    // Five sixths of it are the page itself.
+    assert.ok(bytes < 210 * 1024, `${bytes} bytes`);
   });
 });
 

@@ -13,6 +13,7 @@ const PAGES = {
   models: "/ui/models?range=7d",
   calls: "/ui/calls",
   call: `/ui/calls/${telling?.id ?? "none"}`,
+  routing: "/ui/routing",
   limits: "/ui/limits",
   health: "/ui/health",
 };

@@ -9,6 +9,7 @@ import { ago, count, decimal, ms, NONE, usd, when, written } from "../format";
 import { Link } from "../router";
 import { Define } from "../ui/define";
 import { Command, Facts, Panel, Status, Trouble, Waiting } from "../ui/parts";
+import { DecisionFacts, decisionOf } from "./decision";
 
 export function Call({ id }: { id: string }): ReactNode {
   const found = useQuery<Record>(`/v1/calls/${encodeURIComponent(id)}`);
@@ -23,6 +24,7 @@ export function Call({ id }: { id: string }): ReactNode {
       <Waiting />
     );
   }
+  const decision = decisionOf(call.decision);
   return (
     <>
       <p className="crumbs">
@@ -52,6 +54,11 @@ export function Call({ id }: { id: string }): ReactNode {
       <Panel title="What happened when">
         <Waterfall call={call} />
       </Panel>
+      {decision && (
+        <Panel title="Decision" note="why it went where it went">
+          <DecisionFacts of={decision} chosen={call.deployment} />
+        </Panel>
+      )}
       <div className="grid three">
         <Panel title="Usage and cost">
           <UsageFacts call={call} usage={call.usage} />
@@ -62,8 +69,8 @@ export function Call({ id }: { id: string }): ReactNode {
         <Panel title="Who and what for">
           <Labels call={call} />
         </Panel>
-        <Panel title="Decision">
-          <Decision call={call} />
+        <Panel title="Course">
+          <Course call={call} />
         </Panel>
         <Panel title="Answer headers">
           <Headers call={call} />
@@ -128,7 +135,8 @@ function Labels({ call }: { call: Record }): ReactNode {
   );
 }
 
-function Decision({ call }: { call: Record }): ReactNode {
+/** What led to who was asked, beside the weighing. */
+function Course({ call }: { call: Record }): ReactNode {
   const tried = call.attempts.map((one) => `${one.deployment} (${one.reason}${one.error_kind ? `: ${one.error_kind}` : ""})`);
   return (
     <Facts
@@ -139,7 +147,6 @@ function Decision({ call }: { call: Record }): ReactNode {
         ["Route, strategy", [call.route, call.strategy].filter(Boolean).join(", ") || "none: targets in the configured order"],
         ["Cache", call.cache],
         ["Finish reason", call.finish_reason ?? NONE],
-        ["Decision", call.decision === null ? NONE : JSON.stringify(call.decision)],
       ]}
     />
   );

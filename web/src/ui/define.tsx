@@ -20,6 +20,15 @@ export const MEANINGS = {
   queue: "Waited for room under a limit, or for a provider that asked to wait.",
   route: "From the head read until the target was chosen, waiting for the body included.",
   costPerCall: "Known cost divided by the calls whose cost is known.",
+  decisions: "Calls whose model Paceline chose: those for `auto`, or for a route of the configuration.",
+  accuracy: "Decisions after which the chosen model did well, of those whose outcome is known.",
+  savings: "What the same tokens would have cost at the one model to compare with, less what they did cost.",
+  perThousand: "Known cost of the routed calls, divided by their tokens in thousands.",
+  confidence: "How sure the decision was of the chosen one against the next best.",
+  quality: "How good the answer is expected to be, from 0 to 1.",
+  explored: "Chosen to learn something about it, though another was expected to be better.",
+  propensity: "How likely this choice was when it was made: 100 % where nothing was left to chance.",
+  score: "From 0 to 1, more is better: how it fares against the other candidates.",
   dropped: "Records for which there was no room in the ring of 16,384: the calls were answered, their records are missing.",
 } as const;
 

@@ -13,11 +13,12 @@ const PAGES = [
   ["/", "Overview"],
   ["/ui/models", "Models"],
   ["/ui/calls", "Calls"],
+  ["/ui/routing", "Routing"],
   ["/ui/limits", "Limits & keys"],
   ["/ui/health", "Health"],
 ] as const;
 
-const RANGED = ["/", "/ui", "/ui/models", "/ui/calls"];
+const RANGED = ["/", "/ui", "/ui/models", "/ui/calls", "/ui/routing"];
 
 export function Header({ leave }: { leave: (() => void) | undefined }): ReactNode {
   const { path } = usePlace();
