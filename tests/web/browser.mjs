@@ -41,7 +41,9 @@ export const isLive = (request) => new URL(request.url()).pathname === "/v1/live
 /** Until everything asked for has come and is drawn. */
 export async function settled(page) {
   await page.waitForSelector("main .panel, main .tile");
+  const end = performance.now() + 60_000;
   for (let quiet = 0; quiet < 3; ) {
+    if (performance.now() > end) throw new Error(`it does not settle: ${[...page.waitsFor].map((request) => request.url()).join(", ")}`);
     await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
     const waits = page.waitsFor.size > 0 || (await page.locator(".waiting").count()) > 0;
     quiet = waits ? 0 : quiet + 1;

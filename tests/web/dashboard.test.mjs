@@ -55,7 +55,7 @@ test("a call is seen as it ends, without a reload", async () => {
     await page.getByText("live", { exact: false }).first().waitFor();
     const id = await call(paceline.url);
     const link = page.locator(`a[href^="/ui/calls/${id}"]`);
-    await link.waitFor({ timeout: 4000 });
+    await link.waitFor();
     await link.click();
     await page.getByText("What happened when").waitFor();
     assert.ok(page.url().includes(id));
@@ -90,6 +90,24 @@ test("live updates stop while the tab is hidden", async () => {
   }, { clock: true });
 });
 
+test("how often it asks again is somebody's choice, and is remembered", async () => {
+  await look("/", async (page) => {
+    await page.getByLabel("Refresh").selectOption("off");
+    await page.reload();
+    await settled(page);
+    assert.equal(await page.getByLabel("Refresh").inputValue(), "off");
+    const asked = [];
+    page.on("request", (request) => asked.push(request.url()));
+    await page.clock.runFor(60_000);
+    assert.deepEqual(asked, []);
+    await page.getByLabel("Refresh").selectOption("10 s");
+    await settled(page);
+    asked.length = 0;
+    await page.clock.runFor(10_500);
+    assert.equal(asked.filter((url) => url.includes("/v1/performance/series")).length, 1);
+  }, { clock: true });
+});
+
 test("filters stand in the address, and the address in the filters", async () => {
   await call(paceline.url, { model: "no-such-model" });
   await look("/ui/calls?status=refused", async (page) => {
@@ -107,7 +125,15 @@ test("filters stand in the address, and the address in the filters", async () =>
     await page.getByRole("cell", { name: "model_not_found" }).first().waitFor();
     await page.getByLabel("Model or deployment").fill("nothing-like-it");
     await page.getByText("is like this").waitFor();
+    await page.getByText(/curl '.*model=nothing-like-it/).waitFor();
   });
+  const page = await open(browser);
+  await page.goto(`${paceline.url}/ui/calls?status=broken`);
+  await page.getByText("`status` must be ok, error").waitFor();
+  await page.getByRole("button", { name: "Clear the filters" }).click();
+  await page.waitForURL((url) => !url.search.includes("status"));
+  await page.locator("tbody tr").first().waitFor();
+  await page.context().close();
 });
 
 test("what callers write stays text", async () => {
@@ -152,6 +178,36 @@ test("the range is shared and zooms by button and by dragging", async () => {
     await page.getByRole("button", { name: "Back to 24h" }).click();
     await page.waitForURL((url) => !url.search.includes("since"));
   });
+});
+
+test("one crosshair goes over all charts, and each has its figures as a table", async () => {
+  await look("/?range=24h", async (page) => {
+    await page.locator(".plot canvas").nth(3).waitFor();
+    const box = await page.locator(".plot .u-over").first().boundingBox();
+    await page.mouse.move(box.x + box.width * 0.4, box.y + 40);
+    const stamps = await page.locator("figcaption.readout > span:first-child").allInnerTexts();
+    assert.equal(stamps.length, 4);
+    assert.match(stamps[0], /^\d\d:\d\d$/);
+    assert.equal(new Set(stamps).size, 1, stamps.join());
+    await page.getByText("Table of First token").click();
+    const table = page.getByRole("region", { name: "First token as a table" });
+    assert.ok((await table.locator("tbody tr").count()) >= 96);
+    assert.match(await table.innerText(), /\d ms/);
+  });
+});
+
+test("it says when Paceline does not answer, and goes on by itself", async () => {
+  const page = await open(browser);
+  await page.goto(`${paceline.url}/ui/models?range=30d`);
+  await page.getByRole("region", { name: "Models compared" }).waitFor();
+  await page.route("**/v1/performance/**", (route) => route.abort());
+  await page.getByRole("button", { name: "Error rate" }).click();
+  await page.getByText("Paceline does not answer").waitFor();
+  assert.ok(await page.getByRole("region", { name: "Models compared" }).isVisible(), "the last figures stay");
+  await page.unroute("**/v1/performance/**");
+  await page.getByRole("button", { name: "Try again" }).click();
+  await page.getByText("Paceline does not answer").waitFor({ state: "detached" });
+  await page.context().close();
 });
 
 test("models are compared by what is chosen", async () => {

@@ -41,7 +41,7 @@ export async function start({ fill = 0, adminKey, toml = "" } = {}) {
   process_.stderr.on("data", (text) => (told += text));
   const url = `http://127.0.0.1:${port}`;
   for (let turn = 0; ; turn += 1) {
-    if (process_.exitCode !== null || turn > 200) throw new Error(`it did not start: ${told}`);
+    if (process_.exitCode !== null || turn > 1200) throw new Error(`it did not start: ${told}`);
     const answer = await fetch(`${url}/health/live`).catch(() => undefined);
     if (answer?.ok) break;
     await new Promise((go) => setTimeout(go, 50));

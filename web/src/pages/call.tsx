@@ -69,7 +69,7 @@ export function Call({ id }: { id: string }): ReactNode {
         <Panel title="Who and what for">
           <Labels call={call} />
         </Panel>
-        <Panel title="Course">
+        <Panel title="Who was asked">
           <Course call={call} />
         </Panel>
         <Panel title="Answer headers">
@@ -91,7 +91,7 @@ function UsageFacts({ call, usage }: { call: Record; usage: Usage | null }): Rea
         ["… written into it", count(usage.cache_write_tokens + usage.cache_write_1h_tokens)],
         ["Output tokens", count(usage.output_tokens)],
         ["… reasoning", count(usage.reasoning_tokens)],
-        ["Told by", usage.source],
+        [<Define key="u" what="source">Told by</Define>, usage.source],
         ["Cost", call.cost_usd === null ? "no price is known" : `$${call.cost_usd}`],
       ]}
     />
@@ -106,8 +106,8 @@ function Times({ call }: { call: Record }): ReactNode {
         [<Define key="q" what="queue">Waited in line</Define>, ms(call.queue_ms)],
         [<Define key="r" what="route">Routing</Define>, ms(call.route_us === null ? null : call.route_us / 1000)],
         [<Define key="t" what="ttft">First token</Define>, ms(call.ttft_ms)],
-        ["Per token after it", ms(call.tpot_ms)],
-        ["Longest gaps, p99", ms(call.itl_p99_ms)],
+        [<Define key="p" what="tpot">Per token after it</Define>, ms(call.tpot_ms)],
+        [<Define key="g" what="gaps">Longest gaps, p99</Define>, ms(call.itl_p99_ms)],
         [<Define key="s" what="tps">Speed</Define>, written(call.output_tokens_per_second, "tps")],
         [<Define key="o" what="overhead">Paceline&apos;s own work</Define>, ms(call.overhead_ms)],
       ]}
@@ -184,7 +184,7 @@ function Body({ call }: { call: Record }): ReactNode {
     return (
       <Panel title="Bodies">
         <div className="pad">
-          <p>Text is never recorded unless asked for. To capture the next five calls of this caller, redacted, for 7 days:</p>
+          <p className="gap">Text is never recorded unless asked for. To capture the next five calls of this caller, redacted, for 7 days:</p>
           <Command text={`curl ${location.origin}/v1/captures -d '{${key}"calls": 5}'`} />
         </div>
       </Panel>

@@ -56,8 +56,8 @@ function Expected({ of }: { of: Told }): ReactNode {
   add("strategy", of.strategy, () => of.strategy ?? "");
   add(<Define what="confidence">confidence</Define>, of.confidence, () => percent(of.confidence, 0));
   add("expected cost", of.expected_cost_usd, () => usd(of.expected_cost_usd));
-  add("response time", of.expected_latency_ms, () => ms(of.expected_latency_ms));
-  add(<Define what="quality">quality</Define>, of.expected_quality, () => decimal(of.expected_quality, 2));
+  add("expected time", of.expected_latency_ms, () => ms(of.expected_latency_ms));
+  add(<Define what="quality">expected quality</Define>, of.expected_quality, () => decimal(of.expected_quality, 2));
   if (of.explored === true) facts.push([<Define key="e" what="explored">explored</Define>, "yes"]);
   add(<Define what="propensity">chance of this choice</Define>, of.propensity, () => percent(of.propensity));
   return (

@@ -5,7 +5,7 @@ import { type ReactNode, useState } from "react";
 import { change } from "../api/client";
 import type { Key } from "../api/types";
 import { count, usd, when } from "../format";
-import { Empty, Panel } from "../ui/parts";
+import { Command, Empty, Panel } from "../ui/parts";
 import { type Column, Table } from "../ui/table";
 import { NewKeyDialog } from "./new-key";
 import { RotateDialog } from "./rotate-key";
@@ -41,7 +41,10 @@ export function Keys({ keys, changed }: { keys: Key[] | undefined; changed: () =
         </p>
       )}
       {keys?.length === 0 ? (
-        <Empty title="There are no keys: whoever reaches this address may call. The first key changes that." />
+        <Empty title="There are no keys: whoever reaches this address may call. The first key changes that.">
+          <p className="dim">Make one here, or with the admin key (PACELINE_ADMIN_KEY) from anywhere:</p>
+          <Command text={`curl ${location.origin}/v1/keys -H "authorization: Bearer $PACELINE_ADMIN_KEY" \\\n  -d '{"name": "team-a", "limits": {"calls_per_minute": 60}}'`} />
+        </Empty>
       ) : (
         <Table caption="Keys" columns={columns} rows={keys ?? []} id={(key) => `${key.source} ${key.name}`} />
       )}

@@ -1,6 +1,6 @@
 /** Models beside each other: as a table, as bars, over time, and how their values are spread. */
 
-import { type ReactNode, useMemo } from "react";
+import type { ReactNode } from "react";
 import type { Classes, ModelSeries, Series, Spread } from "../api/types";
 import { useQuery } from "../api/use-query";
 import { Bars } from "../charts/bars";
@@ -32,6 +32,7 @@ export function Models(): ReactNode {
   const chosen = params.get("model");
   const data = found.data;
   if (data === undefined) return found.error ? <Trouble error={found.error} retry={found.reload} /> : <Waiting />;
+  const colours = coloursOf(data.models);
   const one = data.models.find((row) => nameOf(row) === chosen);
   if (data.models.length === 0) {
     return (
@@ -59,21 +60,30 @@ export function Models(): ReactNode {
         />
       </div>
       <div className="grid">
-        <Compare models={data.models} measure={measure} />
-        <OverTime series={data} measure={measure} chosen={one} zoom={range.zoom} />
+        <Compare models={data.models} measure={measure} colours={colours} />
+        <OverTime series={data} measure={measure} colours={colours} chosen={one} zoom={range.zoom} />
       </div>
       <Spreads series={data} one={one} zoom={range.zoom} clear={() => set({ model: null }, true)} />
     </>
   );
 }
 
-function Compare({ models, measure }: { models: ModelSeries[]; measure: Measure }): ReactNode {
+/** A colour for each of the most called: the same one in every chart. */
+type Colours = Map<string, string>;
+
+function coloursOf(models: ModelSeries[]): Colours {
+  const most = [...models].sort((a, b) => b.overview.calls - a.overview.calls).slice(0, LINES);
+  return new Map(most.map((row, at) => [nameOf(row), `model-${at + 1}`]));
+}
+
+function Compare({ models, measure, colours }: { models: ModelSeries[]; measure: Measure; colours: Colours }): ReactNode {
   const bars = models
     .map((row) => ({
       name: nameOf(row),
       value: measure.value(row.overview),
       mark: measure.mark?.(row.overview) ?? null,
       note: measure.grade?.(row.overview) ?? "",
+      colour: colours.get(nameOf(row)) ?? "model-other",
     }))
     .sort((a, b) => ((a.value ?? Infinity) - (b.value ?? Infinity)) * (measure.isMoreBetter ? -1 : 1));
   return (
@@ -86,19 +96,17 @@ function Compare({ models, measure }: { models: ModelSeries[]; measure: Measure 
 interface OverTimeProps {
   series: Series;
   measure: Measure;
+  colours: Colours;
   chosen: ModelSeries | undefined;
   zoom: (since: number, until: number) => void;
 }
 
-function OverTime({ series, measure, chosen, zoom }: OverTimeProps): ReactNode {
-  const shown = useMemo(() => {
-    const most = [...series.models].sort((a, b) => b.overview.calls - a.overview.calls).slice(0, LINES);
-    return chosen === undefined ? most : [chosen];
-  }, [series, chosen]);
-  const lines: Line[] = shown.map((row, at) => ({
+function OverTime({ series, measure, colours, chosen, zoom }: OverTimeProps): ReactNode {
+  const shown = chosen === undefined ? series.models.filter((row) => colours.has(nameOf(row))) : [chosen];
+  const lines: Line[] = shown.map((row) => ({
     label: row.model,
     values: measure.line(row.figures),
-    colour: `--model-${at + 1}`,
+    colour: `--${colours.get(nameOf(row)) ?? "line-1"}`,
   }));
   const more = series.models.length - shown.length;
   return (

@@ -7,6 +7,7 @@ import { Bars } from "../charts/bars";
 import { count, ms, percent, usd } from "../format";
 import { useRange } from "../range";
 import { Link } from "../router";
+import type { Meaning } from "../ui/define";
 import { Command, Empty, Panel, Tile, Trouble, Waiting } from "../ui/parts";
 import { type Column, Table } from "../ui/table";
 
@@ -20,7 +21,7 @@ export function Routing(): ReactNode {
       <h1 className="unseen">Routing</h1>
       <Trouble error={isMissing ? undefined : found.error} retry={found.reload} />
       {isMissing || data?.decisions === 0 ? (
-        <Nothing window={range.window} />
+        <Nothing words={range.words} />
       ) : data === undefined ? (
         found.error ? null : <Waiting />
       ) : (
@@ -30,11 +31,11 @@ export function Routing(): ReactNode {
   );
 }
 
-function Nothing({ window }: { window: string }): ReactNode {
+function Nothing({ words }: { words: string }): ReactNode {
   const body = '{"model": "auto", "messages": [{"role": "user", "content": "Say hello"}]}';
   return (
     <Panel title="Routing">
-      <Empty title={`Nothing was routed in the last ${window}. Let Paceline choose the model of a call:`}>
+      <Empty title={`Nothing was routed in the ${words}. Let Paceline choose the model of a call:`}>
         <Command text={`curl ${location.origin}/v1/chat/completions -H 'content-type: application/json' \\\n  -d '${body}'`} />
         <p className="dim">
           Then this page shows which models were chosen, how often that was right, and what it saved; and the call&apos;s own page
@@ -143,8 +144,8 @@ interface Shy extends Column<Routed> {
   of?: keyof Routed;
 }
 
-function figure(of: keyof Routed, head: string, words: (row: Routed) => string): Shy {
-  return { name: of, of, head, number: true, by: (row) => (known(row[of]) ? Number(row[of]) : null), cell: words };
+function figure(of: keyof Routed, head: string, meaning: Meaning | undefined, words: (row: Routed) => string): Shy {
+  return { name: of, of, head, ...(meaning ? { meaning } : {}), number: true, by: (row) => (known(row[of]) ? Number(row[of]) : null), cell: words };
 }
 
 const COLUMNS: Shy[] = [
@@ -154,10 +155,10 @@ const COLUMNS: Shy[] = [
     by: named,
     cell: (row) => <Link to={`/ui/calls?model=${encodeURIComponent(row.model)}`}>{named(row)}</Link>,
   },
-  figure("decisions", "Decisions", (row) => count(row.decisions)),
-  figure("share", "Share", (row) => percent(row.share)),
-  figure("success_rate", "Succeeded", (row) => percent(row.success_rate)),
-  figure("mean_latency_ms", "Mean time", (row) => ms(row.mean_latency_ms)),
-  figure("usd_per_1k_tokens", "Cost per 1,000 tokens", (row) => usd(row.usd_per_1k_tokens)),
-  figure("cost_usd", "Cost", (row) => usd(row.cost_usd)),
+  figure("decisions", "Decisions", "decisions", (row) => count(row.decisions)),
+  figure("share", "Share", undefined, (row) => percent(row.share)),
+  figure("success_rate", "Succeeded", undefined, (row) => percent(row.success_rate)),
+  figure("mean_latency_ms", "Mean time", "response", (row) => ms(row.mean_latency_ms)),
+  figure("usd_per_1k_tokens", "Cost per 1,000 tokens", "perThousand", (row) => usd(row.usd_per_1k_tokens)),
+  figure("cost_usd", "Cost", "cost", (row) => usd(row.cost_usd)),
 ];

@@ -1,6 +1,8 @@
 //! Answers of the admin side zipped for whoever takes it: figures over time and lists of calls shrink to a tenth.
 
-use axum::body::{Body, to_bytes};
+use crate::admin::reply;
+use axum::body::to_bytes;
+use axum::http::StatusCode;
 use axum::http::header::{self, HeaderMap, HeaderValue};
 use axum::response::Response;
 use flate2::Compression;
@@ -9,8 +11,6 @@ use std::io::Write;
 
 /// Below, the head is most of it.
 const LEAST: usize = 1024;
-/// No answer in one piece is larger; what is goes as it is.
-const MOST: usize = 64 << 20;
 
 /// Whether `asked` takes gzip: named, and not with the weight 0.
 pub(crate) fn takes_gzip(asked: &HeaderMap) -> bool {
@@ -30,8 +30,18 @@ pub(crate) async fn zipped(answer: Response) -> Response {
         return answer;
     }
     let (mut head, body) = answer.into_parts();
-    // Answers of this side are made whole before they are sent: this waits for nothing.
-    let Ok(plain) = to_bytes(body, MOST).await else { return Response::from_parts(head, Body::empty()) };
+    // Such answers are whole before they are sent: this waits for nothing and needs no bound.
+    let plain = match to_bytes(body, usize::MAX).await {
+        Ok(plain) => plain,
+        Err(error) => {
+            return reply::fail(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "internal_error",
+                None,
+                &error.to_string(),
+            );
+        }
+    };
     head.headers.append(header::VARY, HeaderValue::from_static("accept-encoding"));
     if plain.len() < LEAST {
         return Response::from_parts(head, plain.into());
