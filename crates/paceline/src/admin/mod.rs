@@ -22,6 +22,7 @@ pub(crate) mod shape;
 mod spending;
 mod sums;
 mod web;
+mod zip;
 
 pub use audit::Refusals;
 pub(crate) use calls::{PARAMETERS as CALLS_PARAMETERS, filter_of};
@@ -188,8 +189,12 @@ impl Control for AdminSide {
         Box::pin(async move {
             let mut request = request.map(axum::body::Body::from);
             request.extensions_mut().insert(asker);
+            let is_zipped = request.method() == Method::GET && zip::takes_gzip(request.headers());
             // The router's error type is uninhabited.
-            let response = router.oneshot(request).await.unwrap_or_else(|never| match never {});
+            let mut response = router.oneshot(request).await.unwrap_or_else(|never| match never {});
+            if is_zipped {
+                response = zip::zipped(response).await;
+            }
             response.map(|body| body.map_err(Into::into).boxed_unsync())
         })
     }
