@@ -234,7 +234,7 @@ impl Route {
             let preferred = std::iter::once(one.target);
             let others = (0..candidate.targets.len()).filter(|at| *at != one.target);
             for at in preferred.chain(others).filter(|at| is_there(&candidate.targets[*at], need)) {
-                targets.push(Target { group, ..candidate.targets[at].clone() });
+                targets.push(candidate.targets[at].in_group(group));
                 numbers.push((base + at).min(usize::from(u16::MAX)) as u16);
             }
             group += 1;
@@ -245,7 +245,7 @@ impl Route {
             if !targets.iter().any(|known| {
                 Arc::ptr_eq(&known.deployment, &target.deployment) || known.deployment == target.deployment
             }) {
-                targets.push(Target { group: group + target.group, ..target.clone() });
+                targets.push(target.in_group(group + target.group));
                 numbers.push(u16::MAX);
             }
         }

@@ -20,28 +20,42 @@ const UNTHINKING: f64 = 0.15;
 
 /// The latency score of a time.
 pub fn latency(ms: f64) -> f64 {
-    on_scale(ms, LATENCY)
+    on_scale(ms, const { Scale::new(LATENCY) })
 }
 
 /// The cost score of a cost.
 pub fn cost(usd: Option<f64>) -> f64 {
-    usd.map_or(0.0, |usd| on_scale(usd, COST))
+    usd.map_or(0.0, |usd| on_scale(usd, const { Scale::new(COST) }))
 }
 
-fn on_scale(value: f64, (best, decades): (f64, f64)) -> f64 {
+/// An anchored scale, its divisions done beforehand: calls score every candidate twice.
+struct Scale {
+    /// One by the value at which the score is 1.
+    by_best: f64,
+    /// What twice the value takes from the score.
+    doubling: f64,
+}
+
+impl Scale {
+    const fn new((best, decades): (f64, f64)) -> Self {
+        Self { by_best: 1.0 / best, doubling: std::f64::consts::LOG10_2 / decades }
+    }
+}
+
+fn on_scale(value: f64, scale: Scale) -> f64 {
     // Single precision is exact enough for a score, and several times as fast.
-    let magnitude = (value.max(1e-12) / best) as f32;
-    (1.0 - f64::from(magnitude.log2() * std::f32::consts::LOG10_2) / decades).clamp(0.0, 1.0)
+    let magnitude = (value.max(1e-12) * scale.by_best) as f32;
+    (1.0 - f64::from(magnitude.log2()) * scale.doubling).clamp(0.0, 1.0)
 }
 
 /// What a standard deviation of a logarithm (natural) is in latency scores.
 pub fn latency_spread(of_ln: f64) -> f64 {
-    of_ln / std::f64::consts::LN_10 / LATENCY.1
+    of_ln * const { std::f64::consts::LOG10_E / LATENCY.1 }
 }
 
 /// What a standard deviation of a logarithm (natural) is in cost scores.
 pub fn cost_spread(of_ln: f64) -> f64 {
-    of_ln / std::f64::consts::LN_10 / COST.1
+    of_ln * const { std::f64::consts::LOG10_E / COST.1 }
 }
 
 /// What quality is worth where thought is wanted and the model cannot think.
