@@ -52,7 +52,8 @@ pub struct Decided {
     pub decision: Decision,
     /// The candidates in their order, then the route's fallback.
     pub plan: Plan,
-    /// The number of each target of the plan among the route's targets, for [`Route::saw`].
+    /// The number of each target of the plan among the route's targets, for [`Route::saw`]; empty where the beginning of the
+    /// prompt is not looked at.
     pub numbers: Vec<u16>,
 }
 
@@ -63,6 +64,8 @@ struct Considered {
     at: usize,
     /// The number of the target that counts.
     target: usize,
+    /// The number of its first target among those of the route.
+    first: u16,
     expected: Expectation,
 }
 
@@ -103,9 +106,9 @@ impl Route {
                 Some(why) => rejected.push((Arc::clone(deployment), why)),
                 None if !open => {
                     rejected.push((Arc::clone(deployment), Refusal::LeftAlone));
-                    left_alone.push(Considered { at, target, expected });
+                    left_alone.push(Considered { at, target, first: base as u16, expected });
                 }
-                None => considered.push(Considered { at, target, expected }),
+                None => considered.push(Considered { at, target, first: base as u16, expected }),
             }
         }
         self.rank(&mut considered);
@@ -118,7 +121,7 @@ impl Route {
             None => self.explore(&considered, need, chance),
         };
         let output = considered.get(chosen).map_or(0.0, |one| output_tokens(&view.estimates[one.at], need));
-        let (plan, numbers) = self.plan(&considered, &left_alone, chosen, need);
+        let (plan, numbers) = self.plan(&considered, &left_alone, chosen, question);
         let decision = Decision {
             route: Arc::clone(&self.name),
             strategy,
@@ -214,19 +217,19 @@ impl Route {
         considered: &[Considered],
         left_alone: &[Considered],
         chosen: usize,
-        need: &Need,
+        question: &Question<'_>,
     ) -> (Plan, Vec<u16>) {
+        let need = question.need;
+        let remembers = question.prefix.is_some();
         let first = considered.get(chosen);
         let rest = considered.iter().enumerate().filter(|(at, _)| *at != chosen).map(|(_, one)| one);
         let order = first.into_iter().chain(rest).chain(left_alone).take(MAX_TRIED);
-        let room: usize = self.candidates.iter().map(|candidate| candidate.targets.len()).sum();
-        let mut targets: Vec<Target> = Vec::with_capacity(room.min(2 * MAX_TRIED) + self.fallback.len());
-        let mut numbers = Vec::with_capacity(targets.capacity());
+        let mut targets: Vec<Target> = Vec::with_capacity(MAX_TRIED + self.fallback.len());
+        let mut numbers = Vec::new();
         let mut pick = Pick::First;
         let mut group = 0;
         for (rank, one) in order.enumerate() {
             let candidate = &self.candidates[one.at];
-            let base: usize = self.candidates[..one.at].iter().map(|before| before.targets.len()).sum();
             if rank == 0 {
                 pick =
                     if candidate.targets.len() > 1 && one.target > 0 { Pick::First } else { candidate.pick };
@@ -235,7 +238,9 @@ impl Route {
             let others = (0..candidate.targets.len()).filter(|at| *at != one.target);
             for at in preferred.chain(others).filter(|at| is_there(&candidate.targets[*at], need)) {
                 targets.push(candidate.targets[at].in_group(group));
-                numbers.push((base + at).min(usize::from(u16::MAX)) as u16);
+                if remembers {
+                    numbers.push(one.first.saturating_add(at as u16));
+                }
             }
             group += 1;
         }
@@ -246,7 +251,9 @@ impl Route {
                 Arc::ptr_eq(&known.deployment, &target.deployment) || known.deployment == target.deployment
             }) {
                 targets.push(target.in_group(group + target.group));
-                numbers.push(u16::MAX);
+                if remembers {
+                    numbers.push(u16::MAX);
+                }
             }
         }
         let plan =
