@@ -11,11 +11,12 @@ const DECISION = {
   expected_cost_usd: "0.00042",
   expected_latency_ms: 812,
   expected_quality: 0.74,
+  weights: { latency: 0.4, quality: 0.4, cost: 0.2 },
   candidates: [
+    { model: "instant", provider: "sim", deployment: "sim/instant", score: 0.83, latency_score: 0.9, quality_score: 0.7, cost_score: 0.95, expected_latency_ms: 812 },
     { model: "fast", provider: "sim", score: 0.61, latency_score: 0.7, quality_score: 0.5, cost_score: 0.6, expected_latency_ms: 1500 },
-    { model: "instant", provider: "sim", score: 0.83, latency_score: 0.9, quality_score: 0.7, cost_score: 0.95, expected_latency_ms: 812 },
   ],
-  rejected: [{ model: "gpt-4o", provider: "openai", reason: "the prompt may not leave this machine" }],
+  rejected: [{ model: "gpt-4o", provider: "openai", reason: "region", words: "computes in another region" }],
   explored: false,
   propensity: 1,
   something_new: { deep: [1, 2] },
@@ -39,9 +40,14 @@ const STATS = {
   explored: 24,
   average_cost_per_1k_tokens_usd: "0.0024",
   average_latency_ms: 893,
-  baseline: { name: "openai/gpt-4o", cost_usd: "9.4" },
-  savings_usd: "8.2",
-  cost_efficiency: 0.87,
+  by_route: [{ route: "auto", decisions: 1200 }],
+  baseline: { names: { auto: "openai/gpt-4o", careful: "openai/gpt-4o" }, decisions: 1100, cost_usd: 9.4 },
+  savings_usd: 8.2,
+  savings_share: 0.872,
+  controls: [
+    { name: "policy", expected_cost_usd: 1.2, mean_expected_latency_ms: 800, mean_expected_quality: 0.71 },
+    { name: "shuffled", expected_cost_usd: 5.1, mean_expected_latency_ms: 1300, mean_expected_quality: 0.69 },
+  ],
 };
 
 let paceline;
@@ -88,7 +94,7 @@ test("a call shows who was weighed against whom, and why", async () => {
     assert.match(rows[0], /sim\/instant\s+chosen\s+0\.83\s+0\.90\s+0\.70\s+0\.95\s+812 ms/);
     const widths = await panel.locator("tbody tr").first().locator(".score-fill").evaluateAll((bars) => bars.map((bar) => bar.style.width));
     assert.deepEqual(widths, ["83%", "90%", "70%", "95%"]);
-    await panel.getByText("the prompt may not leave this machine").waitFor();
+    await panel.getByText("computes in another region").waitFor();
     assert.equal(await panel.locator("b").count(), 0);
   });
 });
@@ -112,8 +118,9 @@ test("routing shows what was chosen, how well and what it saved", async () => {
   await told(STATS, async (page) => {
     const tile = (name) => page.locator(".tile", { hasText: name }).first().innerText();
     assert.match(await tile("Selection accuracy"), /94\.3 %\s+of 410/);
-    assert.match(await tile("Saved"), /\$8\.20\s+openai\/gpt-4o alone \$9\.40/);
+    assert.match(await tile("Saved"), /\$8\.20\s+87\.2 %\s+openai\/gpt-4o alone \$9\.40/);
     assert.match(await page.getByRole("region", { name: "Models chosen" }).last().innerText(), /instant · sim\s+800\s+66\.7 %\s+99\.0 %\s+640 ms/);
+    assert.match(await page.getByRole("region", { name: "Against other ways to choose" }).last().innerText(), /shuffled\s+\$5\.10\s+1\.30 s\s+0\.69/);
     await page.getByRole("link", { name: "instant · sim" }).click();
     await page.waitForURL(/\/ui\/calls\?model=instant/);
   });

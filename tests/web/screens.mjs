@@ -6,7 +6,7 @@ import { launch, open, settled } from "./browser.mjs";
 const [url = "http://127.0.0.1:8420", folder = "screens", ...only] = process.argv.slice(2);
 mkdirSync(folder, { recursive: true });
 const browser = await launch();
-const calls = await fetch(`${url}/v1/calls?limit=200`).then((answer) => answer.json());
+const calls = await fetch(`${url}/v1/calls?limit=1000`).then((answer) => answer.json());
 const telling = calls.calls.find((call) => call.attempts.length > 1 && call.ttft_ms !== null) ?? calls.calls[0];
 const PAGES = {
   overview: "/",

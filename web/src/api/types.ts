@@ -310,6 +310,8 @@ export interface Decision {
   candidates?: Candidate[] | null;
   rejected?: Rejected[] | null;
   explored?: boolean | null;
+  escalated?: boolean | null;
+  weights?: { latency?: number; quality?: number; cost?: number } | null;
   /** How likely this choice was. */
   propensity?: number | null;
 }
@@ -317,6 +319,7 @@ export interface Decision {
 export interface Candidate {
   model?: string;
   provider?: string;
+  deployment?: string;
   score?: number | null;
   latency_score?: number | null;
   quality_score?: number | null;
@@ -330,6 +333,8 @@ export interface Rejected {
   model?: string;
   provider?: string;
   reason?: string;
+  /** The reason as a person says it. */
+  words?: string;
 }
 
 /** A model that routing chose, and what became of it. */
@@ -347,17 +352,30 @@ export interface Routed {
 export interface RoutingStats {
   decisions: number;
   by_strategy?: { strategy: string; decisions: number }[];
+  by_route?: { route: string; decisions: number }[];
+  only_the_latest?: boolean;
   models?: Routed[];
   accuracy?: number | null;
   accuracy_decisions?: number | null;
   success_rate?: number | null;
   fallbacks?: number | null;
   explored?: number | null;
+  escalated?: number | null;
   average_cost_per_1k_tokens_usd?: string | number | null;
   average_latency_ms?: number | null;
-  baseline?: { name: string; cost_usd: string | number | null } | null;
+  /** What always the same model would have cost: by route its name. */
+  baseline?: { names?: Record<string, string>; decisions?: number; cost_usd?: string | number | null } | null;
   savings_usd?: string | number | null;
-  cost_efficiency?: number | null;
+  savings_share?: number | null;
+  controls?: Control[];
+}
+
+/** What a way to choose would have been expected to come to. */
+export interface Control {
+  name: string;
+  expected_cost_usd?: string | number | null;
+  mean_expected_latency_ms?: number | null;
+  mean_expected_quality?: number | null;
 }
 
 /** Any JSON, where the page shows it as it is. */

@@ -27,7 +27,7 @@ export function DecisionFacts({ of, chosen }: { of: Told; chosen: string | null 
             {rejected.map((one, at) => (
               <li key={at}>
                 <strong>{named(one)}</strong>
-                <span className="dim">{one.reason ?? ""}</span>
+                <span className="dim">{one.words ?? one.reason ?? ""}</span>
               </li>
             ))}
           </ul>
@@ -44,6 +44,7 @@ function rows<T extends object>(value: unknown): T[] {
 
 /** `provider/model`, as deployments are called. */
 function named(one: Candidate | Rejected): string {
+  if ("deployment" in one && one.deployment) return one.deployment;
   const model = one.model ?? NONE;
   return one.provider && !model.startsWith(`${one.provider}/`) ? `${one.provider}/${model}` : model;
 }
@@ -58,6 +59,17 @@ function Expected({ of }: { of: Told }): ReactNode {
   add("expected cost", of.expected_cost_usd, () => usd(of.expected_cost_usd));
   add("expected time", of.expected_latency_ms, () => ms(of.expected_latency_ms));
   add(<Define what="quality">expected quality</Define>, of.expected_quality, () => decimal(of.expected_quality, 2));
+  const { weights } = of;
+  add(<Define what="weights">weights</Define>, weights, () =>
+    [
+      ["time", weights?.latency],
+      ["quality", weights?.quality],
+      ["cost", weights?.cost],
+    ]
+      .map(([name, share]) => `${name} ${percent(Number(share), 0)}`)
+      .join(", "),
+  );
+  if (of.escalated === true) facts.push([<Define key="x" what="escalated">escalated</Define>, "yes"]);
   if (of.explored === true) facts.push([<Define key="e" what="explored">explored</Define>, "yes"]);
   add(<Define what="propensity">chance of this choice</Define>, of.propensity, () => percent(of.propensity));
   return (
@@ -107,7 +119,6 @@ function Candidates({ of, chosen }: { of: Candidate[]; chosen: string | null }):
       columns={columns}
       rows={of}
       id={named}
-      sort={{ name: "score", down: true }}
       rowClass={(one) => (isChosen(one, chosen) ? "chosen" : "")}
     />
   );

@@ -1,10 +1,10 @@
 /** What routing decided, what became of it, and what it saved. */
 
 import type { ReactNode } from "react";
-import type { Routed, RoutingStats } from "../api/types";
+import type { Control, Routed, RoutingStats } from "../api/types";
 import { useQuery } from "../api/use-query";
 import { Bars } from "../charts/bars";
-import { count, ms, percent, usd } from "../format";
+import { count, decimal, ms, percent, usd } from "../format";
 import { useRange } from "../range";
 import { Link } from "../router";
 import type { Meaning } from "../ui/define";
@@ -51,10 +51,12 @@ const known = (value: unknown): boolean => value !== undefined && value !== null
 function Shown({ stats, window }: { stats: RoutingStats; window: string }): ReactNode {
   const strategies = stats.by_strategy ?? [];
   const models = stats.models ?? [];
+  const routes = stats.by_route ?? [];
+  const controls = stats.controls ?? [];
   return (
     <>
       <Tiles stats={stats} />
-      <Panel title="Models chosen" note={`last ${window}`}>
+      <Panel title="Models chosen" note={`last ${window}${stats.only_the_latest ? ", the latest decisions of more" : ""}`}>
         <Table
           caption="Models chosen"
           columns={COLUMNS.filter((column) => column.of === undefined || models.some((row) => known(column.of && row[column.of])))}
@@ -77,22 +79,42 @@ function Shown({ stats, window }: { stats: RoutingStats; window: string }): Reac
             />
           </Panel>
         )}
-        <Panel title="Share of each model" note="of all decisions">
-          <Bars label="Share of each model" unit="share" bars={models.map((row) => ({ name: named(row), value: row.share ?? null }))} />
-        </Panel>
+        {routes.length > 1 && (
+          <Panel title="Decisions by route" note={`last ${window}`}>
+            <Bars label="Decisions by route" unit="count" bars={routes.map((row) => ({ name: row.route, value: row.decisions }))} />
+          </Panel>
+        )}
+        {controls.length > 0 && (
+          <Panel title="Against other ways to choose" meaning="controls" note="as expected when it was decided">
+            <Table caption="Against other ways to choose" columns={CONTROLS} rows={controls} id={(row) => row.name} />
+          </Panel>
+        )}
       </div>
     </>
   );
 }
 
+const CONTROLS: Column<Control>[] = [
+  { name: "name", head: "Choice", cell: (row) => row.name },
+  { name: "cost", head: "Expected cost", number: true, cell: (row) => usd(row.expected_cost_usd) },
+  { name: "time", head: "Mean expected time", number: true, cell: (row) => ms(row.mean_expected_latency_ms) },
+  { name: "quality", head: "Mean expected quality", meaning: "quality", number: true, cell: (row) => decimal(row.mean_expected_quality, 2) },
+];
+
 function Tiles({ stats }: { stats: RoutingStats }): ReactNode {
   const { baseline } = stats;
+  const names = [...new Set(Object.values(baseline?.names ?? {}))];
   return (
     <div className="tiles">
       <Tile label="Decisions" meaning="decisions" value={count(stats.decisions)}>
         {known(stats.fallbacks) && (
           <span>
             {count(stats.fallbacks)} <span className="dim">fell back</span>
+          </span>
+        )}
+        {known(stats.escalated) && (
+          <span>
+            {count(stats.escalated)} <span className="dim">escalated</span>
           </span>
         )}
         {known(stats.explored) && (
@@ -106,23 +128,18 @@ function Tiles({ stats }: { stats: RoutingStats }): ReactNode {
           <span className="dim">of {count(stats.accuracy_decisions)} with a known outcome</span>
         </Tile>
       )}
-      {known(stats.savings_usd) && (
+      {known(stats.savings_usd) && baseline?.decisions !== 0 && (
         <Tile label="Saved" meaning="savings" value={usd(stats.savings_usd)}>
+          {known(stats.savings_share) && <span>{percent(stats.savings_share)}</span>}
           {baseline && (
             <span>
-              <span className="dim">{baseline.name} alone</span> {usd(baseline.cost_usd)}
+              <span className="dim">{names.length === 1 ? `${names[0]} alone` : "the baselines alone"}</span> {usd(baseline.cost_usd)}
             </span>
           )}
         </Tile>
       )}
       {known(stats.average_cost_per_1k_tokens_usd) && (
-        <Tile label="Cost per 1,000 tokens" meaning="perThousand" value={usd(stats.average_cost_per_1k_tokens_usd)}>
-          {known(stats.cost_efficiency) && (
-            <span>
-              {percent(stats.cost_efficiency)} <span className="dim">cost efficiency</span>
-            </span>
-          )}
-        </Tile>
+        <Tile label="Cost per 1,000 tokens" meaning="perThousand" value={usd(stats.average_cost_per_1k_tokens_usd)} />
       )}
       {known(stats.average_latency_ms) && (
         <Tile label="Mean response time" meaning="response" value={ms(stats.average_latency_ms)}>

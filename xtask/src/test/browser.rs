@@ -45,7 +45,7 @@ fn unpacked(home: &Path) -> Result<PathBuf, String> {
     Ok(start)
 }
 
-/// Starts it with its own libraries before the machine's. Programs look for some of them below their folder's name only.
+/// Starts it with the unpacked libraries before the machine's; the sound library's second half has a folder of its own.
 fn script(folder: &Path) -> String {
     let machine = format!("{}-linux-gnu", std::env::consts::ARCH);
     let places = ["usr/lib", "lib"].map(|place| folder.join(place).join(&machine));

@@ -1,4 +1,4 @@
-//! Brings what the client suite needs and the machine lacks, below the target folder and once per pinned version.
+//! Brings what the client and browser suites need and the machine lacks, below the target folder and once per pinned version.
 
 use super::apt::Apt;
 use super::{Context, run_command};

@@ -127,8 +127,10 @@ fn asked(query: Option<&str>, now: Timestamp) -> Result<Asked, BadQuery> {
     })
 }
 
+/// Names that are not known, or more than there are, are no answer.
 fn figures(names: &str) -> Option<Vec<&'static Figure>> {
-    names.split(',').map(|wanted| FIGURES.iter().find(|(name, _)| *name == wanted)).collect()
+    let found = names.split(',').map(|wanted| FIGURES.iter().find(|(name, _)| *name == wanted));
+    found.collect::<Option<Vec<_>>>().filter(|found| found.len() <= FIGURES.len())
 }
 
 fn find(store: &dyn Store, asked: &Asked, now: Timestamp) -> Result<Found, StoreError> {
@@ -266,5 +268,7 @@ mod tests {
         ] {
             assert!(at(bad).is_none(), "{bad}");
         }
+        let many = format!("figures={}", ["calls"; 17].join(","));
+        assert!(at(&many).is_none() && at("figures=calls,errors").is_some());
     }
 }
