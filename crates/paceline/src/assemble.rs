@@ -47,9 +47,9 @@ pub fn gateway(config: &Config, keys: &Keys, signings: &Signings) -> GatewayConf
     let mut gateway = GatewayConfig {
         providers: providers.collect(),
         models: chains::models(config),
-        tiers: chains::tiers(config),
+        tiers: chains::tiers(config).into_iter().chain(chains::lists(config)).collect(),
         roles: chains::roles(config),
-        routes: Vec::new(),
+        routes: chains::routes(config),
         prices: Arc::new(Prices::new(config)),
         keys: Vec::new(),
         hash_key: keys.hash_key(),

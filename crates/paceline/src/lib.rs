@@ -15,6 +15,7 @@ pub mod files;
 pub mod fill;
 pub mod keys;
 pub mod labels;
+pub mod learned;
 pub mod log;
 pub mod metrics;
 pub mod prices;

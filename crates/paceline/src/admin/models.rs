@@ -1,4 +1,4 @@
-//! `GET /v1/models`: what callers can ask for: the configuration's models, tiers, and what
+//! `GET /v1/models`: what callers can ask for: the configuration's models, tiers and routes, and what
 //! providers say they have.
 
 use crate::admin::{Admin, reply};
@@ -134,6 +134,15 @@ async fn entries(admin: &Admin, rights: &Rights) -> Vec<Value> {
         let name = format!("tier{}", index + 1);
         if !tier.links.is_empty() && known.insert(name.clone()) {
             all.push(entry(&name, "paceline"));
+        }
+    }
+    for route in &loaded.config.routes {
+        for name in
+            std::iter::once(&route.name).chain(&route.aliases).filter(|name| known.insert((*name).clone()))
+        {
+            let mut entry = entry(name, "paceline");
+            entry["route"] = json!(true);
+            all.push(entry);
         }
     }
     for (provider, name) in admin.listing.all().await {

@@ -1,9 +1,11 @@
-//! Models, tiers and roles as the directory of names takes them.
+//! Models, tiers, routes and roles as the directory of names takes them.
 
 use super::patience;
-use crate::config::{ChainLink, Config, Model, TIERS, Target};
+use crate::config::{ChainLink, Config, Model, Route, RouteModel, TIERS, Target};
 use paceline_routing::chain::{Chain, Link, Place, RoleEntry};
+use paceline_routing::directory::LEFT_TO_ROLE;
 use paceline_routing::directory::ModelEntry;
+use paceline_routing::route::{CandidateEntry, RouteEntry};
 use paceline_types::rules::Limits;
 
 /// The configured models.
@@ -26,6 +28,65 @@ pub(super) fn tiers(config: &Config) -> Vec<ModelEntry> {
         limits: Limits::default(),
     };
     (0..TIERS).map(entry).collect()
+}
+
+/// The routes, where routes choose.
+pub(super) fn routes(config: &Config) -> Vec<RouteEntry> {
+    let entry = |route: &Route| RouteEntry {
+        name: route.name.as_str().into(),
+        aliases: route.aliases.iter().map(|alias| alias.as_str().into()).collect(),
+        candidates: route.models.iter().map(|model| candidate(config, model)).collect(),
+        fallback: route
+            .fallback
+            .iter()
+            .map(|one| {
+                let (model, targets) = config.targets_of(one);
+                link(config, &one.to_string(), model, &targets)
+            })
+            .collect(),
+        fallback_on_content_filter: route.fallback_on_content_filter,
+        policy: route.policy.clone(),
+        baseline: route.baseline,
+    };
+    if config.routing.enabled { config.routes.iter().map(entry).collect() } else { Vec::new() }
+}
+
+fn candidate(config: &Config, model: &RouteModel) -> CandidateEntry {
+    let own = config.targets_of(&model.link).0;
+    let targets: Vec<(&Target, u32)> =
+        model.targets.iter().map(|(target, weight)| (target, *weight)).collect();
+    CandidateEntry {
+        link: link(config, &model.link.to_string(), own, &targets),
+        pick: own.map(|own| own.pick).unwrap_or_default(),
+        can: model.can,
+        context: model.context,
+        max_output: model.max_output,
+        prior: model.prior,
+        learned: model.learned,
+    }
+}
+
+/// The routes as plain lists, where routes do not choose: names like tiers.
+///
+/// A name that leaves the model to the call's role goes on to do so where there are roles.
+pub(super) fn lists(config: &Config) -> Vec<ModelEntry> {
+    if config.routing.enabled {
+        return Vec::new();
+    }
+    let entries = config.routes.iter().flat_map(|route| {
+        let chain = Chain {
+            fallback_on_content_filter: route.fallback_on_content_filter,
+            shadow: None,
+            ..chain(config, &config.chain_of_route(route))
+        };
+        std::iter::once(&route.name).chain(&route.aliases).map(move |name| ModelEntry {
+            name: name.as_str().into(),
+            aliases: Vec::new(),
+            chain: chain.clone(),
+            limits: Limits::default(),
+        })
+    });
+    entries.filter(|entry| config.roles.is_empty() || !LEFT_TO_ROLE.contains(&&*entry.name)).collect()
 }
 
 /// The roles.

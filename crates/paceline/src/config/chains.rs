@@ -1,6 +1,6 @@
 //! From models, tiers and roles to the chains that are tried.
 
-use super::values::{Config, Link, Model, Role, Target};
+use super::values::{Config, Link, Model, Role, Route, Target};
 use paceline_catalog::ModelTier;
 use paceline_routing::chain::MAX_LINKS;
 use std::collections::BTreeSet;
@@ -63,13 +63,25 @@ impl Config {
         chain.links
     }
 
+    /// What is tried for a route that does not choose: its models as they are listed, then its fallback.
+    pub fn chain_of_route<'a>(&'a self, route: &'a Route) -> Vec<ChainLink<'a>> {
+        let mut chain = Chain::new(self);
+        for model in &route.models {
+            chain.add(std::slice::from_ref(&model.link), By::Name);
+        }
+        chain.add(&route.fallback, By::List);
+        chain.links
+    }
+
     /// The names under which calls can be recorded whatever callers write: models, and providers' models of chains.
     pub fn model_names(&self) -> BTreeSet<String> {
         let lists = self.models.iter().flat_map(|model| &model.fallback);
         let shadows = self.models.iter().filter_map(|model| Some(&model.shadow.as_ref()?.link));
         let tiers = self.tiers.iter().flat_map(|tier| &tier.links);
         let roles = self.roles.iter().filter_map(|role| role.model.as_ref());
-        let links = lists.chain(shadows).chain(tiers).chain(roles).map(ToString::to_string);
+        let chosen = self.routes.iter().flat_map(|route| route.models.iter().map(|model| &model.link));
+        let routes = chosen.chain(self.routes.iter().flat_map(|route| &route.fallback));
+        let links = lists.chain(shadows).chain(tiers).chain(roles).chain(routes).map(ToString::to_string);
         self.models.iter().map(|model| model.name.clone()).chain(links).collect()
     }
 

@@ -194,6 +194,7 @@ fn wrong_kind(schema: &Value, value: &Value, path: &str) -> Fault {
         Some("object") if path.starts_with("models.") && !path.ends_with(".shadow") => {
             "`\"provider/model\"` or a table"
         }
+        Some("object") if path.ends_with(".cascade") => "true, false or a table",
         Some("object") => "a table",
         Some("array") if path == "keys" => "a list of tables (`[[keys]]`)",
         Some("array") => "a list",

@@ -1,4 +1,4 @@
-//! Environment names of entries: `PACELINE_PROVIDERS_<NAME>_<SETTING>`, and the same for models, roles and keys.
+//! Environment names of entries: `PACELINE_PROVIDERS_<NAME>_<SETTING>`, and the same for models, routes, roles and keys.
 
 use super::env::{Env, Setting, env_name, lay, put, settings_of};
 use super::report::{Report, join};
@@ -15,8 +15,8 @@ pub(super) struct Group {
     secret: Option<(&'static str, &'static str)>,
 }
 
-/// Providers, models, roles and keys.
-pub(super) fn groups(schema: &Value) -> [Group; 4] {
+/// Providers, models, routes, roles and keys.
+pub(super) fn groups(schema: &Value) -> [Group; 5] {
     let provider = &schema["properties"]["providers"]["additionalProperties"];
     let forms = &schema["properties"]["models"]["additionalProperties"]["anyOf"];
     let model = forms.as_array().and_then(|forms| forms.iter().find(|form| form["type"] == "object"));
@@ -32,6 +32,12 @@ pub(super) fn groups(schema: &Value) -> [Group; 4] {
             table: "models",
             settings: model.map(settings_of).unwrap_or_default(),
             making: &["TARGETS", ""],
+            secret: None,
+        },
+        Group {
+            table: "routes",
+            settings: settings_of(&schema["properties"]["routes"]["additionalProperties"]),
+            making: &["MODELS", "STRATEGY"],
             secret: None,
         },
         Group {

@@ -62,6 +62,9 @@ impl Setting {
     }
 }
 
+/// Tables whose entries have names of the user's own.
+const ENTRIES: [&str; 7] = ["providers", "models", "routes", "roles", "keys", "tenants", "workspaces"];
+
 /// All settings below a schema of a table, lists of entries left out.
 pub(super) fn settings_of(schema: &Value) -> Vec<Setting> {
     let mut found = Vec::new();
@@ -71,8 +74,7 @@ pub(super) fn settings_of(schema: &Value) -> Vec<Setting> {
                 setting.path.insert(0, name.clone());
                 found.push(setting);
             }
-        } else if !["providers", "models", "roles", "keys", "tenants", "workspaces"].contains(&name.as_str())
-        {
+        } else if !ENTRIES.contains(&name.as_str()) || inner["items"]["type"] == "string" {
             found.push(Setting { path: vec![name.clone()], schema: inner.clone() });
         }
     }
@@ -94,7 +96,12 @@ pub(super) fn fixed(
     report: &mut Report,
 ) {
     plain_log_level(tree, env, report);
-    plain_switch(tree, env, report);
+    for (name, path) in PLAIN_SWITCHES {
+        plain(tree, env, report, name, path, switch);
+    }
+    for (name, path) in PLAIN_NUMBERS {
+        plain(tree, env, report, name, path, number);
+    }
     for setting in settings_of(schema) {
         let mut name = format!("{PREFIX}{}", setting.suffix());
         let mut value = env.get(&name);
@@ -132,21 +139,57 @@ fn plain_log_level(tree: &mut Map<String, Value>, env: &Env<'_>, report: &mut Re
     put(tree, &["log".into(), "level".into()], "", Value::String(level), &origin, report);
 }
 
-/// `ENABLE_PERFORMANCE_LOGGING` turns the operations log on or off.
-fn plain_switch(tree: &mut Map<String, Value>, env: &Env<'_>, report: &mut Report) {
-    const NAME: &str = "ENABLE_PERFORMANCE_LOGGING";
-    let Some(text) = env.get(NAME) else { return };
-    let on = match text.trim().to_ascii_lowercase().as_str() {
-        "true" | "1" | "yes" | "on" => true,
-        "false" | "0" | "no" | "off" => false,
-        _ => {
-            let fault = Fault::new("this is neither true nor false, so the variable is ignored");
-            report.warn_env(NAME, fault.help("true or false"));
-            return;
+/// Plain variables that are true or false, and the setting each is.
+const PLAIN_SWITCHES: [(&str, [&str; 2]); 2] = [
+    ("ENABLE_PERFORMANCE_LOGGING", ["files", "operations_log"]),
+    ("ENABLE_MODEL_ROUTING", ["routing", "enabled"]),
+];
+
+/// Plain variables that are numbers, and the setting each is.
+const PLAIN_NUMBERS: [(&str, [&str; 2]); 4] = [
+    ("ROUTING_LATENCY_WEIGHT", ["routing", "latency_weight"]),
+    ("ROUTING_ACCURACY_WEIGHT", ["routing", "accuracy_weight"]),
+    ("ROUTING_COST_WEIGHT", ["routing", "cost_weight"]),
+    ("ROUTING_RELIABILITY_THRESHOLD", ["routing", "reliability_threshold"]),
+];
+
+/// Lays a plain variable over the tree; other software may have one of that name, so what cannot be read is ignored.
+fn plain(
+    tree: &mut Map<String, Value>,
+    env: &Env<'_>,
+    report: &mut Report,
+    name: &str,
+    path: [&str; 2],
+    read: fn(&str) -> Result<Value, Fault>,
+) {
+    let Some(text) = env.get(name) else { return };
+    match read(text.trim()) {
+        Ok(value) => {
+            put(tree, &path.map(str::to_owned), "", value, &Origin::Env(name.to_owned()), report);
         }
-    };
-    let origin = Origin::Env(NAME.into());
-    put(tree, &["files".into(), "operations_log".into()], "", Value::Bool(on), &origin, report);
+        Err(fault) => {
+            let message = format!("{}, so the variable is ignored", fault.message);
+            report.warn_env(name, Fault { message, ..fault });
+        }
+    }
+}
+
+fn switch(text: &str) -> Result<Value, Fault> {
+    let fault = || Fault::new("this is neither true nor false").help("true or false");
+    yes_or_no(text).map(Value::Bool).ok_or_else(fault)
+}
+
+fn number(text: &str) -> Result<Value, Fault> {
+    let number = text.parse::<f64>().ok().filter(|number| *number >= 0.0).and_then(Number::from_f64);
+    number.map(Value::Number).ok_or_else(|| Fault::new("this is no number of 0 or more").help("e.g. 0.4"))
+}
+
+fn yes_or_no(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Some(true),
+        "false" | "0" | "no" | "off" => Some(false),
+        _ => None,
+    }
 }
 
 /// Lays the settings of entries (`PACELINE_PROVIDERS_<NAME>_…`, models, keys) over the tree. Gives back
@@ -217,15 +260,18 @@ pub(super) fn lay(
     }
 }
 
+/// The forms that a setting may have, where it has several.
+fn forms(schema: &Value) -> impl Iterator<Item = &Value> {
+    schema["anyOf"].as_array().into_iter().flatten()
+}
+
 fn value_of(schema: &Value, text: &str) -> Result<Value, Fault> {
     let text = text.trim();
     let parts = || text.split(',').map(str::trim).filter(|part| !part.is_empty());
     match schema["type"].as_str() {
-        Some("boolean") => match text.to_ascii_lowercase().as_str() {
-            "true" | "1" | "yes" | "on" => Ok(Value::Bool(true)),
-            "false" | "0" | "no" | "off" => Ok(Value::Bool(false)),
-            _ => Err(Fault::new("this must be true or false")),
-        },
+        Some("boolean") => {
+            yes_or_no(text).map(Value::Bool).ok_or_else(|| Fault::new("this must be true or false"))
+        }
         Some("integer") => match text.parse::<i64>() {
             Ok(number) => Ok(Value::Number(number.into())),
             Err(_) => Err(Fault::new("this must be a whole number, without a unit")),
@@ -242,6 +288,9 @@ fn value_of(schema: &Value, text: &str) -> Result<Value, Fault> {
             };
             let pairs: Option<Map<String, Value>> = parts().map(pair).collect();
             pairs.map(Value::Object).ok_or_else(|| Fault::new("this must be `name=value,name=value`"))
+        }
+        _ if forms(schema).any(|form| form["type"] == "boolean") && yes_or_no(text).is_some() => {
+            Ok(yes_or_no(text).into())
         }
         _ if schema["enum"].is_array() => Ok(Value::String(text.to_ascii_lowercase())),
         _ => Ok(Value::String(text.to_owned())),

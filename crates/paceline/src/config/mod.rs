@@ -20,6 +20,7 @@ mod report;
 mod resolve;
 mod rights;
 mod roles;
+mod routes;
 mod schema;
 mod secrets;
 mod server;
@@ -41,8 +42,8 @@ pub use schema::json_schema;
 pub use url::{BaseUrl, Proxy};
 pub use values::{
     Auth, Budgets, CallerKey, Config, Files, KeySource, Level, Link, Log, Model, OnClientCancel, Origin,
-    OwnPrice, Paid, Provider, Records, Role, Server, Shadow, Storage, StorageKind, TIERS, Target, Tenant,
-    Tier, TimeoutOverrides, Timeouts, Workspace,
+    OwnPrice, Paid, Provider, Records, Role, Route, RouteModel, Router, Routing, Server, Shadow, Storage,
+    StorageKind, TIERS, Target, Tenant, Tier, TimeoutOverrides, Timeouts, Workspace,
 };
 
 use problem::Fault;

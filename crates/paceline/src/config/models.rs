@@ -38,7 +38,7 @@ pub(super) fn drafts(
 
 fn draft(name: String, entry: typed::Model, known: &mut Known<'_>, desk: &mut Desk<'_>) -> Draft {
     let path = join("models", &name);
-    check_name(&name, &path, desk);
+    check_name(&name, &path, "model", desk);
     let (mut table, targets_path) = match entry {
         typed::Model::Target(target) => {
             let targets = vec![typed::TargetEntry::Name(target)];
@@ -118,7 +118,8 @@ fn tier(target: &Target, providers: &[&Provider], catalog: &Catalog) -> Option<M
     catalog.find(&service_of(provider)?, &target.model)?.entry.tier
 }
 
-fn fallback(names: &[String], path: &str, known: &Known<'_>, desk: &mut Desk<'_>) -> Vec<Link> {
+/// The models of a list of fallbacks, tiers as theirs.
+pub(super) fn fallback(names: &[String], path: &str, known: &Known<'_>, desk: &mut Desk<'_>) -> Vec<Link> {
     let mut links = Vec::new();
     for (index, name) in names.iter().enumerate() {
         match known.meaning(name, desk) {
@@ -180,12 +181,13 @@ fn is_itself(link: &Link, model: &Model) -> bool {
     }
 }
 
-fn check_name(name: &str, path: &str, desk: &mut Desk<'_>) {
+/// Reports what cannot be a name of a model or of a route.
+pub(super) fn check_name(name: &str, path: &str, what: &str, desk: &mut Desk<'_>) {
     let plain = !name.is_empty()
         && name.len() <= NAME_BYTES_AT_MOST
         && !name.chars().any(|c| c.is_control() || c.is_whitespace());
     if !plain {
-        let message = format!("a name of a model has 1 to {NAME_BYTES_AT_MOST} bytes and no spaces");
+        let message = format!("a name of a {what} has 1 to {NAME_BYTES_AT_MOST} bytes and no spaces");
         desk.report.error(path, Fault::new(message));
     }
 }
@@ -200,7 +202,7 @@ fn claim(
 ) {
     for (index, alias) in aliases.iter().enumerate() {
         let at = desk.item(&format!("{path}.aliases"), index);
-        check_name(alias, &at, desk);
+        check_name(alias, &at, "model", desk);
         match names.get(alias) {
             Some(owner) if owner == model => {
                 let fault = Fault::new(format!("`{}` already is a name of this model", shown(alias)));

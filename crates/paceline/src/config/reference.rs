@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::fmt::Write;
 
 /// Tables with fixed names, in the order of the reference.
-const TABLES: [&str; 13] = [
+const TABLES: [&str; 14] = [
     "server",
     "timeouts",
     "retry",
@@ -18,6 +18,7 @@ const TABLES: [&str; 13] = [
     "catalog",
     "log",
     "tiers",
+    "routing",
     "budgets",
     "indicators",
 ];
@@ -47,6 +48,12 @@ pub fn reference() -> String {
     let entries = [
         ("`[providers.NAME]`", &properties["providers"], Some(provider), "PACELINE_PROVIDERS_NAME_"),
         ("`[models]`", &properties["models"], model, "PACELINE_MODELS_NAME_"),
+        (
+            "`[routes.NAME]`",
+            &properties["routes"],
+            Some(&properties["routes"]["additionalProperties"]),
+            "PACELINE_ROUTES_NAME_",
+        ),
         (
             "`[roles.NAME]`",
             &properties["roles"],
@@ -149,6 +156,9 @@ fn range(schema: &Value) -> String {
             words.iter().filter_map(Value::as_str).map(|word| format!("`{word}`")).collect();
         // The table of services is shown by itself.
         return if words.len() > 8 { "a service".into() } else { words.join(", ") };
+    }
+    if schema["anyOf"].as_array().is_some_and(|forms| forms.iter().any(|form| form["type"] == "boolean")) {
+        return "`true`, `false`, table".into();
     }
     match (schema["minimum"].as_f64(), schema["maximum"].as_f64()) {
         (Some(least), Some(most)) => format!("{least}–{most}"),

@@ -9,8 +9,8 @@ use super::report::Report;
 use super::rights::Reach;
 use super::values::{CallerKey, Config, Log, Provider, Records, Storage, TimeoutOverrides, Timeouts};
 use super::{
-    Loaded, Sources, excerpt, files, indicators, models, prices, providers, rights, roles, secrets, server,
-    survive, tiers, tree, typed,
+    Loaded, Sources, excerpt, files, indicators, models, prices, providers, rights, roles, routes, secrets,
+    server, survive, tiers, tree, typed,
 };
 use crate::files::zone::Zone;
 use paceline_types::rules::Rights;
@@ -97,9 +97,14 @@ impl Desk<'_> {
         let tiers = tiers::resolve(&written.tiers, &everybody, &listed, &known, self);
         known.tiers = Some(tiers.clone().map(|tier| tier.links));
         let models = models::finish(drafts, &everybody, &listed, &known, self);
+        let routing = routes::routing(&written.routing, self);
+        let ground =
+            routes::Ground { models: &models, tiers: &tiers, providers: &everybody, catalog: &listed };
+        let bench = routes::Bench { routing: &routing, ground, known: &known };
+        let routes = routes::resolve(written.routes, &bench, self);
         let roles = roles::resolve(written.roles, &models, &known, self);
         let budgets = rights::budgets(&written.budgets, &files.zone, self);
-        let reach = Reach::new(&models, all.iter().chain(&template));
+        let reach = Reach::new(&models, &routes, all.iter().chain(&template));
         let keys = self.keys(&written.keys, &server, &budgets.zone, &reach);
         rights::check_required(&server, !written.keys.is_empty(), self);
         let tenants = rights::tenants(written.tenants, self);
@@ -125,6 +130,8 @@ impl Desk<'_> {
             prices,
             models,
             tiers,
+            routing,
+            routes,
             roles,
             keys: keys.into_iter().map(|(_, key)| key).collect(),
             tenants,

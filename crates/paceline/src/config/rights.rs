@@ -6,7 +6,7 @@ use super::report::join;
 use super::resolve::{Desk, is_label};
 use super::suggest::did_you_mean;
 use super::typed;
-use super::values::{Budgets, CallerKey, Config, Model, Provider, Server, Tenant, Workspace};
+use super::values::{Budgets, CallerKey, Config, Model, Provider, Route, Server, Tenant, Workspace};
 use crate::files::zone::Zone;
 use crate::recorder::now;
 use paceline_types::money::Cost;
@@ -287,17 +287,27 @@ pub(super) struct Reach<'a> {
 
 impl<'a> Reach<'a> {
     /// Of a configuration before it is put together.
-    pub(super) fn new(models: &'a [Model], providers: impl Iterator<Item = &'a Provider>) -> Self {
-        let names = models.iter().flat_map(|model| std::iter::once(&model.name).chain(&model.aliases));
+    pub(super) fn new(
+        models: &'a [Model],
+        routes: &'a [Route],
+        providers: impl Iterator<Item = &'a Provider>,
+    ) -> Self {
+        let of_models = models.iter().flat_map(|model| std::iter::once(&model.name).chain(&model.aliases));
+        let of_routes = routes.iter().flat_map(|route| std::iter::once(&route.name).chain(&route.aliases));
         let providers = providers.map(|one| (one.name.as_str(), one.kind.model_prefixes));
-        let (names, providers): (Vec<_>, Vec<_>) = (names.map(String::as_str).collect(), providers.collect());
-        let anything = names.is_empty() && providers.len() == 1;
+        let names = of_models.chain(of_routes).map(String::as_str).collect();
+        let providers: Vec<_> = providers.collect();
+        let anything = models.is_empty() && providers.len() == 1;
         Self { names, providers, anything }
     }
 
     /// Of a configuration.
     pub(super) fn of(config: &'a Config) -> Self {
-        Self::new(&config.models, config.providers.iter().chain(config.simulated_template.as_deref()))
+        Self::new(
+            &config.models,
+            &config.routes,
+            config.providers.iter().chain(config.simulated_template.as_deref()),
+        )
     }
 
     fn check(&self, pattern: &str) -> Result<(), Fault> {

@@ -14,6 +14,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 mod chains;
+mod routes;
 
 /// For people: what will run, then what was set and where, then warnings. Ends with a newline.
 pub fn render(loaded: &Loaded, color: bool) -> String {
@@ -27,6 +28,7 @@ pub fn render(loaded: &Loaded, color: bool) -> String {
     out.push_str(&page.block("Providers", &provider_rows(config)));
     out.push_str(&page.block("Models", &chains::model_rows(config)));
     out.push_str(&page.block("Tiers", &chains::tier_rows(config)));
+    out.push_str(&page.block("Routes", &routes::route_rows(config)));
     out.push_str(&page.block("Roles", &chains::role_rows(config)));
     out.push_str(&page.block("Prices", &price_rows(config)));
     out.push_str(&page.block("Callers", &caller_rows(config)));
@@ -338,6 +340,8 @@ pub fn render_json(loaded: &Loaded) -> Value {
         "providers": config.providers.iter().map(provider_json).collect::<Vec<_>>(),
         "models": chains::models_json(config),
         "tiers": chains::tiers_json(config),
+        "routing": routes::routing_json(&config.routing),
+        "routes": routes::routes_json(config),
         "roles": chains::roles_json(config),
         "keys": config.keys.iter().map(key_json).collect::<Vec<_>>(),
         "tenants": rights::tenants_json(config),

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 mod kept;
 mod models;
 mod rights;
+mod routes;
 mod speaks;
 mod survive;
 
@@ -17,6 +18,7 @@ pub use kept::StorageKind;
 pub(super) use kept::{Catalog, Files, OwnPrice, Storage};
 pub(super) use models::{Model, ModelTable, Pick, Role, Shadow, TargetEntry, Tiers};
 pub(super) use rights::{Budget, Budgets, Limits, Priority, Scope, UnknownPrice};
+pub(super) use routes::{Cascade, Check, Route, Routing, Strategy};
 pub(super) use speaks::Speaks;
 pub(super) use survive::{Health, Queue, Retry};
 
@@ -58,6 +60,11 @@ pub(super) struct File {
     /// Classes of models by size, `tier1` the largest: what is tried when a model of the class fails, and names that
     /// callers may write. A class that is not given is made of the providers' models in the catalogue.
     pub tiers: Tiers,
+    /// How routes choose where they do not say it themselves.
+    pub routing: Routing,
+    /// Routes by the name that callers use: each chooses one of its models for every call. Where no model is called
+    /// `auto` there is always a route of that name, made of all models.
+    pub routes: BTreeMap<String, Route>,
     /// Roles (agents) by name, and what their calls get that name no model, or `auto`. Names compare without case, and
     /// `-`, `_` and space alike. `MODEL_<ROLE>` and `TIER_<ROLE>` are honoured too.
     pub roles: BTreeMap<String, Role>,
@@ -94,6 +101,8 @@ impl Default for File {
             providers: BTreeMap::new(),
             models: BTreeMap::new(),
             tiers: Tiers::default(),
+            routing: Routing::default(),
+            routes: BTreeMap::new(),
             roles: BTreeMap::new(),
             keys: Vec::new(),
             tenants: BTreeMap::new(),

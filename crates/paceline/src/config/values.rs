@@ -21,9 +21,11 @@ use std::time::Duration;
 
 mod models;
 mod rights;
+mod routes;
 
 pub use models::{Link, Model, Role, Shadow, TIERS, Target, Tier};
 pub use rights::{Budgets, CallerKey, Tenant, Workspace};
+pub use routes::{Route, RouteModel, Router, Routing};
 pub use typed::{Auth, Level, OnClientCancel, StorageKind};
 
 /// Everything that was set, found or assumed.
@@ -54,6 +56,10 @@ pub struct Config {
     pub models: Vec<Model>,
     /// `tier1` to `tier4`.
     pub tiers: [Tier; TIERS],
+    /// What all routes have in common.
+    pub routing: Routing,
+    /// Routes in the order of the file, then those of the environment by name, then `auto` where nobody made it.
+    pub routes: Vec<Route>,
     /// Roles in the order of the file, then those of the environment by name.
     pub roles: Vec<Role>,
     /// Keys of callers in the order of the file; with none, callers need no key.

@@ -18,6 +18,8 @@ const WORDS: &[&str] = &[
     "[models.a]\n",
     "[tiers]\n",
     "[roles.a]\n",
+    "[routing]\n",
+    "[routes.r]\n",
     "[tenants.a]\n",
     "[workspaces.\"a/b\"]\n",
     "[budgets]\n",
@@ -50,6 +52,15 @@ const WORDS: &[&str] = &[
     "share",
     "tier",
     "tier1",
+    "strategy",
+    "weights",
+    "cost",
+    "cost_weight",
+    "explore",
+    "router",
+    "baseline",
+    "cascade",
+    "on",
     "roles",
     "name",
     "key_env",
@@ -101,6 +112,9 @@ const WORDS: &[&str] = &[
     "\"a\"",
     "\"tier1\"",
     "\"weighted\"",
+    "\"custom\"",
+    "\"empty\"",
+    "\"auto\"",
     "0.5",
     "\"info\"",
     "\"A\"",
@@ -142,6 +156,11 @@ fn try_one(text: &str, env: &[(&str, &str)]) {
             for role in &loaded.config.roles {
                 assert!(!loaded.config.chain_of_role(role).is_empty());
             }
+            for route in &loaded.config.routes {
+                assert!((1..=32).contains(&route.models.len()));
+                assert!(!loaded.config.chain_of_route(route).is_empty());
+                assert!(route.baseline.is_none_or(|at| at < route.models.len()));
+            }
             for model in &loaded.config.models {
                 assert_eq!(loaded.config.chain_of(model)[0].targets.len(), model.targets.len());
                 assert!(!model.targets.is_empty());
@@ -179,7 +198,7 @@ proptest! {
     #[test]
     fn any_settings(
         tables in prop::collection::vec(
-            (0usize..11, prop::collection::vec(line(), 0..5)),
+            (0usize..13, prop::collection::vec(line(), 0..5)),
             0..5,
         ),
     ) {
@@ -192,7 +211,7 @@ proptest! {
     }
 
     #[test]
-    fn any_variable(name in "PACELINE_(SERVER|PROVIDERS|MODELS|ROLES|TIERS|KEYS|TIMEOUTS)_[A-Z_]{0,24}", value in any::<String>()) {
+    fn any_variable(name in "PACELINE_(SERVER|PROVIDERS|MODELS|ROLES|ROUTES|ROUTING|TIERS|KEYS|TIMEOUTS)_[A-Z_]{0,24}", value in any::<String>()) {
         try_one("", &[(&name, &value)]);
         try_one("[providers.x]\nbase_url = \"http://127.0.0.1:1/v1\"\n", &[(&name, &value)]);
     }
@@ -204,6 +223,7 @@ proptest! {
             "PACELINE_PROVIDERS_OPENAI_HEADERS", "PACELINE_PROVIDERS_OPENAI_PROXY", "PACELINE_KEYS_A_KEY", "OLLAMA_HOST",
             "OPENAI_BASE_URL", "HTTPS_PROXY", "NO_PROXY", "LOG_LEVEL", "PACELINE_ADMIN_KEY", "OPENAI_API_KEY",
             "MODEL_A", "TIER_A", "MODEL_ ", "PACELINE_ROLES_A_MODEL", "PACELINE_TIERS_TIER1", "PACELINE_MODELS_A_SHADOW_SHARE",
+            "ROUTING_COST_WEIGHT", "ENABLE_MODEL_ROUTING", "PACELINE_ROUTES_A_MODELS", "PACELINE_ROUTES_A_STRATEGY",
         ]),
         value in prop_oneof![any::<String>(), "[a-z0-9:/.@%\\[\\]-]{0,30}", "https?://[a-z0-9:/.@%?#\\[\\]-]{0,30}"],
     ) {
