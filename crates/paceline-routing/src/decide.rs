@@ -192,24 +192,27 @@ impl Route {
 
     /// Who is taken, and how likely that was.
     fn explore(&self, considered: &[Considered], need: &Need, chance: &mut impl Chance) -> (usize, f32) {
-        let share = self.policy.explore.clamp(0.0, crate::route::MAX_EXPLORE);
-        let Some(best) = considered.first() else { return (0, 1.0) };
-        if share <= 0.0 || need.pinned || considered.len() < 2 {
-            return (0, 1.0);
-        }
-        let near = |one: &&Considered| {
-            f64::from(best.expected.score - one.expected.score) <= self.policy.explore_within
-        };
-        let others = considered[1..].iter().take_while(near).count();
-        if others == 0 {
-            return (0, 1.0);
-        }
+        let scores = considered.iter().map(|one| one.expected.score);
+        let Some((share, others)) = self.explores(scores, need.pinned) else { return (0, 1.0) };
         let drawn = chance.next();
         if drawn >= share {
             return (0, (1.0 - share) as f32);
         }
         let which = ((drawn / share * others as f64) as usize).min(others - 1);
         (1 + which, (share / others as f64) as f32)
+    }
+
+    /// Which share of calls with these scores, the best first, explores, and how many behind the best share it evenly;
+    /// `None`: nobody explores.
+    pub(crate) fn explores(&self, scores: impl Iterator<Item = f32>, pinned: bool) -> Option<(f64, usize)> {
+        let share = self.policy.explore.clamp(0.0, crate::route::MAX_EXPLORE);
+        if share <= 0.0 || pinned {
+            return None;
+        }
+        let mut scores = scores;
+        let best = scores.next()?;
+        let others = scores.take_while(|score| f64::from(best - score) <= self.policy.explore_within).count();
+        (others > 0).then_some((share, others))
     }
 
     fn plan(

@@ -21,6 +21,7 @@ pub mod nearest;
 pub mod need;
 pub mod place;
 pub mod plan;
+pub mod replay;
 pub mod retry;
 pub mod route;
 pub mod score;

@@ -198,6 +198,11 @@ impl Route {
         self.view.store(Arc::new(board.view(&self.candidates, at)));
     }
 
+    /// What calls from now on know.
+    pub(crate) fn know(&self, view: Arc<View>) {
+        self.view.store(view);
+    }
+
     /// What is known now.
     pub fn view(&self) -> Arc<View> {
         self.view.load_full()
