@@ -139,7 +139,8 @@ impl RoutingSums {
             return;
         }
         let usd = record.cost.map(|cost| cost.0 as f64 / 1e12);
-        let score = realised(decision, record.duration.ms(), usd, None, answered);
+        let quality = record.quality.map(f64::from);
+        let score = realised(decision, record.duration.ms(), usd, quality, answered);
         self.judged += 1;
         self.right += u64::from(was_right(decision, score));
     }
