@@ -193,6 +193,7 @@ impl Call {
             last_token: None,
             itl_p99: None,
             attempts: Vec::new(),
+            quality: None,
         };
         let watch = Stopwatch { resumed: started, worked: Duration::ZERO };
         let record = Some(Box::new(record));

@@ -24,6 +24,7 @@ use paceline_types::ports::{RecordSink, TokenCounter};
 use paceline_types::price::Price;
 use paceline_types::record::{CallRecord, Caller};
 use paceline_types::rules::Rights;
+use paceline_types::time::Timestamp;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -367,6 +368,19 @@ impl Gateway {
         for route in routes {
             route.learn(&self.known.board, now);
         }
+    }
+
+    /// Takes in how good the answers of finished calls were, each once; calls from now on know it.
+    pub fn scored<'a>(&self, records: impl Iterator<Item = &'a CallRecord>) {
+        let board = &self.known.board;
+        for record in records {
+            let (Some(quality), Some(target)) = (record.quality, record.target.as_deref()) else { continue };
+            let task = record.labels.as_deref().and_then(|labels| labels.task_type.as_deref());
+            let ended = record.started_at.0.saturating_add_unsigned(record.duration.0 / 1000);
+            let (provider, model) = (&target.provider, &target.upstream_model);
+            board.scored(provider, model, quality.into(), task, Timestamp(ended));
+        }
+        self.learn(std::iter::empty());
     }
 
     /// What a route would decide now of a call that asks this; nothing is asked of anybody, and it is never an experiment.

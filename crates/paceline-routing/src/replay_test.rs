@@ -179,6 +179,7 @@ fn record(n: u64, decision: Option<Decision>, model: usize, input: u64, dice: &m
         first_token: None,
         last_token: None,
         itl_p99: None,
+        quality: None,
         attempts: vec![attempt],
     }
 }

@@ -62,16 +62,26 @@ pub(crate) fn begin(admin: &Arc<Admin>, gateway: &Arc<Gateway>) {
     });
 }
 
-/// What the last hour's calls taught is known again after a restart.
+/// The same of scores, which are fewer and count for longer.
+const SCORED: (i64, usize) = (28 * 86_400, 4000);
+
+/// What the last calls and scores taught is known again after a restart.
 pub(crate) async fn from_history(admin: Arc<Admin>) {
     let Some(gateway) = admin.gateway.get().map(Arc::clone) else { return };
     if gateway.routes().is_empty() {
         return;
     }
-    let since = Timestamp(admin.started_at.0 - LEARNED.0 * 1_000_000);
-    let filter = Filter { since: Some(since), until: Some(admin.started_at), ..Filter::default() };
+    let last = |(seconds, most): (i64, usize), scored| {
+        let since = Some(Timestamp(admin.started_at.0 - seconds * 1_000_000));
+        let filter = Filter { since, until: Some(admin.started_at), scored, ..Filter::default() };
+        admin.ask(move |store| store.page(&filter, most, None))
+    };
     // History that cannot be read now is no reason to wait: routes then begin with what the catalogue says.
-    if let Ok(page) = admin.ask(move |store| store.page(&filter, LEARNED.1, None)).await {
+    // What is older first: what is known ages by what comes after it.
+    if let Ok(page) = last(SCORED, true).await {
+        gateway.scored(page.calls.iter().rev().map(AsRef::as_ref));
+    }
+    if let Ok(page) = last(LEARNED, false).await {
         gateway.learn(page.calls.iter().rev().map(AsRef::as_ref));
         admin.outcomes.add(page.calls.iter().map(AsRef::as_ref));
     }

@@ -145,7 +145,8 @@ impl RoutingSums {
             Status::Canceled | Status::Refused => return None,
         };
         let usd = record.cost.map(|cost| cost.0 as f64 / 1e12);
-        Some(was_right(decision, realised(decision, record.duration.ms(), usd, None, answered)))
+        let quality = record.quality.map(f64::from);
+        Some(was_right(decision, realised(decision, record.duration.ms(), usd, quality, answered)))
     }
 
     fn controls(&mut self, decision: &Decision) {

@@ -228,6 +228,7 @@ impl Names {
             last_token: stream.then(|| at(445_000)),
             itl_p99: stream.then_some(Offset(900)),
             attempts: vec![attempt],
+            quality: None,
         })
     }
 }

@@ -72,6 +72,10 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 pub(crate) fn decide(call: &mut Call, ask: &Ask, route: &Arc<Route>) -> Result<Arc<Plan>, Fail> {
     let asks = Asks::of(&ask.body, route.policy.learned.is_some());
     let need = need(call, ask, &asks)?;
+    // What is said later of the answer is learned of the kind of work that it was chosen for.
+    if let Some(task_type) = need.task_type.as_deref() {
+        call.note(|record| record.labels.get_or_insert_default().task_type = Some(task_type.into()));
+    }
     let wall = crate::worker::wall();
     let learned = route.policy.learned.as_ref();
     let learned = learned.map(|model| model.quality(&asks.prompt, need.task_type.as_deref()));

@@ -98,6 +98,7 @@ pub(crate) fn filter(query: &Query, now: Timestamp) -> Result<Filter, BadQuery> 
         provider: owned("provider"),
         routed: false,
         unpriced: false,
+        scored: false,
         route: owned("route"),
         role: owned("role"),
         task: owned("task"),

@@ -5,6 +5,7 @@ mod calls;
 mod captures;
 mod configuration;
 mod costs;
+mod feedback;
 mod health;
 mod indicators;
 mod keys;
@@ -164,6 +165,7 @@ impl AdminSide {
             .route("/v1/calls", get(calls::list))
             .route("/v1/calls/{id}", get(calls::one))
             .route("/v1/calls/{id}/body", get(captures::body))
+            .route("/v1/feedback", post(feedback::score))
             .route("/v1/captures", get(captures::list).post(captures::start).delete(captures::end_keyless))
             .route("/v1/captures/{key}", delete(captures::end))
             .route("/v1/sessions", get(sessions::list))

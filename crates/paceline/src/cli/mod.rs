@@ -8,6 +8,7 @@ mod catalog;
 mod check;
 mod client;
 mod export;
+mod feedback;
 mod keys;
 mod out;
 mod route;
@@ -48,6 +49,8 @@ enum Command {
     Sim(sim::SimArgs),
     /// Find calls of a running Paceline.
     Calls(calls::CallsArgs),
+    /// Say how good the answer to a call was: routes learn from it.
+    Feedback(feedback::FeedbackArgs),
     /// Keep the bodies of the next calls of a running Paceline, redacted and for some days.
     Capture(capture::CaptureArgs),
     /// List sessions of a running Paceline or of operations logs, or show all that is in one.
@@ -99,6 +102,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Sim(args) => sim::run(&args),
         Command::Calls(args) => calls::run(&args),
+        Command::Feedback(args) => feedback::run(&args),
         Command::Capture(args) => capture::run(&args),
         Command::Sessions(args) => sessions::run(&args),
         Command::Keys(args) => keys::run(&args),
