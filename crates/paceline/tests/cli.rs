@@ -25,5 +25,7 @@ mod sessions;
 #[path = "cli/stop.rs"]
 mod stop;
 mod support;
+#[path = "cli/top.rs"]
+mod top;
 #[path = "cli/wrong_use.rs"]
 mod wrong_use;

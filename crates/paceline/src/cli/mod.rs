@@ -17,6 +17,7 @@ mod serve;
 mod sessions;
 mod sim;
 mod stats;
+mod top;
 mod tree;
 
 use clap::{Args, Parser, Subcommand};
@@ -65,6 +66,8 @@ enum Command {
     Export(export::ExportArgs),
     /// Show what a running Paceline measured.
     Stats(stats::StatsArgs),
+    /// Watch a running Paceline in the terminal, live.
+    Top(top::TopArgs),
     /// Look up models and prices, and compare price lists.
     Catalog(catalog::CatalogArgs),
     /// Show what routes decide, and why.
@@ -108,6 +111,7 @@ pub fn main() -> ExitCode {
         Command::Keys(args) => keys::run(&args),
         Command::Audit(args) => audit::run(&args),
         Command::Stats(args) => stats::run(&args),
+        Command::Top(args) => top::run(&args),
         Command::Backup(args) => backup::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Catalog(args) => catalog::run(&args),
