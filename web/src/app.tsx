@@ -13,6 +13,7 @@ import { Locked, Login } from "./pages/login";
 import { Models } from "./pages/models";
 import { Overview } from "./pages/overview";
 import { Link, usePlace } from "./router";
+import { Demo } from "./ui/demo";
 import { Header } from "./ui/header";
 import { Empty, Trouble, Waiting } from "./ui/parts";
 
@@ -39,6 +40,7 @@ export function App(): ReactNode {
         Skip to the content
       </a>
       <Header leave={data.needed ? () => void leave() : undefined} />
+      <Demo />
       <main id="main" tabIndex={-1}>
         <Page />
       </main>
