@@ -106,7 +106,7 @@ def test_it_waits_for_one_that_has_gone_and_goes_on(start):
 def test_no_colour_where_none_is_wanted(gateway):
     for env, is_colored in [({"NO_COLOR": "1"}, False), ({}, True)]:
         terminal = Terminal(["top", "--url", gateway.root], env=env)
-        terminal.wait_for("Last minute")
+        terminal.wait_for("q quit")
         assert bool(COLOR.search(terminal.seen)) == is_colored
         terminal.press("q")
         assert terminal.end() == 0

@@ -19,8 +19,11 @@ function freePort() {
   });
 }
 
-/** Starts one. `fill`: so many made-up records; `adminKey`: what is asked for; `toml`: more of its configuration. */
-export async function start({ fill = 0, adminKey, toml = "" } = {}) {
+/**
+ * Starts one. `fill`: so many made-up records; `adminKey`: what is asked for; `toml`: more of its configuration; `demo`: with
+ * simulated callers.
+ */
+export async function start({ fill = 0, adminKey, toml = "", demo = false } = {}) {
   const folder = mkdtempSync(join(tmpdir(), "paceline-web-"));
   const data = join(folder, "data");
   if (fill > 0) {
@@ -33,7 +36,9 @@ export async function start({ fill = 0, adminKey, toml = "" } = {}) {
   const env = { ...process.env };
   delete env.PACELINE_ADMIN_KEY;
   if (adminKey) env.PACELINE_ADMIN_KEY = adminKey;
-  const process_ = spawn(binary, ["serve", "--config", file, "--data", data], { env, stdio: ["ignore", "ignore", "pipe"] });
+  const serve = ["serve", "--config", file, "--data", data];
+  const play = ["demo", "--port", String(port), "--data", data, "--calls", "3000"];
+  const process_ = spawn(binary, demo ? play : serve, { env, stdio: ["ignore", "ignore", "pipe"] });
   const kill = () => process_.kill("SIGKILL");
   // Whatever ends the tests ends it too.
   process.once("exit", kill);

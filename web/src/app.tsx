@@ -14,6 +14,7 @@ import { Models } from "./pages/models";
 import { Overview } from "./pages/overview";
 import { Routing } from "./pages/routing";
 import { Link, usePlace } from "./router";
+import { Demo } from "./ui/demo";
 import { Header } from "./ui/header";
 import { Empty, Trouble, Waiting } from "./ui/parts";
 
@@ -40,6 +41,7 @@ export function App(): ReactNode {
         Skip to the content
       </a>
       <Header leave={data.needed ? () => void leave() : undefined} />
+      <Demo />
       <main id="main" tabIndex={-1}>
         <Page />
       </main>

@@ -22,7 +22,7 @@ export function StatusStrip(): ReactNode {
       ? "…"
       : ready.status === "ready"
         ? degraded.length > 0
-          ? degraded.every((one) => one.part === "providers")
+          ? degraded.every((one) => one.part === "providers" || one.part === "demo")
             ? "serving simulated models"
             : "serving, degraded"
           : "serving"
@@ -52,7 +52,7 @@ export function StatusStrip(): ReactNode {
           </div>
         ))}
       </dl>
-      {degraded.map((one) => (
+      {degraded.filter((one) => one.part !== "demo").map((one) => (
         <p key={one.detail} className="strip-note">
           <Link to="/ui/health">{one.part}</Link>: {one.detail}
         </p>

@@ -8,6 +8,9 @@ use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+/// What a demo says on every page.
+const DEMO: &str = "SIMULATED: providers, callers, prices and the past are made up; nothing is paid";
+
 pub(crate) async fn live() -> Response {
     reply::json(&json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")}))
 }
@@ -22,6 +25,9 @@ pub(crate) async fn ready(State(admin): State<Arc<Admin>>) -> Response {
         );
     }
     let config = &admin.loaded.load().config;
+    if config.demo {
+        degraded.push(json!({"part": "demo", "detail": DEMO}));
+    }
     if config.simulated {
         degraded.push(json!({"part": "providers", "detail": "models of provider `sim` are simulated"}));
     }

@@ -7,6 +7,7 @@ mod capture;
 mod catalog;
 mod check;
 mod client;
+mod demo;
 mod export;
 mod feedback;
 mod keys;
@@ -48,6 +49,8 @@ enum Command {
     Check(check::CheckArgs),
     /// Start a simulated provider: to try everything without a key.
     Sim(sim::SimArgs),
+    /// Look around in a Paceline that runs on simulated providers and callers.
+    Demo(demo::DemoArgs),
     /// Find calls of a running Paceline.
     Calls(calls::CallsArgs),
     /// Say how good the answer to a call was: routes learn from it.
@@ -104,6 +107,7 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::run(args, started),
         Command::Check(args) => check::run(&args),
         Command::Sim(args) => sim::run(&args),
+        Command::Demo(args) => demo::run(&args, started),
         Command::Calls(args) => calls::run(&args),
         Command::Feedback(args) => feedback::run(&args),
         Command::Capture(args) => capture::run(&args),

@@ -69,7 +69,7 @@ pub(crate) fn run(args: ServeArgs, started: Instant) -> ExitCode {
 }
 
 /// Ready at so many SIGTERM or SIGINT, counted from now on.
-fn stop_signal(count: u32) -> std::io::Result<impl Future<Output = ()>> {
+pub(super) fn stop_signal(count: u32) -> std::io::Result<impl Future<Output = ()>> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     Ok(async move {
         for _ in 0..count {

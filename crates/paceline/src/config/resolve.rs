@@ -139,6 +139,7 @@ impl Desk<'_> {
             budgets,
             indicators: indicators::resolve(&written.indicators, self),
             simulated,
+            demo: false,
             origins: BTreeMap::new(),
             set: BTreeMap::new(),
             simulated_template: template.map(Box::new),

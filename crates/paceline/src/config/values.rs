@@ -77,6 +77,8 @@ pub struct Config {
     /// Whether the simulated provider is to be started in process, because there is no other or
     /// because the file asks for it by `[providers.sim]` without an address.
     pub simulated: bool,
+    /// Whether all of it is a demo: providers, callers and history are made up. No setting; `paceline demo` says so.
+    pub demo: bool,
     /// Where each setting that is not a default comes from, by its dotted path.
     pub origins: BTreeMap<String, Origin>,
     /// The settings with fixed names that were given, as text.

@@ -42,7 +42,8 @@ impl Filter {
 
     /// What the admin API is asked, to find older calls too.
     pub(super) fn query(&self) -> String {
-        let add = |query: String, (name, value): &(String, String)| format!("{query}&{name}={}", encoded(value));
+        let add =
+            |query: String, (name, value): &(String, String)| format!("{query}&{name}={}", encoded(value));
         self.pairs.iter().fold(String::new(), add)
     }
 

@@ -83,7 +83,7 @@ fn look(door: &Door) -> Result<Data, String> {
             let answer = ask::answer(door, question, &wish).await?;
             data.fold(News::Answer(question, answer));
         }
-        let mut live = ask::Live::open(door, Duration::from_secs(60)).await?;
+        let mut live = ask::Live::open(door, Duration::from_mins(1)).await?;
         while data.pulse.is_null() {
             let news = live.next().await?;
             data.fold(news);

@@ -92,6 +92,8 @@ fn show(
                 return Ok(());
             }
         }
+        // A terminal that was closed is told as nothing to read, for ever.
+        rustix::termios::tcgetattr(std::io::stdin()).map_err(|error| lost(error.into()))?;
         let wanted = shown.screen.wish();
         wish.send_if_modified(|before| {
             let is_other = *before != wanted;
