@@ -18,6 +18,8 @@ mod keys;
 mod program;
 #[path = "cli/reload.rs"]
 mod reload;
+#[path = "cli/replay.rs"]
+mod replay;
 #[path = "cli/serving.rs"]
 mod serving;
 #[path = "cli/sessions.rs"]

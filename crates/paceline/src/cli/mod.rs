@@ -10,6 +10,7 @@ mod client;
 mod export;
 mod keys;
 mod out;
+mod route;
 mod router;
 mod serve;
 mod sessions;
@@ -63,6 +64,8 @@ enum Command {
     Stats(stats::StatsArgs),
     /// Look up models and prices, and compare price lists.
     Catalog(catalog::CatalogArgs),
+    /// Look at what routes decide, and at what others would have decided.
+    Route(route::RouteArgs),
     /// Learn which model a prompt needs, and prove it.
     Router(router::RouterArgs),
 }
@@ -104,6 +107,7 @@ pub fn main() -> ExitCode {
         Command::Backup(args) => backup::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Catalog(args) => catalog::run(&args),
+        Command::Route(args) => route::run(&args),
         Command::Router(args) => router::run(&args),
     }
 }
