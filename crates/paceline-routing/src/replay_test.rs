@@ -271,7 +271,7 @@ fn replay<'a>(
 ) -> Report {
     let now = Instant::now();
     let route = route(policy, &Board::default(), now);
-    let mut replay = Replay::new(&route, Timestamp(START), Box::new(|_| None), now);
+    let mut replay = Replay::new(&route, Box::new(|_| None), now);
     records.into_iter().for_each(|(record, quality)| replay.take(record, *quality));
     replay.finish()
 }

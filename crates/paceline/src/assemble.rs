@@ -23,6 +23,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 mod chains;
+mod names;
+
+pub use names::directory;
 
 /// The tenant and workspace of calls that carry no key.
 pub const DEFAULT_TENANT: &str = "default";

@@ -20,6 +20,8 @@ mod keys;
 mod program;
 #[path = "cli/reload.rs"]
 mod reload;
+#[path = "cli/replay.rs"]
+mod replay;
 #[path = "cli/router.rs"]
 mod router;
 #[path = "cli/serving.rs"]

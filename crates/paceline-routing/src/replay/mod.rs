@@ -55,7 +55,6 @@ pub struct Replay {
     board: Board,
     health: Policy,
     quality_of: QualityOf,
-    from: Timestamp,
     now: Instant,
     known_at: Option<Timestamp>,
     waiting: BTreeMap<(Timestamp, CallId), Held>,
@@ -68,6 +67,8 @@ pub struct Replay {
 struct Held {
     record: Arc<CallRecord>,
     quality: Option<f64>,
+    /// Whether it is decided again, and does not only teach.
+    counts: bool,
 }
 
 /// What needs no interval.
@@ -114,9 +115,9 @@ fn copy(route: &Route, policy: RoutePolicy, board: &Board, at: Timestamp) -> Rou
 }
 
 impl Replay {
-    /// A replay of that route's policy on calls that began at `from` or later; earlier ones only teach.
-    /// `quality_of` says what is assumed of answers of deployments that are no candidates. `now` is any moment.
-    pub fn new(route: &Route, from: Timestamp, quality_of: QualityOf, now: Instant) -> Self {
+    /// A replay of that route's policy. `quality_of` says what is assumed of answers of deployments that are no candidates;
+    /// `now` is any moment.
+    pub fn new(route: &Route, quality_of: QualityOf, now: Instant) -> Self {
         let board = Board::default();
         let limitless = RoutePolicy {
             reliability_threshold: 0.0,
@@ -127,12 +128,11 @@ impl Replay {
             ..route.policy.clone()
         };
         Self {
-            route: copy(route, route.policy.clone(), &board, from),
-            open: copy(route, limitless, &board, from),
+            route: copy(route, route.policy.clone(), &board, Timestamp(0)),
+            open: copy(route, limitless, &board, Timestamp(0)),
             board,
             health: Policy::default(),
             quality_of,
-            from,
             now,
             known_at: None,
             waiting: BTreeMap::new(),
@@ -142,13 +142,22 @@ impl Replay {
         }
     }
 
-    /// Takes in a record, in about the order in which calls began, and how its answer was scored where somebody did,
-    /// 0 to 1.
+    /// Takes in a call that is decided again, in about the order in which calls began, and how its answer was scored where
+    /// somebody did, 0 to 1.
     pub fn take(&mut self, record: &Arc<CallRecord>, quality: Option<f64>) {
+        self.hold(record, quality, true);
+    }
+
+    /// Takes in a call that only teaches; as [`Replay::take`], in one order with them.
+    pub fn learn(&mut self, record: &Arc<CallRecord>, quality: Option<f64>) {
+        self.hold(record, quality, false);
+    }
+
+    fn hold(&mut self, record: &Arc<CallRecord>, quality: Option<f64>, counts: bool) {
         if record.operation != Operation::Chat {
             return;
         }
-        let held = Held { record: Arc::clone(record), quality };
+        let held = Held { record: Arc::clone(record), quality, counts };
         self.waiting.insert((record.started_at, record.id), held);
         if self.waiting.len() > MAX_WAITING
             && let Some((_, first)) = self.waiting.pop_first()
@@ -174,7 +183,7 @@ impl Replay {
             let Some((_, ended)) = self.running.pop_first() else { break };
             self.teach(&ended);
         }
-        if at >= self.from {
+        if held.counts {
             self.replay(&held);
         }
         let ended = Timestamp(at.0.saturating_add_unsigned(held.record.duration.0 / 1000));

@@ -92,21 +92,24 @@ pub(crate) fn folder(data: Option<&Path>, file: Option<&Path>) -> Result<PathBuf
 }
 
 fn filter(args: &ExportArgs) -> Result<Filter, String> {
-    let text = args.filters.iter().map(|part| match part.split_once('=') {
+    let mut filter = filter_of(&args.filters)?;
+    filter.since = args.since.as_deref().map(time).transpose()?.or(filter.since);
+    filter.until = args.until.as_deref().map(time).transpose()?.or(filter.until);
+    Ok(filter)
+}
+
+/// The filter that `name=value` parts make.
+pub(crate) fn filter_of(parts: &[String]) -> Result<Filter, String> {
+    let text = parts.iter().map(|part| match part.split_once('=') {
         Some((name, value)) => Ok(format!("{name}={}", super::client::encoded(value))),
         None => Err(format!("`{part}` is no filter (name=value)")),
     });
-    let text = text.collect::<Result<Vec<_>, _>>()?.join("&");
-    let mut filter = crate::admin::filter_of(&text)?;
-    let time = |text: &Option<String>| match text {
-        None => Ok(None),
-        Some(text) => Timestamp::parse_rfc3339(text)
-            .map(Some)
-            .ok_or_else(|| format!("`{text}` is no time like 2026-11-23T02:17:00Z")),
-    };
-    filter.since = time(&args.since)?.or(filter.since);
-    filter.until = time(&args.until)?.or(filter.until);
-    Ok(filter)
+    crate::admin::filter_of(&text.collect::<Result<Vec<_>, _>>()?.join("&"))
+}
+
+/// A moment as it is written.
+pub(crate) fn time(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse_rfc3339(text).ok_or_else(|| format!("`{text}` is no time like 2026-11-23T02:17:00Z"))
 }
 
 /// Writes a file; one that is not whole does not stay.

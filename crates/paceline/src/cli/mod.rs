@@ -73,7 +73,7 @@ enum Command {
     Top(top::TopArgs),
     /// Look up models and prices, and compare price lists.
     Catalog(catalog::CatalogArgs),
-    /// Show what routes decide, and why.
+    /// Look at what routes decide, and at what others would have decided.
     Route(route::RouteArgs),
     /// Learn which model a prompt needs, and prove it.
     Router(router::RouterArgs),

@@ -1,6 +1,7 @@
-//! `paceline route`: what routes decide, and why.
+//! `paceline route`: what routes decide and why, and what others would have decided.
 
 mod explain;
+mod replay;
 
 use clap::{Args, Subcommand};
 use std::process::ExitCode;
@@ -15,10 +16,19 @@ pub(crate) struct RouteArgs {
 enum What {
     /// Say which model a call would get and why, or why a past call got its model.
     Explain(explain::ExplainArgs),
+    /// Let a route decide past calls again: what it would have cost, how fast and how good it would have been.
+    Replay {
+        #[command(flatten)]
+        what: replay::ReplayArgs,
+        /// JSON for machines.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 pub(crate) fn run(args: &RouteArgs) -> ExitCode {
     match &args.what {
         What::Explain(args) => explain::run(args),
+        What::Replay { what, json } => replay::run(what, *json),
     }
 }
