@@ -11,6 +11,7 @@ use crate::scope::{Days, Scope, Scopes};
 use crate::step::count::Counting;
 use crate::upstream::Upstream;
 use arc_swap::ArcSwap;
+use paceline_http::clock;
 use paceline_routing::directory::Directory;
 use paceline_routing::place::Fleet;
 use paceline_types::id::Name;
@@ -21,7 +22,7 @@ use paceline_types::rules::Rights;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// What a call sees from its first step to its record.
 pub(crate) struct Snapshot {
@@ -252,7 +253,7 @@ impl Gateway {
         counter: Arc<dyn TokenCounter>,
         control_runtime: tokio::runtime::Handle,
     ) -> Arc<Self> {
-        let fleet = Arc::new(Fleet::new(Instant::now()));
+        let fleet = Arc::new(Fleet::new(clock::now()));
         let known = Known {
             ledger: Ledger::default(),
             fleet,

@@ -4,12 +4,12 @@ use crate::call::Call;
 use crate::refuse::Fail;
 use crate::step::read::Ask;
 use http::StatusCode;
+use paceline_http::clock;
 use paceline_routing::directory::{MAX_NAME, Unfound};
 use paceline_routing::plan::Plan;
 use paceline_types::error::ErrorKind;
 use paceline_types::id::Name;
 use std::sync::Arc;
-use std::time::Instant;
 
 /// Roles that an error names.
 const MAX_SHOWN: usize = 8;
@@ -22,7 +22,7 @@ pub(crate) fn plan(call: &mut Call, ask: &Ask) -> Result<Arc<Plan>, Fail> {
     }
     let role = call.record().and_then(|record| record.labels.as_ref()?.role.clone());
     let found = call.snapshot.directory.choose(name, role.as_deref());
-    let routed = call.offset(Instant::now());
+    let routed = call.offset(clock::now());
     let shown = name.map(|name| &name[..name.floor_char_boundary(MAX_NAME)]);
     call.note(|record| {
         record.requested_model = match (shown, &found) {
