@@ -16,6 +16,8 @@ mod raw;
 mod roles;
 #[path = "calls/shadow.rs"]
 mod shadow;
+#[path = "calls/sockets.rs"]
+mod sockets;
 mod support;
 #[path = "calls/survive.rs"]
 mod survive;

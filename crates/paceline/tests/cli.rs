@@ -10,10 +10,14 @@ mod budget;
 mod capture;
 #[path = "cli/catalog.rs"]
 mod catalog;
+#[path = "cli/deployments.rs"]
+mod deployments;
 #[path = "cli/history.rs"]
 mod history;
 #[path = "cli/keys.rs"]
 mod keys;
+#[path = "cli/kills.rs"]
+mod kills;
 #[path = "cli/program.rs"]
 mod program;
 #[path = "cli/reload.rs"]
