@@ -1,5 +1,6 @@
 //! The house rules, each in a file of its own; this is the list of them.
 
+mod clock;
 mod docs;
 mod edges;
 mod names;
@@ -58,6 +59,7 @@ fn check_files(files: &[TextFile], exceptions: &size::Exceptions, root: &Path) -
         findings.extend(names::check(file));
         findings.extend(sleeps::check(file));
         findings.extend(quiet::check(file));
+        findings.extend(clock::check(file));
     }
     findings
 }

@@ -12,6 +12,7 @@ use crate::step::route::Routed;
 use crate::tape::Tape;
 use crate::worker::Worker;
 use paceline_http::Marks;
+use paceline_http::clock;
 use paceline_types::error::ErrorKind;
 use paceline_types::measure;
 use paceline_types::money::Cost;
@@ -36,7 +37,7 @@ pub(crate) struct Stopwatch {
 impl Stopwatch {
     /// Work goes on.
     pub(crate) fn resume(&mut self) {
-        self.resumed = Instant::now();
+        self.resumed = clock::now();
     }
 
     /// Work stops: somebody is waited for.
@@ -56,7 +57,7 @@ impl Stopwatch {
             let outcome = future.as_mut().poll(cx);
             if outcome.is_pending() {
                 waiting = true;
-                self.pause(Instant::now());
+                self.pause(clock::now());
             }
             outcome
         })
@@ -162,7 +163,7 @@ impl Call {
         (operation, dialect): (Operation, Dialect),
         party: &Arc<Party>,
     ) -> Self {
-        let started = Instant::now();
+        let started = clock::now();
         let (id, started_at) = worker.next_id();
         Gauges::add(&worker.gateway.gauges.calls_accepted);
         Gauges::add(&worker.gateway.gauges.calls_in_flight);
@@ -284,7 +285,7 @@ impl Call {
 
     /// Waiting since `began` was for room, not for an answer.
     pub(crate) fn note_queue(&mut self, began: Instant) {
-        let waited = Instant::now().saturating_duration_since(began).as_nanos() as u64;
+        let waited = clock::now().saturating_duration_since(began).as_nanos() as u64;
         self.note(|record| record.queue.0 += waited);
     }
 
@@ -331,7 +332,7 @@ impl Call {
 
     /// The provider has done its work: what comes until the call's end is not its time.
     pub(crate) fn provider_done(&mut self) {
-        let now = self.offset(Instant::now());
+        let now = self.offset(clock::now());
         self.note(|record| {
             if let Some(attempt) = record.attempts.last_mut() {
                 attempt.ended = now;
@@ -430,6 +431,6 @@ impl Drop for Call {
             record.status = Status::Canceled;
             record.error_kind = Some(ErrorKind::Canceled);
         }
-        self.close(Instant::now());
+        self.close(clock::now());
     }
 }

@@ -1,6 +1,7 @@
 //! Whose next calls are captured: how many are left, and until when.
 
 use crate::ledger::AccountName;
+use paceline_http::clock;
 use paceline_types::record::Caller;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -35,11 +36,11 @@ impl Capture {
 
     fn time_left(&self) -> Duration {
         let until = Duration::from_millis(self.until_ms.load(Ordering::Relaxed));
-        until.saturating_sub(self.began.elapsed())
+        until.saturating_sub(clock::now().saturating_duration_since(self.began))
     }
 
     fn start(&self, calls: u32, time: Duration) {
-        let until = (self.began.elapsed() + time).as_millis() as u64;
+        let until = (clock::now().saturating_duration_since(self.began) + time).as_millis() as u64;
         self.until_ms.store(until, Ordering::Relaxed);
         // After the time: who sees the count sees no expiry of before.
         self.left.store(calls, Ordering::Release);
@@ -91,7 +92,7 @@ pub(crate) struct Captures {
 
 impl Default for Captures {
     fn default() -> Self {
-        Self { began: Instant::now(), all: RwLock::default() }
+        Self { began: clock::now(), all: RwLock::default() }
     }
 }
 

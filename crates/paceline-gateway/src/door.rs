@@ -3,6 +3,7 @@
 use crate::framing::{Framing, Violation};
 use crate::turn::Turn;
 use paceline_http::alarm::Alarm;
+use paceline_http::clock;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -46,7 +47,7 @@ impl Door {
             head_timeout,
             waiting: None,
             // A connection that says nothing at all is as slow as one that says half a head.
-            head_began: Some(Instant::now()),
+            head_began: Some(clock::now()),
             read_alarm: Alarm::default(),
             stuck: None,
             write_alarm: Alarm::default(),
@@ -85,7 +86,7 @@ impl Door {
     /// Nothing came: whether that has lasted too long.
     fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
         let in_body = self.framing.is_in_body();
-        let now = *self.waiting.get_or_insert_with(Instant::now);
+        let now = *self.waiting.get_or_insert_with(clock::now);
         let deadline = match self.head_began {
             Some(began) => began + self.head_timeout,
             None if in_body => now + BODY_STALL,
@@ -110,7 +111,7 @@ impl Door {
             self.stuck = None;
             return outcome;
         }
-        let since = *self.stuck.get_or_insert_with(Instant::now);
+        let since = *self.stuck.get_or_insert_with(clock::now);
         ready!(self.write_alarm.poll(cx, since + WRITE_STALL));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
@@ -137,7 +138,7 @@ impl Door {
         if !self.framing.is_in_head() {
             self.head_began = None;
         } else if self.head_began.is_none() {
-            self.head_began = Some(Instant::now());
+            self.head_began = Some(clock::now());
         }
         Ok(())
     }
@@ -158,7 +159,7 @@ impl Door {
                 }
                 // The answer may take as long as it does; the alarm only makes sure that this connection is looked at again.
                 self.waiting = None;
-                let _ = self.read_alarm.poll(cx, Instant::now() + IDLE);
+                let _ = self.read_alarm.poll(cx, clock::now() + IDLE);
                 return Poll::Pending;
             }
             if piece.filled().is_empty() {

@@ -11,6 +11,7 @@ use crate::scope::{Days, Scope, Scopes};
 use crate::step::count::Counting;
 use crate::upstream::Upstream;
 use arc_swap::ArcSwap;
+use paceline_http::clock;
 use paceline_routing::board::Board;
 use paceline_routing::confidence::confidence;
 use paceline_routing::decide::{NoModel, Question};
@@ -28,7 +29,7 @@ use paceline_types::time::Timestamp;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// What a call sees from its first step to its record.
 pub(crate) struct Snapshot {
@@ -262,7 +263,7 @@ impl Gateway {
         counter: Arc<dyn TokenCounter>,
         control_runtime: tokio::runtime::Handle,
     ) -> Arc<Self> {
-        let fleet = Arc::new(Fleet::new(Instant::now()));
+        let fleet = Arc::new(Fleet::new(clock::now()));
         let known = Known {
             ledger: Ledger::default(),
             fleet,
@@ -394,7 +395,7 @@ impl Gateway {
         let need = Need { pinned: true, ..need.clone() };
         let question = Question {
             need: &need,
-            now: Instant::now(),
+            now: clock::now(),
             at: crate::worker::wall(),
             prefix: None,
             learned: learned.as_deref(),

@@ -3,6 +3,7 @@
 use crate::events::{Event, Events};
 use crate::upstream::Upstream;
 use crate::worker::Worker;
+use paceline_http::clock;
 use paceline_routing::health::{Change, Sign, Why};
 use paceline_routing::place::{Place, Policy};
 use paceline_types::error::ErrorKind;
@@ -16,6 +17,7 @@ pub(crate) struct Held {
     pub(crate) key: usize,
     worker: Arc<Worker>,
     policy: Policy,
+    began: Instant,
     told: bool,
 }
 
@@ -29,7 +31,7 @@ impl Held {
         policy: Policy,
     ) -> Self {
         place.load.enter();
-        Self { place, upstream, key, worker, policy, told: false }
+        Self { place, upstream, key, worker, policy, began: clock::now(), told: false }
     }
 
     /// The first token came after `ttft`, or would have come as far as a whole answer tells: the place works.
@@ -59,7 +61,7 @@ impl Held {
             return;
         }
         let chance = self.worker.chance();
-        let news = self.place.report(sign, is_overload, now, chance, &self.policy);
+        let news = self.place.report_of(self.began, sign, is_overload, now, chance, &self.policy);
         // Of raw calls only a refused key closes anything.
         let is_told = |change: &Change| {
             !self.place.name.model.is_empty()
@@ -79,7 +81,7 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        let now = Instant::now();
+        let now = clock::now();
         self.tell(Sign::Nothing, false, now);
         self.place.load.leave();
         self.place.turnstile.leave(now, &self.policy.line);

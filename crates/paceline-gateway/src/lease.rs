@@ -5,6 +5,7 @@ use crate::events::Event;
 use crate::gateway::Snapshot;
 use crate::scope::{Days, Demand, Kind, Refusal, Rule, Scope, locked};
 use crate::worker::Worker;
+use paceline_http::clock;
 use paceline_routing::line::LinePolicy;
 use paceline_types::money::Cost;
 use paceline_types::rules::Priority;
@@ -62,7 +63,7 @@ impl Leases {
         if !self.has_entered(scope)
             && let Some(limit) = room_of(scope)
         {
-            self.wait(scope, limit, priority, Instant::now()).await?;
+            self.wait(scope, limit, priority, clock::now()).await?;
             self.hold(scope, true);
         }
         Ok(())
@@ -92,7 +93,7 @@ impl Leases {
                 }
                 room.force();
             } else {
-                room.set_limit(Some(limit), Instant::now(), &self.line);
+                room.set_limit(Some(limit), clock::now(), &self.line);
                 if !room.enter() {
                     return false;
                 }
@@ -104,14 +105,7 @@ impl Leases {
 
     fn hold(&mut self, scope: &Arc<Scope>, inside: bool) {
         let scope = Arc::clone(scope);
-        self.held.push(Lease {
-            scope,
-            at: Instant::now(),
-            tokens: 0,
-            money: Cost(0),
-            inside,
-            counted: false,
-        });
+        self.held.push(Lease { scope, at: clock::now(), tokens: 0, money: Cost(0), inside, counted: false });
     }
 
     async fn wait(
@@ -185,7 +179,7 @@ impl Leases {
 
     /// Gives back what was taken beyond the first `len` scopes.
     pub(crate) fn give_back_to(&mut self, len: usize) {
-        let (now, wall) = (Instant::now(), crate::worker::wall());
+        let (now, wall) = (clock::now(), crate::worker::wall());
         while self.held.len() > len {
             self.settle_last(Took::Nothing, now, wall);
         }

@@ -16,6 +16,7 @@ use crate::worker::Worker;
 use http::header::HeaderName;
 use http::{HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
+use paceline_http::clock;
 use paceline_types::error::ErrorKind;
 use paceline_types::id::CallId;
 use paceline_types::record::{Dialect, Operation};
@@ -23,7 +24,7 @@ use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::oneshot;
 
 pub(crate) type Answer = Response<AnswerBody>;
@@ -83,7 +84,7 @@ async fn outlived(
         _ = gone => outlive.gone.store(true, Ordering::Relaxed),
     }
     let limit = Duration::from_millis(outlive.drain_ms.load(Ordering::Relaxed));
-    let _ = outlive.until.set(Instant::now() + limit);
+    let _ = outlive.until.set(clock::now() + limit);
     if !limit.is_zero()
         && let Some(_place) = worker.drain_place()
     {
@@ -151,12 +152,13 @@ async fn steps(
         Ok(relayed) => relayed.into_answer(call),
         Err(fail) => {
             call.note_failure(&fail);
-            let answer = fail.response(call.dialect);
+            let mut answer = fail.response(call.dialect);
+            attempt::name_answer(&mut call, answer.headers_mut());
             if let (Some(tape), AnswerBody::Whole(Some(body))) = (&mut call.tape, answer.body()) {
                 tape.answered(answer.headers());
                 tape.answer(body);
             }
-            call.close(Instant::now());
+            call.close(clock::now());
             answer
         }
     };
@@ -198,7 +200,7 @@ async fn run(call: &mut Call, request: Request<Incoming>) -> Result<attempt::Out
         is_free: operation == Operation::CountTokens,
     };
     quota::priority(call, &ask.headers);
-    quota::caller(call, &need, plan.targets.first()).await?;
+    quota::caller(call, &need, &plan.targets).await?;
     if operation == Operation::CountTokens {
         return Box::pin(count_tokens::run(call, &plan, &ask, &need)).await;
     }

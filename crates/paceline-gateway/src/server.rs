@@ -12,6 +12,7 @@ use http::header::CONNECTION;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use paceline_http::clock;
 use paceline_types::ports::RecordSink;
 use std::convert::Infallible;
 use std::future::Future;
@@ -78,7 +79,8 @@ struct Hand {
 }
 
 impl Server {
-    /// Listens at `address` with so many worker threads. To be called on the control runtime.
+    /// Listens at `address` with so many worker threads. To be called on the control runtime, which serves calls itself
+    /// where there are to be none: then all goes by that runtime's clock.
     ///
     /// # Errors
     /// When the address or a thread cannot be had.
@@ -88,8 +90,11 @@ impl Server {
         gateway: Arc<Gateway>,
     ) -> Result<Self, ServeError> {
         let listener = TcpListener::bind(address).await.map_err(|error| ServeError::Bind(address, error))?;
-        let hands = (0..workers.max(1)).map(|at| Hand::start(at, &gateway));
-        let workers = hands.collect::<io::Result<_>>().map_err(ServeError::Thread)?;
+        let hands = (0..workers).map(|at| Hand::start(at, &gateway));
+        let mut workers = hands.collect::<io::Result<Vec<_>>>().map_err(ServeError::Thread)?;
+        if workers.is_empty() {
+            workers.push(Hand::here(&gateway));
+        }
         Ok(Self { listener, gateway, workers })
     }
 
@@ -109,7 +114,7 @@ impl Server {
         hurry: impl Future<Output = ()>,
     ) -> u64 {
         let patience = self.accept_until(shutdown).await;
-        let deadline = Instant::now() + patience.limit;
+        let deadline = clock::now() + patience.limit;
         let gateway = Arc::clone(&self.gateway);
         gateway.drain.announce();
         let mut hurry = pin!(hurry);
@@ -129,7 +134,7 @@ impl Server {
         let shadows = gateway.gauges.shadows_in_flight.load(Ordering::Relaxed);
         let left = gateway.gauges.calls_in_flight.load(Ordering::Relaxed).saturating_sub(shadows);
         gateway.drain.cut();
-        rest(&gateway.gauges, Instant::now() + LAST_WORDS).await;
+        rest(&gateway.gauges, clock::now() + LAST_WORDS).await;
         for hand in &mut self.workers {
             let (closed, _) = mpsc::channel(1);
             drop(std::mem::replace(&mut hand.deliver, closed));
@@ -181,7 +186,7 @@ impl Server {
 async fn rest(gauges: &Gauges, deadline: Instant) {
     let is_busy =
         || [&gauges.connections, &gauges.calls_in_flight].iter().any(|n| n.load(Ordering::Relaxed) > 0);
-    while is_busy() && Instant::now() < deadline {
+    while is_busy() && clock::now() < deadline {
         tokio::time::sleep(LOOK).await;
     }
 }
@@ -198,6 +203,15 @@ fn refuse(stream: &TcpStream, gauges: &Gauges) {
 }
 
 impl Hand {
+    /// Works on the runtime it is called on.
+    fn here(gateway: &Arc<Gateway>) -> Self {
+        let (deliver, received) = mpsc::channel(HANDOVER);
+        let worker = Worker::new(Arc::clone(gateway), gateway.random(0));
+        tokio::spawn(work(Arc::clone(&worker), received));
+        Self { worker, deliver, thread: None }
+    }
+
+    /// Works on a thread and a runtime of its own.
     fn start(at: usize, gateway: &Arc<Gateway>) -> io::Result<Self> {
         let (deliver, received) = mpsc::channel(HANDOVER);
         let random = gateway.random(at);
@@ -223,7 +237,7 @@ async fn work(worker: Arc<Worker>, mut received: mpsc::Receiver<std::net::TcpStr
                 let Some(stream) = stream else { break };
                 tokio::spawn(connection(Arc::clone(&worker), stream));
             }
-            _ = sweep.tick() => worker.client.sweep(Instant::now()),
+            _ = sweep.tick() => worker.client.sweep(clock::now()),
         }
     }
 }

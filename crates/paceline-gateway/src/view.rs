@@ -2,6 +2,7 @@
 
 use crate::gateway::{Gateway, Snapshot};
 use crate::scope::{Days, Kind, Scope, locked};
+use paceline_http::clock;
 use paceline_routing::health::Verdict;
 use paceline_routing::place::Place;
 use paceline_types::id::Name;
@@ -73,14 +74,14 @@ pub struct ScopeView {
 impl Gateway {
     /// All places that were or may be asked, by provider and model.
     pub fn places(&self) -> Vec<PlaceView> {
-        let (snapshot, now) = (self.snapshot(), Instant::now());
+        let (snapshot, now) = (self.snapshot(), clock::now());
         self.known.fleet.all().iter().map(|place| place_view(place, &snapshot, now)).collect()
     }
 
     /// All scopes that have rules.
     pub fn scope_views(&self) -> Vec<ScopeView> {
         let snapshot = self.snapshot();
-        let (now, wall) = (Instant::now(), crate::worker::wall());
+        let (now, wall) = (clock::now(), crate::worker::wall());
         let mut scopes: Vec<&Arc<Scope>> = snapshot.parties().flat_map(|party| &party.scopes).collect();
         scopes.extend(snapshot.model_scopes.values());
         scopes.extend(snapshot.provider_scopes.iter().flatten());

@@ -1,5 +1,6 @@
 //! A deadline that may move with every byte and costs almost nothing when it does.
 
+use crate::clock;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -26,7 +27,7 @@ impl Alarm {
         loop {
             match sleep.as_mut().poll(cx) {
                 Poll::Pending => return Poll::Pending,
-                Poll::Ready(()) if Instant::now() >= deadline => return Poll::Ready(()),
+                Poll::Ready(()) if clock::now() >= deadline => return Poll::Ready(()),
                 Poll::Ready(()) => sleep.as_mut().reset(target),
             }
         }

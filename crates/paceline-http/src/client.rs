@@ -1,5 +1,6 @@
 //! The client of one worker: kept connections, and the way a request becomes an exchange.
 
+use crate::clock;
 use crate::conn::Conn;
 use crate::dial::dial;
 use crate::error::{HttpError, What};
@@ -78,10 +79,10 @@ impl Client {
             if matches!(sent, Ok(true)) {
                 exchange.finish_request();
             }
-            marks.sent = Some(Instant::now());
+            marks.sent = Some(clock::now());
             // A provider may answer (too large, no such path) and close before it has read the whole body.
             let answered = exchange.read_head(is_head(head)).await;
-            marks.head = Some(Instant::now());
+            marks.head = Some(clock::now());
             match (sent, answered) {
                 (_, Ok(())) => return Ok(exchange),
                 (_, Err(error)) if reused && error.what == What::NoAnswer => second = true,
@@ -101,7 +102,7 @@ impl Client {
     ) -> Result<Exchange, HttpError> {
         // Rare and large: on the heap, so that the futures of calls over kept connections stay small.
         let conn = Box::pin(dial(origin)).await?;
-        marks.connected = Some(Instant::now());
+        marks.connected = Some(clock::now());
         Ok(Exchange::new(Arc::clone(self), Arc::clone(origin), conn))
     }
 
@@ -141,7 +142,7 @@ impl Client {
     }
 
     pub(crate) fn keep(&self, origin: &Arc<Origin>, mut conn: Conn) {
-        let now = Instant::now();
+        let now = clock::now();
         if now.saturating_duration_since(conn.born) > origin.config.max_age {
             return;
         }

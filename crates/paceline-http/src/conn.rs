@@ -1,6 +1,7 @@
 //! One connection to a provider.
 
 use crate::alarm::Alarm;
+use crate::clock;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
@@ -30,7 +31,7 @@ pub struct Conn {
 
 impl Conn {
     pub(crate) fn new(io: Io) -> Self {
-        let now = Instant::now();
+        let now = clock::now();
         Self { io, reused: false, born: now, idle_since: now, alarm: Alarm::default() }
     }
 

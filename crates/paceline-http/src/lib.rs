@@ -8,6 +8,7 @@
 pub mod alarm;
 pub mod chunked;
 mod client;
+pub mod clock;
 mod conn;
 mod dial;
 mod error;

@@ -110,9 +110,10 @@ struct Inner {
     /// Until when 429 keeps it closed, and how many in a row without a time.
     gate: Option<Instant>,
     untimed: u32,
-    /// Until when the breaker is open, and how many times in a row it opened.
+    /// Until when the breaker is open, how many times in a row it opened, and when last.
     open: Option<Instant>,
     opened: u32,
+    opened_at: Option<Instant>,
     /// Until when its key is out.
     key_out: Option<Instant>,
     /// One call is under way to see whether it is back.
@@ -167,20 +168,33 @@ impl Health {
         self.failures.load(Ordering::Relaxed)
     }
 
-    /// Takes in how an attempt ended; `chance` (0 to 1) spreads the times of probes. Returns what people should hear of.
+    /// As [`Health::report_of`], of an attempt that began just now.
     pub fn report(&self, sign: Sign, now: Instant, chance: f64, policy: &HealthPolicy) -> Option<Change> {
+        self.report_of(now, sign, now, chance, policy)
+    }
+
+    /// Takes in how an attempt that began then ended; `chance` (0 to 1) spreads the times of probes. Returns what people
+    /// should hear of.
+    pub fn report_of(
+        &self,
+        began: Instant,
+        sign: Sign,
+        now: Instant,
+        chance: f64,
+        policy: &HealthPolicy,
+    ) -> Option<Change> {
         match sign {
             Sign::Well => self.well(now),
             Sign::Nothing => {
                 if self.troubled.load(Ordering::Acquire) {
-                    self.inner().probing = None;
+                    self.inner().end_probe(began);
                 }
                 None
             }
             Sign::RateLimited(asked) => {
                 let mut inner = self.inner();
                 self.troubled.store(true, Ordering::Release);
-                inner.probing = None;
+                inner.end_probe(began);
                 let wait = match asked {
                     Some(asked) => asked.min(policy.gate_max),
                     None => {
@@ -197,9 +211,11 @@ impl Health {
             Sign::Failed => {
                 let failures = self.failures.fetch_add(1, Ordering::AcqRel).saturating_add(1);
                 let mut inner = self.inner();
-                let probed = inner.probing.take().is_some();
+                let probed = inner.end_probe(began);
                 let is_open = inner.open.is_some_and(|open| open > now);
-                if (failures < policy.failures && !probed) || is_open {
+                // What was under way as the breaker opened tells nothing that is not known.
+                let is_late = inner.opened_at.is_some_and(|opened| began < opened);
+                if (failures < policy.failures && !probed) || is_open || is_late {
                     return None;
                 }
                 self.troubled.store(true, Ordering::Release);
@@ -208,13 +224,14 @@ impl Health {
                 let wait = wait.mul_f64(1.0 + chance.clamp(0.0, 1.0) / 2.0);
                 inner.opened = inner.opened.saturating_add(1);
                 inner.open = Some(now + wait);
+                inner.opened_at = Some(now);
                 inner.back = None;
                 (inner.opened == 1).then_some(Change::Opened(failures, wait))
             }
             Sign::KeyRefused => {
                 let mut inner = self.inner();
                 self.troubled.store(true, Ordering::Release);
-                inner.probing = None;
+                inner.end_probe(began);
                 let is_new = inner.key_out.is_none();
                 inner.key_out = Some(now + policy.key_retry);
                 is_new.then_some(Change::KeyRefused)
@@ -242,7 +259,7 @@ impl Health {
         if inner.open.take().is_some() {
             inner.back = Some(now);
         }
-        (inner.opened, inner.key_out) = (0, None);
+        (inner.opened, inner.opened_at, inner.key_out) = (0, None, None);
         // A gate ends by its own time: an answer to an older call says nothing about it.
         if inner.gate.is_some_and(|gate| gate <= now) {
             inner.gate = None;
@@ -254,6 +271,16 @@ impl Health {
 impl Inner {
     fn is_clear(&self) -> bool {
         self.gate.is_none() && self.open.is_none() && self.key_out.is_none() && self.back.is_none()
+    }
+
+    /// The probe is over where an attempt that began then was it: who was under way before the probe leaves it alone, or
+    /// there would soon be two. Whether it was.
+    fn end_probe(&mut self, began: Instant) -> bool {
+        let was_it = self.probing.is_some_and(|since| began >= since);
+        if was_it {
+            self.probing = None;
+        }
+        was_it
     }
 
     fn verdict(&mut self, now: Instant, policy: &HealthPolicy) -> Verdict {

@@ -79,6 +79,30 @@ fn a_refused_key_is_told_once_and_tried_again() {
     assert_eq!(health.enter(later, &policy), Verdict::Ready);
 }
 
+#[test]
+fn who_was_under_way_before_a_probe_is_not_the_probe() {
+    let (health, policy, began) = (Health::default(), HealthPolicy::default(), Instant::now());
+    for _ in 0..5 {
+        health.report(Sign::Failed, began + Duration::from_secs(2), 0.0, &policy);
+    }
+    let probed = began + Duration::from_secs(3);
+    assert_eq!(health.enter(probed, &policy), Verdict::Probe);
+    // Others end meanwhile, whatever they met: the probe is still under way, and the time is not longer for it.
+    for sign in [Sign::Failed, Sign::Nothing] {
+        let soon = probed + Duration::from_millis(100);
+        assert_eq!(health.report_of(began, sign, soon, 0.0, &policy), None);
+        assert_eq!(closed(health.look(soon, &policy)), Some(Why::Failing));
+    }
+    let ended = probed + Duration::from_secs(2);
+    health.report_of(probed, Sign::Failed, ended, 0.0, &policy);
+    assert_eq!(closed(health.look(ended + Duration::from_millis(1999), &policy)), Some(Why::Failing));
+    assert_eq!(health.look(ended + Duration::from_secs(2), &policy), Verdict::Probe);
+    // And late ones do not shut it again when its time is over.
+    let late = ended + Duration::from_millis(2100);
+    assert_eq!(health.report_of(began, Sign::Failed, late, 0.0, &policy), None);
+    assert_eq!(health.look(late, &policy), Verdict::Probe);
+}
+
 proptest! {
     /// Whatever happens: never two probes at once, never asked inside a gate, and always open again in the end.
     #[test]

@@ -66,9 +66,22 @@ impl Place {
         }
     }
 
-    /// Takes in how an attempt ended.
+    /// As [`Place::report_of`], of an attempt that began just now.
     pub fn report(
         &self,
+        sign: Sign,
+        is_overload: bool,
+        now: Instant,
+        chance: f64,
+        policy: &Policy,
+    ) -> Option<Change> {
+        self.report_of(now, sign, is_overload, now, chance, policy)
+    }
+
+    /// Takes in how an attempt that began then ended.
+    pub fn report_of(
+        &self,
+        began: Instant,
         sign: Sign,
         is_overload: bool,
         now: Instant,
@@ -81,7 +94,7 @@ impl Place {
             drop(adaptive);
             self.turnstile.set_limit(limit, now, &policy.line);
         }
-        self.health.report(sign, now, chance, &policy.health)
+        self.health.report_of(began, sign, now, chance, &policy.health)
     }
 
     /// Takes in the time to a first token.

@@ -92,6 +92,8 @@ pub struct CallReport {
     pub connection: u64,
     /// When the request was complete (head, if the body never was), Unix ms.
     pub received_at: u64,
+    /// The same by the clock that only goes on: ms since the provider began.
+    pub received_age_ms: f64,
     /// Method.
     pub method: String,
     /// Path without query.
@@ -278,6 +280,7 @@ impl Call {
             let mut facts = lock(&self.slot.facts);
             facts.received = now;
             facts.report.received_at = unix_ms();
+            facts.report.received_age_ms = self.ledger.age_ms(now);
             facts.report.body_bytes = body.len() as u64;
             facts.report.body_fnv = crate::hash::hex(body);
             // A copy: the body may be a window into a much larger read buffer.
@@ -395,7 +398,7 @@ fn choice_at(choices: &mut Vec<SentChoice>, index: usize) -> &mut SentChoice {
 }
 
 /// Ms between two moments, to the microsecond.
-fn since(start: Instant, end: Instant) -> f64 {
+pub(crate) fn since(start: Instant, end: Instant) -> f64 {
     end.saturating_duration_since(start).as_micros() as f64 / 1_000.0
 }
 

@@ -233,6 +233,17 @@ fn retry_after(headers: &mut HeaderMap, fault: &Fault) {
     if let Some(seconds) = fault.retry_after_date {
         set(headers, "retry-after", &httpdate::format((unix_ms() / 1_000) as i64 + seconds));
     }
+    if let Some(value) = &fault.should_retry {
+        set(headers, "x-should-retry", value);
+    }
+    match fault.reset.as_deref() {
+        Some("none") => {
+            headers.remove("x-ratelimit-remaining-requests");
+            headers.remove("x-ratelimit-reset-requests");
+        }
+        Some(value) => set(headers, "x-ratelimit-reset-requests", value),
+        None => {}
+    }
 }
 
 /// An answer outside the ledger.

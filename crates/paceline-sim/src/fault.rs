@@ -9,6 +9,8 @@
 //! | `retry-after=TEXT` | that header, as written (`2`, `0.5`, `-1`) |
 //! | `retry-after-ms=TEXT` | that header, as written |
 //! | `retry-after-date=SECONDS` | `retry-after` as an HTTP date this far from now |
+//! | `should-retry=TEXT` | `x-should-retry`, as written |
+//! | `reset=TEXT` | `x-ratelimit-reset-requests`, as written; `none` for neither it nor what remains |
 //! | `echo-key` | 401 whose message repeats the credential received, as real providers do |
 //! | `vllm-error` | errors have vLLM's shape; alone it means `error-first` |
 //! | `body=garbage` | 200 with a page of HTML |
@@ -140,6 +142,8 @@ pub(crate) struct Fault {
     pub(crate) retry_after: Option<String>,
     pub(crate) retry_after_ms: Option<String>,
     pub(crate) retry_after_date: Option<i64>,
+    pub(crate) should_retry: Option<String>,
+    pub(crate) reset: Option<String>,
     pub(crate) body: Option<WrongBody>,
     /// An error event after this many content events; 0 is before everything else.
     pub(crate) error_after: Option<u64>,
@@ -213,6 +217,8 @@ impl Fault {
             "code" => self.code = Some(header_text(value)?),
             "retry-after" => self.retry_after = Some(header_text(value)?),
             "retry-after-ms" => self.retry_after_ms = Some(header_text(value)?),
+            "should-retry" => self.should_retry = Some(header_text(value)?),
+            "reset" => self.reset = Some(header_text(value)?),
             "retry-after-date" => {
                 self.retry_after_date = Some(value.parse().ok().filter(|s: &i64| s.abs() < 400_000_000)?);
             }

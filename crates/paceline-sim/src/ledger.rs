@@ -10,7 +10,7 @@ use std::{
     sync::{Arc, Mutex, atomic::Ordering},
     time::Duration,
 };
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant};
 
 /// What an entry weighs beside its headers, body and text.
 const ENTRY_BYTES: usize = 1_024;
@@ -50,6 +50,7 @@ pub(crate) struct Ledger {
     bytes_max: usize,
     book: Mutex<Book>,
     changed: Notify,
+    began: Instant,
 }
 
 #[derive(Debug, Default)]
@@ -79,7 +80,13 @@ impl Book {
 
 impl Ledger {
     pub(crate) fn new(max: usize, bytes_max: usize) -> Arc<Self> {
-        Arc::new(Self { max, bytes_max, book: Mutex::default(), changed: Notify::new() })
+        let book = Mutex::default();
+        Arc::new(Self { max, bytes_max, book, changed: Notify::new(), began: Instant::now() })
+    }
+
+    /// Ms since the provider began.
+    pub(crate) fn age_ms(&self, now: Instant) -> f64 {
+        crate::call::since(self.began, now)
     }
 
     /// Opens the next call.

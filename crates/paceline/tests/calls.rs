@@ -18,6 +18,8 @@ mod roles;
 mod routing;
 #[path = "calls/shadow.rs"]
 mod shadow;
+#[path = "calls/sockets.rs"]
+mod sockets;
 mod support;
 #[path = "calls/survive.rs"]
 mod survive;

@@ -12,10 +12,14 @@ mod capture;
 mod catalog;
 #[path = "cli/demo.rs"]
 mod demo;
+#[path = "cli/deployments.rs"]
+mod deployments;
 #[path = "cli/history.rs"]
 mod history;
 #[path = "cli/keys.rs"]
 mod keys;
+#[path = "cli/kills.rs"]
+mod kills;
 #[path = "cli/program.rs"]
 mod program;
 #[path = "cli/reload.rs"]

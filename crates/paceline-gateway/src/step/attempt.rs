@@ -23,16 +23,17 @@ use crate::step::tell::{Teller, translated_headers};
 use crate::step::whole::{Form, document};
 use crate::upstream::Upstream;
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderName};
-use http::{HeaderMap, HeaderValue, Response};
+use http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use paceline_dialect::translate::Framing;
+use paceline_http::clock;
 use paceline_http::{Exchange, Marks};
 use paceline_routing::plan::{Patience, Target};
 use paceline_types::error::{ErrorKind, Retry};
 use paceline_types::record::{Attempt, AttemptReason, Dialect, Operation};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// What the caller gets.
 pub(crate) enum Outcome {
@@ -51,7 +52,7 @@ impl Outcome {
                     tape.answered(response.headers());
                     tape.answer(response.body());
                 }
-                call.close(Instant::now());
+                call.close(clock::now());
                 response.map(AnswerBody::whole)
             }
             Self::Coming(head, mut relay) => {
@@ -96,14 +97,23 @@ impl Trouble {
     /// What could be tried was tried here: SDKs that try again would only multiply it. Where a time is known after which
     /// it may work, they are told that.
     pub(crate) fn tell_whether_to_retry(&mut self) {
+        let wait = self.fail.retry_after_ms.map(Duration::from_millis);
+        let is_over_soon = matches!(self.fail.kind, ErrorKind::RateLimited | ErrorKind::Overloaded)
+            || self.fail.status == StatusCode::SERVICE_UNAVAILABLE;
         let should = match self.fail.kind {
-            ErrorKind::RateLimited | ErrorKind::Overloaded if self.fail.retry_after_ms.is_some() => true,
+            _ if is_over_soon && wait.is_some() => wait <= Some(quota::SHORT_WAIT),
             kind if kind.retry() != Retry::Never => false,
             _ => return,
         };
         self.fail.should_retry = Some(should);
         if let Some(answer) = &mut self.answer {
-            tell_retry(answer.headers_mut(), should);
+            let headers = answer.headers_mut();
+            tell_retry(headers, should);
+            // A time that was told in another form, which callers may not know.
+            let is_told = headers.contains_key(RETRY_AFTER) || headers.contains_key("retry-after-ms");
+            if let (true, false, Some(ms)) = (is_over_soon, is_told, self.fail.retry_after_ms) {
+                tell_wait(headers, ms);
+            }
         }
     }
 }
@@ -111,7 +121,7 @@ impl Trouble {
 /// An attempt begins, at a place that is held for it.
 pub(crate) fn begin(call: &mut Call, target: &Target, reason: AttemptReason, held: Held) {
     call.held = Some(held);
-    let now = call.offset(Instant::now());
+    let now = call.offset(clock::now());
     call.reached_provider |= call.marks.sent.is_some();
     call.marks = Marks::default();
     call.may_drain(target.provider);
@@ -128,7 +138,7 @@ pub(crate) fn begin(call: &mut Call, target: &Target, reason: AttemptReason, hel
 
 /// It failed: the record and the place know.
 pub(crate) fn end_badly(call: &mut Call, fail: &Fail) {
-    let at = Instant::now();
+    let at = clock::now();
     let now = call.offset(at);
     if let Some(mut held) = call.held.take()
         && !fail.callers_time
@@ -178,7 +188,7 @@ pub(crate) async fn one(call: &mut Call, target: &Target, ask: &Ask, more: bool)
     let key = call.held.as_ref().map_or(0, |held| held.key);
     let head = upstream.head(key, &letter, &call.snapshot)?;
     let patience = if more { impatient(call, target.patience) } else { target.patience };
-    let limits = Limits::new(call.started, Instant::now(), patience, stream, call.allowed);
+    let limits = Limits::new(call.started, clock::now(), patience, stream, call.allowed);
     let mut exchange = send(call, &upstream, &limits, &head, &composed.pieces).await?;
     let status = exchange.head.status;
     let packing = packing(&upstream.name, &mut exchange.head.headers)?;

@@ -9,6 +9,7 @@ use crate::worker::DrainPlace;
 use bytes::Bytes;
 use http::StatusCode;
 use paceline_dialect::openai::error::{kind, status_of};
+use paceline_http::clock;
 use paceline_http::{Exchange, HttpError};
 use paceline_types::error::ErrorKind;
 use paceline_types::record::{CallRecord, Status};
@@ -16,7 +17,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How long the connection's end may take after the stream's end mark.
 const AFTER_DONE: Duration = Duration::from_secs(1);
@@ -108,7 +109,7 @@ impl Parts {
     pub(crate) fn drain_place(&self, limit: Duration) -> Option<(DrainPlace, Duration)> {
         let call = self.call.as_ref()?;
         let until = call.outlive.as_ref().and_then(|outlive| outlive.until.get());
-        let left = until.map_or(limit, |until| until.saturating_duration_since(Instant::now()).min(limit));
+        let left = until.map_or(limit, |until| until.saturating_duration_since(clock::now()).min(limit));
         Some((call.worker.drain_place()?, left)).filter(|_| !left.is_zero())
     }
 
@@ -123,7 +124,7 @@ impl Parts {
     pub(crate) fn finish(&mut self, outcome: impl FnOnce(&mut CallRecord)) {
         self.over = true;
         let Some(mut call) = self.call.take() else { return };
-        let now = Instant::now();
+        let now = clock::now();
         self.note(&mut call);
         // Where answers wait for their records, a record does not wait for the counting of tokens: the estimate stays.
         let keeps = call.worker.gateway.keeps;
@@ -183,7 +184,7 @@ pub(crate) async fn finish_aside(mut exchange: Exchange) {
 
 /// Reads an answer nobody waits for to its end, to learn what it used.
 pub(crate) async fn drain(mut parts: Parts, limit: Duration, place: DrainPlace) {
-    let deadline = Instant::now() + limit;
+    let deadline = clock::now() + limit;
     while !parts.over && !parts.exchange.is_ended() {
         parts.fresh = true;
         if parts.look().is_err() {
@@ -205,7 +206,7 @@ pub(crate) async fn drain(mut parts: Parts, limit: Duration, place: DrainPlace) 
         if !matches!(more, Ok(true)) {
             break;
         }
-        parts.last_byte = Instant::now();
+        parts.last_byte = clock::now();
     }
     let _ = parts.look();
     parts.cancel();

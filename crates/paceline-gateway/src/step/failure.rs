@@ -15,8 +15,9 @@ use http::{Response, StatusCode};
 use paceline_dialect::neutral::event::Failure;
 use paceline_dialect::translate;
 use paceline_http::Exchange;
+use paceline_http::clock;
 use paceline_types::error::ErrorKind;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How long the body of an error answer may take.
 const ERROR_PATIENCE: Duration = Duration::from_secs(5);
@@ -33,7 +34,7 @@ pub(crate) async fn error_answer(
 ) -> Trouble {
     let status = exchange.head.status;
     // The status says enough: a body that is cut or does not come changes nothing of it.
-    let patience = limits.total_deadline().min(Instant::now() + ERROR_PATIENCE);
+    let patience = limits.total_deadline().min(clock::now() + ERROR_PATIENCE);
     let _ = call.watch.wait_until(patience, fill(&mut exchange, MAX_ERROR)).await;
     let mut body = exchange.out.split().freeze();
     if packing == Packing::Gzip {

@@ -6,11 +6,11 @@ use crate::refuse::Fail;
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderValue, Response, StatusCode};
+use paceline_http::clock;
 use paceline_routing::need::FEATURES;
 use paceline_types::decision::{Decision, Scored};
 use paceline_types::error::ErrorKind;
 use serde_json::{Map, Value, json};
-use std::time::Instant;
 
 /// The path.
 pub(crate) const PATH: &str = "/v1/models/generate";
@@ -160,7 +160,7 @@ pub(crate) fn answer(call: &mut Call, chat: Response<Bytes>) -> Response<Bytes> 
         return chat;
     }
     let Ok(told) = serde_json::from_slice::<Value>(chat.body()) else { return chat };
-    let now = call.offset(Instant::now());
+    let now = call.offset(clock::now());
     let Some(record) = call.seen() else { return chat };
     let mut body = match &record.decision {
         Some(decision) => {

@@ -25,6 +25,7 @@ use http_body::Body;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use paceline_dialect::openai::request;
+use paceline_http::clock;
 use paceline_http::{Exchange, HttpError, Marks};
 use paceline_routing::health::{Verdict, Why};
 use paceline_routing::place::PlaceName;
@@ -33,7 +34,7 @@ use paceline_types::error::ErrorKind;
 use paceline_types::id::Name;
 use paceline_types::record::{Attempt, AttemptReason, Dialect};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// What is passed on.
 const METHODS: [Method; 7] =
@@ -73,12 +74,12 @@ pub(crate) async fn run(
     let body = Upload::read(call, incoming, &parts.headers).await?;
     let need = need(call, provider, rest, &parts.method, &body);
     quota::priority(call, &parts.headers);
-    quota::caller(call, &need, None).await?;
+    quota::caller(call, &need, &[]).await?;
     quota::provider(call, provider, &need).await?;
     let entry = &call.snapshot.directory.providers()[provider];
     let (name, patience, region) = (Arc::clone(&entry.name), entry.patience, entry.region.clone());
     let deployment = Arc::new(nameless(name, region));
-    let now = Instant::now();
+    let now = clock::now();
     let started = call.offset(now);
     call.note(|record| {
         record.target = Some(Arc::clone(&deployment));
@@ -161,7 +162,7 @@ fn hold_key(call: &mut Call, provider: usize, upstream: &Arc<Upstream>) -> usize
     let snapshot = Arc::clone(&call.snapshot);
     let entry = &snapshot.directory.providers()[provider];
     let policy = snapshot.config.policy;
-    let now = Instant::now();
+    let now = clock::now();
     let start = (call.worker.chance() * entry.keys.len() as f64) as usize;
     let order = (0..entry.keys.len()).map(|at| (start + at) % entry.keys.len());
     let place = |key: usize| {
@@ -268,7 +269,7 @@ impl Raw<'_> {
         let mut exchange = client.connect(&upstream.origin, marks).await.map_err(failed)?;
         let upload = Stream { incoming, tape, chunked: length.is_none(), limit: max_body };
         let streamed = stream_up(&mut exchange, &head, upload, self.idle).await;
-        marks.sent = Some(Instant::now());
+        marks.sent = Some(clock::now());
         // The provider may have answered and closed before the body was over.
         let streamed = match streamed {
             // Dropping the exchange tells the provider that nothing more comes.
@@ -278,7 +279,7 @@ impl Raw<'_> {
         };
         match (streamed, exchange.read_head(self.method == "HEAD").await) {
             (_, Ok(())) => {
-                marks.head = Some(Instant::now());
+                marks.head = Some(clock::now());
                 Ok(exchange)
             }
             (Err(error), _) | (Ok(()), Err(error)) => Err(failed(error)),

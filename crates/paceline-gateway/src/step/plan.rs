@@ -5,12 +5,12 @@ use crate::refuse::Fail;
 use crate::step::read::Ask;
 use crate::step::route;
 use http::StatusCode;
+use paceline_http::clock;
 use paceline_routing::directory::{Found, MAX_NAME, Unfound};
 use paceline_routing::plan::Plan;
 use paceline_types::error::ErrorKind;
 use paceline_types::id::Name;
 use std::sync::Arc;
-use std::time::Instant;
 
 /// Roles that an error names.
 const MAX_SHOWN: usize = 8;
@@ -37,7 +37,7 @@ pub(crate) fn plan(call: &mut Call, ask: &Ask) -> Result<Arc<Plan>, Fail> {
         },
         Err(unfound) => Err(unfound),
     };
-    let routed = call.offset(Instant::now());
+    let routed = call.offset(clock::now());
     let shown = name.map(shortened);
     call.note(|record| {
         record.requested_model = match (shown, &found) {

@@ -8,6 +8,7 @@ use crate::refuse::Fail;
 use crate::scope::{Demand, Refusal, Rule, Scope};
 use http::header::HeaderName;
 use http::{HeaderMap, StatusCode};
+use paceline_http::clock;
 use paceline_routing::plan::Target;
 use paceline_types::error::ErrorKind;
 use paceline_types::money::Cost;
@@ -42,6 +43,11 @@ impl Need {
         (self.bytes.div_ceil(4), output)
     }
 
+    fn demand_at(&self, call: &Call, target: &Target) -> Demand {
+        let usual = target.places.first().and_then(|place| place.load.usual_output());
+        self.demand(call, target.price.as_ref(), usual)
+    }
+
     pub(crate) fn demand(&self, call: &Call, price: Option<&Arc<Price>>, usual: Option<u64>) -> Demand {
         let wall = crate::worker::wall();
         let (input_tokens, output_tokens) = self.tokens(usual);
@@ -52,34 +58,30 @@ impl Need {
             tokens: input_tokens.saturating_add(output_tokens),
             money,
             refuse_unknown: call.snapshot.config.refuse_unknown_price,
-            now: Instant::now(),
+            now: clock::now(),
             wall,
         }
     }
 }
 
-/// Lets the call in where the caller's scopes have room: for what it would need at `target`, or, of a raw call, by the
-/// price it has.
-pub(crate) async fn caller(call: &mut Call, need: &Need, target: Option<&Target>) -> Result<(), Fail> {
+/// Lets the call in where the caller's scopes have room: for what it would need at the cheapest of `targets`, or, of a raw
+/// call, by the price it has. What another one costs more is reserved when it is asked.
+pub(crate) async fn caller(call: &mut Call, need: &Need, targets: &[Target]) -> Result<(), Fail> {
     let party = Arc::clone(&call.party);
     if party.scopes.is_empty() {
         return Ok(());
     }
-    let began = Instant::now();
+    let began = clock::now();
     let mut leases = Leases::of(call);
     for scope in &party.scopes {
         let entering = leases.enter(scope, call.priority);
         if let Err(refusal) = call.watch.wait(entering).await {
             scope.count(false);
-            return Err(refused(&refusal, leases.told(Instant::now())));
+            return Err(refused(&refusal, leases.told(clock::now())));
         }
     }
-    if began.elapsed() > Duration::from_millis(1) {
-        call.note_queue(began);
-    }
-    let price = target.map_or_else(|| call.price.clone(), |target| target.price.clone());
-    let usual = target.and_then(|target| target.places.first()?.load.usual_output());
-    let demand = need.demand(call, price.as_ref(), usual);
+    note_wait(call, began);
+    let demand = least(call, need, targets, leases.has_budget());
     let counted = leases.count(&demand);
     call.told = leases.told(demand.now);
     if let Err(refusal) = counted {
@@ -88,13 +90,37 @@ pub(crate) async fn caller(call: &mut Call, need: &Need, target: Option<&Target>
         }
         return Err(refused(&refusal, call.told));
     }
-    if let Some(money) = demand.money.filter(|_| leases.has_budget()) {
-        call.party.account.promise(money);
-        call.promised = money;
+    if leases.has_budget() {
+        promise(call, &demand);
     }
     call.callers_leases = leases.len();
     call.leases = Some(leases);
     Ok(())
+}
+
+/// What a call needs at least: its tokens at the first target, and the price of the one where it costs least.
+fn least(call: &Call, need: &Need, targets: &[Target], has_budget: bool) -> Demand {
+    let Some((first, others)) = targets.split_first() else {
+        return need.demand(call, call.price.as_ref(), None);
+    };
+    let mut least = need.demand_at(call, first);
+    for target in others.iter().filter(|_| has_budget) {
+        let money = need.demand_at(call, target).money;
+        // Where a price that is not known is let in, it counts as nothing.
+        least.money = match (least.money, money) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) if least.refuse_unknown => one.or(other),
+            _ => None,
+        };
+    }
+    least
+}
+
+/// The account keeps what is reserved at most, so that it counts as spent should the process be killed.
+fn promise(call: &mut Call, demand: &Demand) {
+    let more = Cost((demand.money.unwrap_or_default().0 - call.promised.0).max(0));
+    call.party.account.promise(more);
+    call.promised = Cost(call.promised.0 + more.0);
 }
 
 /// Lets the call go to a target where its model and provider have room, and the caller's budgets have room for its price.
@@ -109,8 +135,7 @@ pub(crate) async fn target(call: &mut Call, target: &Target, need: &Need, waits:
     if call.leases.is_none() && scopes.iter().all(Option::is_none) {
         return Ok(());
     }
-    let usual = target.places.first().and_then(|place| place.load.usual_output());
-    let demand = need.demand(call, target.price.as_ref(), usual);
+    let demand = need.demand_at(call, target);
     enter(call, scopes, &demand, waits).await
 }
 
@@ -133,10 +158,35 @@ async fn enter(
     demand: &Demand,
     waits: bool,
 ) -> Result<(), Fail> {
+    let began = clock::now();
     let empty = Leases::of(call);
     let leases = call.leases.get_or_insert(empty);
+    let entered = match leases.raise(demand) {
+        Ok(()) => {
+            if leases.has_budget() {
+                promise(call, demand);
+            }
+            enter_scopes(call, scopes, demand, waits).await
+        }
+        refused => refused,
+    };
+    note_wait(call, began);
+    entered.map_err(|refusal| {
+        for scope in scopes.into_iter().flatten().filter(|scope| refusal.is_of(scope)) {
+            scope.count(false);
+        }
+        refused(&refusal, [None, None])
+    })
+}
+
+async fn enter_scopes(
+    call: &mut Call,
+    scopes: [Option<&Arc<Scope>>; 2],
+    demand: &Demand,
+    waits: bool,
+) -> Result<(), Refusal> {
+    let Some(leases) = &mut call.leases else { return Ok(()) };
     let own = leases.len();
-    leases.raise(demand).map_err(|refusal| refused(&refusal, [None, None]))?;
     for scope in scopes.into_iter().flatten() {
         let entering = async {
             if waits {
@@ -145,19 +195,16 @@ async fn enter(
             leases.try_enter(scope)
         };
         let entered = call.watch.wait(entering).await;
-        if let Err(refusal) = entered {
-            scope.count(false);
-            leases.give_back_to(own);
-            return Err(refused(&refusal, [None, None]));
-        }
+        entered.inspect_err(|_| leases.give_back_to(own))?;
     }
-    leases.count(demand).map_err(|refusal| {
-        for scope in scopes.into_iter().flatten().filter(|scope| refusal.is_of(scope)) {
-            scope.count(false);
-        }
-        leases.give_back_to(own);
-        refused(&refusal, [None, None])
-    })
+    leases.count(demand).inspect_err(|_| leases.give_back_to(own))
+}
+
+/// A wait that was one is in the record.
+fn note_wait(call: &mut Call, began: Instant) {
+    if clock::now().saturating_duration_since(began) > Duration::from_millis(1) {
+        call.note_queue(began);
+    }
 }
 
 /// Gives back what was taken for the target before.

@@ -13,8 +13,9 @@ use crate::step::limits::deadline_of;
 use crate::step::quota::{self, Need, SHORT_WAIT};
 use crate::step::read::Ask;
 use http::StatusCode;
+use paceline_http::clock;
 use paceline_routing::choose::{Choice, Spot, choose, others};
-use paceline_routing::health::Sign;
+use paceline_routing::health::{Sign, Verdict};
 use paceline_routing::place::Policy;
 use paceline_routing::plan::{Pick, Plan};
 use paceline_types::error::{ErrorKind, Retry};
@@ -52,10 +53,10 @@ pub(crate) async fn run(call: &mut Call, plan: &Plan, ask: &Ask, need: &Need) ->
     let policy = story.policy;
     let sticky = sticky(call, plan);
     if let Some(place) = plan.targets.first().and_then(|target| target.places.first()) {
-        place.retries.call(Instant::now());
+        place.retries.call(clock::now());
     }
     loop {
-        let now = Instant::now();
+        let now = clock::now();
         let worker = Arc::clone(&call.worker);
         let mut choice = choose(plan, &story.tried, sticky, now, &policy, &mut || worker.chance());
         if matches!(choice, Choice::Wait(..)) && !story.busy.is_empty() {
@@ -103,7 +104,7 @@ pub(crate) async fn run(call: &mut Call, plan: &Plan, ask: &Ask, need: &Need) ->
 /// One try at the place that comes first, now or not at all.
 pub(crate) async fn once(call: &mut Call, plan: &Plan, ask: &Ask, need: &Need) -> Result<Outcome, Fail> {
     let story = Story::new(call, plan);
-    let now = Instant::now();
+    let now = clock::now();
     let sticky = sticky(call, plan);
     let worker = Arc::clone(&call.worker);
     let spot = match choose(plan, &[], sticky, now, &story.policy, &mut || worker.chance()) {
@@ -216,7 +217,7 @@ impl<'a> Story<'a> {
         if !self.tried.contains(&spot) {
             self.tried.push(spot);
         }
-        let waits = !others(self.plan, &self.tried, Instant::now(), &self.policy);
+        let waits = !others(self.plan, &self.tried, clock::now(), &self.policy);
         match quota::target(call, target, need, waits).await {
             Ok(()) => true,
             Err(fail) => {
@@ -263,7 +264,7 @@ impl<'a> Story<'a> {
             return false;
         }
         let wait = self.policy.retry.delay(self.here, call.worker.chance()).max(asked);
-        let now = Instant::now();
+        let now = clock::now();
         let ends = now + wait;
         let first = &self.plan.targets[0].places[0];
         let may = first.retries.allows(now, &self.policy.retry);
@@ -285,7 +286,7 @@ impl<'a> Story<'a> {
 
     /// Waits until a place may be asked again; `false` where the caller's time does not allow it.
     async fn wait(&mut self, call: &mut Call, spot: Spot, until: Instant) -> bool {
-        let began = Instant::now();
+        let began = clock::now();
         let spread = SPREAD.min(until.saturating_duration_since(began) / 10);
         let ends = until + spread.mul_f64(call.worker.chance());
         let longest = self.policy.max_wait.map_or(ends, |longest| began + longest);
@@ -308,7 +309,7 @@ impl<'a> Story<'a> {
     /// All places that are left are full: waits in line at the first of them.
     async fn line_up(&mut self, call: &mut Call, need: &Need) -> Option<(Spot, Held)> {
         let spot = *self.busy.first()?;
-        let began = Instant::now();
+        let began = clock::now();
         let turnstile = &spot.place(self.plan).turnstile;
         let priority = call.priority;
         let in_line = match turnstile.wait(priority, began, &self.policy.line) {
@@ -329,14 +330,14 @@ impl<'a> Story<'a> {
         }
         self.busy.retain(|busy| *busy != spot);
         let held = self.hold(call, spot);
-        let may = self.last.is_none() || self.may_try_more(Instant::now());
+        let may = self.last.is_none() || self.may_try_more(clock::now());
         (may && self.let_in(call, spot, need).await).then_some((spot, held))
     }
 
     /// One try. `None`: it failed, and the story knows how.
     async fn try_at(&mut self, call: &mut Call, ask: &Ask, spot: Spot, held: Held) -> Option<Outcome> {
         let target = &self.plan.targets[spot.target];
-        let more = others(self.plan, &self.tried, Instant::now(), &self.policy);
+        let more = others(self.plan, &self.tried, clock::now(), &self.policy);
         attempt::begin(call, target, self.reason, held);
         let trouble = match attempt::one(call, target, ask, more).await {
             Ok(outcome) => {
@@ -359,7 +360,7 @@ impl<'a> Story<'a> {
     /// Whether what failed leaves anything to try.
     fn goes_on(&mut self, call: &mut Call) -> bool {
         let Some((spot, trouble)) = &self.last else { return true };
-        if call.is_alone() || Instant::now() >= self.deadline(call, *spot) {
+        if call.is_alone() || clock::now() >= self.deadline(call, *spot) {
             return false;
         }
         let spot = *spot;
@@ -385,13 +386,16 @@ impl<'a> Story<'a> {
     }
 
     /// Nothing is left that could help.
-    fn give_up(self, call: &mut Call) -> Result<Outcome, Fail> {
+    fn give_up(mut self, call: &mut Call) -> Result<Outcome, Fail> {
         if let Some(kept) = cascade::give_kept(call) {
             return Ok(kept);
         }
-        match self.last.or(self.refused) {
-            Some((_, mut trouble)) => {
+        match self.last.take().or(self.refused.take()) {
+            Some((spot, mut trouble)) => {
                 trouble.tell_whether_to_retry();
+                if trouble.fail.status == StatusCode::SERVICE_UNAVAILABLE {
+                    trouble.wait_at_least(self.pause_after(spot));
+                }
                 attempt::give_up(call, trouble)
             }
             None => {
@@ -401,9 +405,18 @@ impl<'a> Story<'a> {
         }
     }
 
+    /// What would be waited here before this place is asked again.
+    fn pause_after(&self, spot: Spot) -> Duration {
+        let now = clock::now();
+        match spot.place(self.plan).health.look(now, &self.policy.health) {
+            Verdict::Closed { until, .. } => until.saturating_duration_since(now),
+            _ => self.policy.retry.delay(self.here, 1.0),
+        }
+    }
+
     /// All that is left asks to be left alone for longer than the caller waits: the caller is told how long.
     fn told_to_wait(mut self, call: &mut Call, spot: Spot, until: Instant) -> Result<Outcome, Fail> {
-        let left = until.saturating_duration_since(Instant::now());
+        let left = until.saturating_duration_since(clock::now());
         match &mut self.last {
             // Another failure, or the provider's own 429: its words, our time.
             Some((_, trouble)) if trouble.fail.kind == ErrorKind::RateLimited => {

@@ -17,6 +17,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use http_body::Frame;
 use paceline_http::Exchange;
+use paceline_http::clock;
 use paceline_routing::plan::SLOW_AFTER;
 use paceline_types::error::ErrorKind;
 use paceline_types::record::Dialect;
@@ -81,7 +82,7 @@ impl Relay {
             upstream,
             watch,
             limits,
-            last_byte: Instant::now(),
+            last_byte: clock::now(),
             fresh: true,
             held: Vec::new(),
             over: false,
@@ -116,7 +117,7 @@ impl Relay {
 
     /// Takes over the call.
     pub(crate) fn own(&mut self, mut call: Call) {
-        call.watch.pause(Instant::now());
+        call.watch.pause(clock::now());
         if let Some(parts) = &mut self.0 {
             parts.tape = call.tape.take();
             parts.caller = call.dialect;
@@ -157,7 +158,7 @@ impl Relay {
         let Some(parts) = &mut self.0 else { return Ok(()) };
         let limits = &parts.limits;
         let late = limits.first_token_deadline().min(limits.total_deadline());
-        let patience_ends = (Instant::now() + HELD_TIME).min(late);
+        let patience_ends = (clock::now() + HELD_TIME).min(late);
         loop {
             let bytes = parts.look().map_err(Trouble::from)?;
             if !bytes.is_empty() {
@@ -172,10 +173,7 @@ impl Relay {
                 return Err(filtered(&parts.upstream.name).into());
             }
             let held: usize = parts.held.iter().map(Bytes::len).sum();
-            if watch.stamps.first.is_some()
-                || watch.done
-                || held > HELD_BYTES
-                || Instant::now() > patience_ends
+            if watch.stamps.first.is_some() || watch.done || held > HELD_BYTES || clock::now() > patience_ends
             {
                 return Ok(());
             }
@@ -185,13 +183,13 @@ impl Relay {
                 other => other.map(Some),
             });
             match more.await {
-                None if Instant::now() >= late => {
+                None if clock::now() >= late => {
                     return Err(parts.limits.late_head(&parts.upstream.name).into());
                 }
                 None => return Ok(()),
                 Some(Ok(true)) => {
                     parts.fresh = true;
-                    parts.last_byte = Instant::now();
+                    parts.last_byte = clock::now();
                 }
                 Some(Ok(false)) => return Err(parts.truncated(None).into()),
                 Some(Err(error)) => return Err(parts.truncated(Some(&error)).into()),
@@ -220,7 +218,7 @@ impl Relay {
             {
                 call.first_content(first);
             }
-            call.watch.pause(Instant::now());
+            call.watch.pause(clock::now());
         }
         step
     }
@@ -267,7 +265,7 @@ impl Parts {
             match self.exchange.poll_more(cx) {
                 Poll::Ready(Ok(true)) => {
                     self.fresh = true;
-                    self.last_byte = Instant::now();
+                    self.last_byte = clock::now();
                 }
                 Poll::Ready(Ok(false)) => return self.ended(),
                 Poll::Ready(Err(_)) if self.told_error() => self.end_well(),
@@ -383,14 +381,13 @@ impl Parts {
     /// When patience ends now, and how that is told.
     fn deadline(&self) -> (Instant, fn(&Limits, &str) -> Fail) {
         let limits = &self.limits;
-        let idle = self.last_byte + limits.patience.idle;
-        let mut next: (Instant, fn(&Limits, &str) -> Fail) = (idle, Limits::late_idle);
-        if let Watch::Events(watch) = &self.watch {
-            let awaited = self.must_end && limits.stream && watch.stamps.first.is_none();
-            if awaited && limits.first_token_deadline() < next.0 {
-                next = (limits.first_token_deadline(), Limits::late_first_token);
+        let mut next: (Instant, fn(&Limits, &str) -> Fail) = match &self.watch {
+            // A model may tell its role and then think: until its first content only the time for that counts.
+            Watch::Events(watch) if self.must_end && limits.stream && watch.stamps.first.is_none() => {
+                (limits.first_token_deadline(), Limits::late_first_token)
             }
-        }
+            _ => (self.last_byte + limits.patience.idle, Limits::late_idle),
+        };
         if let Some(slow) = self.slow_deadline()
             && slow < next.0
         {

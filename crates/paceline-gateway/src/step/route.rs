@@ -9,6 +9,7 @@ use crate::step::{limits, rights};
 use http::header::HeaderName;
 use http::{HeaderMap, StatusCode};
 use paceline_dialect::asks::Asks;
+use paceline_http::clock;
 use paceline_routing::decide::{Decided, NoModel, Question};
 use paceline_routing::need::{Abilities, BadFeature, Need};
 use paceline_routing::plan::Plan;
@@ -17,7 +18,6 @@ use paceline_types::decision::Strategy;
 use paceline_types::error::ErrorKind;
 use std::hash::Hasher;
 use std::sync::Arc;
-use std::time::Instant;
 
 /// Bytes of a prompt's beginning that are compared, and the shortest body whose beginning a provider may keep.
 const PREFIX: usize = 4096;
@@ -81,7 +81,7 @@ pub(crate) fn decide(call: &mut Call, ask: &Ask, route: &Arc<Route>) -> Result<A
     let learned = learned.map(|model| model.quality(&asks.prompt, need.task_type.as_deref()));
     let question = Question {
         need: &need,
-        now: Instant::now(),
+        now: clock::now(),
         at: wall,
         prefix: prefix(&ask.body).filter(|_| route.policy.affinity),
         learned: learned.as_deref(),

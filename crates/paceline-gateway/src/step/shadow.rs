@@ -11,13 +11,13 @@ use crate::step::read::Ask;
 use crate::step::recover;
 use crate::step::relay::Relay;
 use crate::worker::Worker;
+use paceline_http::clock;
 use paceline_routing::plan::Plan;
 use paceline_types::record::Operation;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
 
 /// The tag that tells a copy from a caller's call: its value is the id of the call that it copies.
 pub(crate) const TAG: &str = "shadow_of";
@@ -103,10 +103,10 @@ async fn run(mut call: Call, plan: Arc<Plan>, ask: Ask, need: Need, _place: Shad
             }
             relay.abort();
         }
-        Ok(Outcome::Whole(_)) => call.close(Instant::now()),
+        Ok(Outcome::Whole(_)) => call.close(clock::now()),
         Err(fail) => {
             call.note_failure(&fail);
-            call.close(Instant::now());
+            call.close(clock::now());
         }
     }
 }

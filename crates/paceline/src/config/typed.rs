@@ -200,7 +200,7 @@ pub(super) struct Timeouts {
     /// Until the first content of a stream; 600000 for models marked as reasoning.
     #[schemars(range(min = 1, max = 86_400_000), extend("x-default" = 60_000))]
     pub first_token_ms: Option<u64>,
-    /// Between two pieces of a stream.
+    /// Between two pieces of a stream, from its first content on.
     #[schemars(range(min = 1, max = 86_400_000), extend("x-default" = 60_000))]
     pub idle_ms: Option<u64>,
     /// A whole answer that is not streamed.

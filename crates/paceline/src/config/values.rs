@@ -231,7 +231,7 @@ pub struct Timeouts {
     pub connect: Duration,
     /// Until the first content of a stream.
     pub first_token: Duration,
-    /// Between two pieces of a stream.
+    /// Between two pieces of a stream, from its first content on.
     pub idle: Duration,
     /// A whole answer that is not streamed.
     pub total: Duration,
@@ -267,7 +267,7 @@ pub struct TimeoutOverrides {
     pub connect: Option<Duration>,
     /// Until the first content of a stream.
     pub first_token: Option<Duration>,
-    /// Between two pieces of a stream.
+    /// Between two pieces of a stream, from its first content on.
     pub idle: Option<Duration>,
     /// A whole answer that is not streamed.
     pub total: Option<Duration>,

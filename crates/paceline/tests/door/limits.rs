@@ -255,6 +255,43 @@ async fn many_at_once_cannot_overspend() {
     assert!(spent <= 0.1 && spent > 0.0, "{spent}");
 }
 
+#[tokio::test]
+async fn a_thousand_callers_on_two_threads_settle_to_the_cent() {
+    // A word is a token that is counted and half a token by the estimate, so that calls cost more than they reserved.
+    let price = "[prices.\"sim/sim/instant\"]\ninput_usd_per_million = 1000\noutput_usd_per_million = 1000\n";
+    let house = std::sync::Arc::new(house("", &format!("{price}[tenants.acme.budget]\nday_usd = 20")));
+    let mut calls = tokio::task::JoinSet::new();
+    for nth in 0..1000u64 {
+        let house = std::sync::Arc::clone(&house);
+        calls.spawn(async move {
+            let max_tokens = 1 + nth % 37;
+            let mut body = short(max_tokens);
+            body["messages"][0]["content"] = json!("w ".repeat(20 + nth as usize % 300));
+            let reserved = (body.to_string().len() as u64).div_ceil(4) + max_tokens;
+            (reserved, house.send(&by_key("burst", &body)).await)
+        });
+    }
+    let (mut fine, mut used, mut beyond) = (0, 0, 0);
+    for (reserved, reply) in calls.join_all().await {
+        if reply.status != 200 {
+            assert_eq!(reply.refusal(), (429, "budget_exceeded".into()));
+            continue;
+        }
+        let usage = reply.json()["usage"]["total_tokens"].as_u64().unwrap();
+        (fine, used, beyond) = (fine + 1, used + usage, beyond + usage.saturating_sub(reserved));
+    }
+    let tenant = scope(&house, "tenant").await;
+    let spent = tenant["budget_day"]["spent_usd"].as_str().unwrap();
+    let mills = (spent.parse::<f64>().unwrap() * 1000.0).round() as u64;
+    assert_eq!(
+        (mills, &tenant["budget_day"]["reserved_usd"]),
+        (used, &json!("0")),
+        "every token and no other"
+    );
+    assert!(mills <= 20_000 + beyond, "{mills} of 20000, {beyond} beyond what was reserved");
+    assert!((40..1000).contains(&fine), "{fine}");
+}
+
 /// All of them at once.
 async fn futures_of<F: Future<Output = Reply>>(all: impl Iterator<Item = F>) -> Vec<Reply> {
     let mut waiting: Vec<_> = all.map(Box::pin).collect();

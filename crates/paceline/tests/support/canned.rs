@@ -78,7 +78,7 @@ async fn serve(mut stream: TcpStream, answer: Vec<u8>, closes: bool, book: Arc<M
 }
 
 /// Requests here have a content-length or no body.
-pub(super) fn is_whole(request: &[u8]) -> bool {
+pub(crate) fn is_whole(request: &[u8]) -> bool {
     let Some(end) = request.windows(4).position(|w| w == b"\r\n\r\n") else { return false };
     let head = String::from_utf8_lossy(&request[..end]).to_ascii_lowercase();
     let length = head.split("\r\n").find_map(|line| line.strip_prefix("content-length:"));

@@ -3,7 +3,7 @@
 use super::http::{Ask, Conn, Reply, exchange};
 use super::{PATIENCE, page};
 use paceline::app::App;
-use paceline::config::{Flags, Sources, resolve};
+use paceline::config::{Flags, Loaded, Sources, resolve};
 use paceline_sim::{CallReport, SimConfig, SimHandle, SimServer};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -66,7 +66,7 @@ impl Drop for House {
 }
 
 /// A folder that no other house of any test has.
-fn folder() -> PathBuf {
+pub(super) fn folder() -> PathBuf {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let number = COUNT.fetch_add(1, Ordering::Relaxed);
     std::env::temp_dir().join(format!("paceline-house-{}-{number}", std::process::id()))
@@ -229,12 +229,17 @@ impl House {
 }
 
 async fn app(text: &str, vars: &BTreeMap<String, String>) -> App {
+    let loaded = loaded(text, vars);
+    App::start(loaded, Instant::now()).await.unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// A configuration as it is meant.
+pub(super) fn loaded(text: &str, vars: &BTreeMap<String, String>) -> Loaded {
     let names: Vec<String> = vars.keys().cloned().collect();
     let get = |name: &str| vars.get(name).cloned();
     let file = Some((Path::new("paceline.toml"), text));
     let loaded = resolve(&Sources { file, env: &get, env_names: &names, flags: Flags::default() });
-    let loaded = loaded.unwrap_or_else(|error| panic!("{error}"));
-    App::start(loaded, Instant::now()).await.unwrap_or_else(|error| panic!("{error}"))
+    loaded.unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// The header of that name as the provider received it.

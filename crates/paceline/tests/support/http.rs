@@ -4,6 +4,7 @@ use super::PATIENCE;
 use serde_json::Value;
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -133,6 +134,7 @@ pub(crate) struct Conn {
     pub(crate) stream: TcpStream,
     buffer: Vec<u8>,
     left: Left,
+    patience: Duration,
 }
 
 /// What is left of the body being read.
@@ -148,7 +150,12 @@ impl Conn {
     pub(crate) async fn open(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).await.expect("the server takes connections");
         stream.set_nodelay(true).unwrap();
-        Self { stream, buffer: Vec::new(), left: Left::Length(0) }
+        Self { stream, buffer: Vec::new(), left: Left::Length(0), patience: PATIENCE }
+    }
+
+    /// Waits so long for each piece of an answer.
+    pub(crate) fn patient(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// Writes; a server that has closed is no failure of the test, its answer tells.
@@ -163,7 +170,7 @@ impl Conn {
 
     /// Reads more into the buffer; `false` at the end, however it came.
     async fn fill(&mut self) -> bool {
-        let read = timeout(PATIENCE, self.stream.read_buf(&mut self.buffer)).await;
+        let read = timeout(self.patience, self.stream.read_buf(&mut self.buffer)).await;
         matches!(read.expect("the server answers in time"), Ok(1..))
     }
 

@@ -7,6 +7,7 @@ pub(crate) mod house;
 pub(crate) mod http;
 pub(crate) mod narrow;
 pub(crate) mod page;
+pub(crate) mod paused;
 
 pub(crate) use canned::Canned;
 pub(crate) use house::House;
