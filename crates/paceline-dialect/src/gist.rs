@@ -33,7 +33,9 @@ impl Gist {
         // Anthropic, and OpenAI's responses, whose parts lie one level deeper.
         for part in list(&answer["content"]).iter().chain(list(&answer["output"])) {
             gist.part(part);
-            list(&part["content"]).iter().for_each(|inner| gist.part(inner));
+            for inner in list(&part["content"]) {
+                gist.part(inner);
+            }
         }
         gist
     }
@@ -53,7 +55,9 @@ impl Gist {
         if let Some(text) = value.as_str() {
             self.text.push_str(text);
         }
-        list(value).iter().for_each(|part| self.part(part));
+        for part in list(value) {
+            self.part(part);
+        }
     }
 }
 

@@ -14,10 +14,11 @@ use crate::worker::Worker;
 use paceline_http::Marks;
 use paceline_http::clock;
 use paceline_types::error::ErrorKind;
+use paceline_types::id::CallId;
 use paceline_types::measure;
 use paceline_types::money::Cost;
 use paceline_types::price::{Price, Tariff};
-use paceline_types::record::{Attempt, CacheState, CallRecord, Dialect, Operation, Status};
+use paceline_types::record::{Attempt, CacheState, CallRecord, Caller, Dialect, Operation, Status};
 use paceline_types::rules::Priority;
 use paceline_types::time::{Offset, Timestamp};
 use paceline_types::tokens::Usage;
@@ -139,6 +140,44 @@ pub(crate) struct Call {
     record: Option<Box<CallRecord>>,
 }
 
+/// The record of a call that begins.
+fn begun(
+    (id, started_at): (CallId, Timestamp),
+    caller: &Arc<Caller>,
+    operation: Operation,
+    dialect: Dialect,
+) -> CallRecord {
+    CallRecord {
+        id,
+        started_at,
+        caller: Arc::clone(caller),
+        labels: None,
+        operation,
+        dialect,
+        stream: false,
+        requested_model: None,
+        decision: None,
+        target: None,
+        status: Status::Ok,
+        error_kind: None,
+        error_code: None,
+        http_status: 0,
+        finish_reason: None,
+        cache: CacheState::Off,
+        usage: None,
+        cost: None,
+        duration: Offset(0),
+        queue: Offset(0),
+        route: Offset(0),
+        worked: Offset(0),
+        first_token: None,
+        last_token: None,
+        itl_p99: None,
+        attempts: Vec::new(),
+        quality: None,
+    }
+}
+
 impl Call {
     pub(crate) fn open(
         worker: Arc<Worker>,
@@ -167,35 +206,7 @@ impl Call {
         let (id, started_at) = worker.next_id();
         Gauges::add(&worker.gateway.gauges.calls_accepted);
         Gauges::add(&worker.gateway.gauges.calls_in_flight);
-        let record = CallRecord {
-            id,
-            started_at,
-            caller: Arc::clone(&party.caller),
-            labels: None,
-            operation,
-            dialect,
-            stream: false,
-            requested_model: None,
-            decision: None,
-            target: None,
-            status: Status::Ok,
-            error_kind: None,
-            error_code: None,
-            http_status: 0,
-            finish_reason: None,
-            cache: CacheState::Off,
-            usage: None,
-            cost: None,
-            duration: Offset(0),
-            queue: Offset(0),
-            route: Offset(0),
-            worked: Offset(0),
-            first_token: None,
-            last_token: None,
-            itl_p99: None,
-            attempts: Vec::new(),
-            quality: None,
-        };
+        let record = begun((id, started_at), &party.caller, operation, dialect);
         let watch = Stopwatch { resumed: started, worked: Duration::ZERO };
         let record = Some(Box::new(record));
         Self {

@@ -70,7 +70,7 @@ pub(crate) fn output_tokens(estimate: &Estimate, need: &Need) -> f64 {
 fn slowdown(target: &Target, usual_ms: f64, now: Instant) -> f64 {
     let from = SLOW.0 * usual_ms;
     let mut slow = f64::INFINITY;
-    for place in target.places.iter() {
+    for place in &target.places {
         // Most places are as usual: then nothing has to be worked out.
         if place.load.peak_ms() <= from {
             return 1.0;

@@ -29,6 +29,7 @@ pub fn cost(usd: Option<f64>) -> f64 {
 }
 
 /// An anchored scale, its divisions done beforehand: calls score every candidate twice.
+#[derive(Clone, Copy)]
 struct Scale {
     /// One by the value at which the score is 1.
     by_best: f64,

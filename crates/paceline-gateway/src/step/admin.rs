@@ -18,6 +18,24 @@ use std::sync::Arc;
 /// The longest body the admin side takes, in bytes.
 const MAX_BODY: usize = 1 << 20;
 
+/// Who asks, as the admin side is told.
+fn asker(snapshot: &Snapshot, identity: &Identity, is_signed_in: bool) -> Asker {
+    Asker {
+        holds_admin_key: is_signed_in || matches!(identity, Identity::Administrator(_)),
+        rights: match identity {
+            Identity::Caller(party) => Arc::clone(&party.rights),
+            _ => Arc::default(),
+        },
+        own: match identity {
+            Identity::Administrator(_) => None,
+            _ if is_signed_in => None,
+            Identity::Anonymous(_) if snapshot.config.admin_key.is_none() => None,
+            Identity::Caller(party) | Identity::Anonymous(party) => Some(Arc::clone(&party.caller)),
+            Identity::Missing | Identity::Unknown => Some(Arc::clone(&snapshot.anonymous.caller)),
+        },
+    }
+}
+
 /// Answers what is no call. Health and the dashboard's files are open to all; the rest needs the admin key
 /// where there is one, or the sign-in that stands for it.
 pub(crate) async fn control(
@@ -33,20 +51,7 @@ pub(crate) async fn control(
     // Callers may see which models they can ask for, and say how good the answers to their calls were.
     let for_callers =
         matches!(path, "/v1/models" | "/v1beta/models" | "/v1/feedback") || path.starts_with("/v1/models/");
-    let asker = Asker {
-        holds_admin_key: is_signed_in || matches!(identity, Identity::Administrator(_)),
-        rights: match &identity {
-            Identity::Caller(party) => Arc::clone(&party.rights),
-            _ => Arc::default(),
-        },
-        own: match &identity {
-            Identity::Administrator(_) => None,
-            _ if is_signed_in => None,
-            Identity::Anonymous(_) if snapshot.config.admin_key.is_none() => None,
-            Identity::Caller(party) | Identity::Anonymous(party) => Some(Arc::clone(&party.caller)),
-            Identity::Missing | Identity::Unknown => Some(Arc::clone(&snapshot.anonymous.caller)),
-        },
-    };
+    let asker = asker(snapshot, &identity, is_signed_in);
     let key = match &identity {
         Identity::Caller(party) => party.caller.key.clone(),
         _ => None,

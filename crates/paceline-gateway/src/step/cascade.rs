@@ -2,7 +2,7 @@
 
 use crate::call::Call;
 use crate::refuse::Fail;
-use crate::step::attempt::Outcome;
+use crate::step::attempt::{Outcome, name_answer};
 use crate::step::whole::note_learned;
 use bytes::Bytes;
 use http::{Response, StatusCode};
@@ -32,7 +32,7 @@ pub(crate) struct Kept {
 }
 
 /// Why an answer does not hold; `None` where it does.
-pub(crate) fn why_not(check: &Check, body: &[u8], finish: Option<&str>) -> Option<&'static str> {
+pub(crate) fn why_not(check: Check, body: &[u8], finish: Option<&str>) -> Option<&'static str> {
     let Cascade { on_empty, on_length, on_refusal, on_invalid_json } = check.cascade;
     let finish = finish.unwrap_or_default();
     let is = |words: &[&str]| words.iter().any(|word| finish.eq_ignore_ascii_case(word));
@@ -74,7 +74,7 @@ pub(crate) fn keep(call: &mut Call, answer: Response<Bytes>, learned: Learned, w
 
 /// Nothing better came: the answer that was put aside.
 pub(crate) fn give_kept(call: &mut Call) -> Option<Outcome> {
-    let Kept { answer, learned, cost, target } = *call.kept.take()?;
+    let Kept { mut answer, learned, cost, target } = *call.kept.take()?;
     note_learned(call, &learned);
     // Its cost is known, and is not that of the target which was tried last.
     (call.cost_reported, call.paid_before) = (true, Cost(0));
@@ -85,6 +85,7 @@ pub(crate) fn give_kept(call: &mut Call) -> Option<Outcome> {
         record.target = Some(target);
         record.error_code = None;
     });
+    name_answer(call, answer.headers_mut());
     Some(Outcome::Whole(answer))
 }
 
@@ -98,13 +99,13 @@ mod tests {
         let cascade = Cascade { on_empty: true, on_length: true, on_refusal: true, on_invalid_json: true };
         let check = Check { cascade, json: true };
         let chat = |text: &str| format!("{{\"choices\":[{{\"message\":{{\"content\":{text}}}}}]}}");
-        let why = |text: &str, finish| why_not(&check, chat(text).as_bytes(), Some(finish));
+        let why = |text: &str, finish| why_not(check, chat(text).as_bytes(), Some(finish));
         assert_eq!(why("\"{\\\"a\\\":1}\"", "stop"), None);
         assert_eq!(why("\"{\\\"a\\\":\"", "stop"), Some("cascade_invalid_json"));
         assert_eq!(why("\"{}\"", "length"), Some("cascade_length"));
         assert_eq!(why("\"  \"", "stop"), Some("cascade_empty"));
         assert_eq!(why("\"{}\"", "content_filter"), Some("cascade_refusal"));
         let plain = Check { json: false, ..check };
-        assert_eq!(why_not(&plain, chat("\"hello\"").as_bytes(), Some("stop")), None);
+        assert_eq!(why_not(plain, chat("\"hello\"").as_bytes(), Some("stop")), None);
     }
 }

@@ -22,6 +22,7 @@ use paceline_dialect::openai::error::kind;
 use paceline_dialect::translate::Answer;
 use paceline_http::Exchange;
 use paceline_types::error::ErrorKind;
+use paceline_types::money::Cost;
 use paceline_types::record::{Dialect, Operation, Status};
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -75,8 +76,8 @@ pub(crate) async fn document(
 ) -> Result<Outcome, Trouble> {
     let is_passed = form.unread || form.tongues.are_one() && form.tongues.provider == Dialect::OpenAi;
     // What is packed, or read as a whole, cannot be looked at before it is whole.
-    let must_be_whole = form.packing == Packing::Gzip || !is_passed || call.generate.is_some();
-    let must_be_whole = must_be_whole || form.check.is_some();
+    let is_read = call.generate.is_some() || form.check.is_some();
+    let must_be_whole = form.packing == Packing::Gzip || !is_passed || is_read;
     let held = if must_be_whole { MAX_WHOLE } else { HELD_DOCUMENT };
     let filled = match call.watch.wait_until(limits.total_deadline(), fill(&mut exchange, held)).await {
         None => return Err(limits.late_total(&upstream.name).into()),
@@ -119,7 +120,7 @@ pub(crate) async fn document(
         return Err(Trouble { fail: filtered(&upstream.name), answer: Some(answer), should_retry: None });
     }
     let finish = read.learned.finish_reason.as_deref();
-    let why = form.check.and_then(|check| cascade::why_not(&check, answer.body(), finish));
+    let why = form.check.and_then(|check| cascade::why_not(check, answer.body(), finish));
     if let Some(why) = why {
         name_answer(call, &mut headers);
         *answer.headers_mut() = headers;
@@ -131,18 +132,23 @@ pub(crate) async fn document(
     }
     name_answer(call, &mut headers);
     *answer.headers_mut() = headers;
-    let learned = read.learned;
-    note_learned(call, &learned);
+    Ok(good(call, answer, &read.learned))
+}
+
+/// A good answer: the record learns what it says of itself, the caller what it cost.
+fn good(call: &mut Call, mut answer: Response<Bytes>, learned: &Learned) -> Outcome {
+    note_learned(call, learned);
     call.provider_done();
     let cost = learned.cost.or_else(|| call.priced(call.seen()?, learned.usage.as_ref()));
     if let (true, Some(cost)) = (call.snapshot.config.answer_headers, cost) {
-        put(answer.headers_mut(), HeaderName::from_static("x-paceline-cost-usd"), &cost.to_string());
+        let all = Cost(cost.0.saturating_add(call.paid_before.0));
+        put(answer.headers_mut(), HeaderName::from_static("x-paceline-cost-usd"), &all.to_string());
     }
     call.note(|record| {
         record.status = Status::Ok;
         record.http_status = answer.status().as_u16();
     });
-    Ok(Outcome::Whole(answer))
+    Outcome::Whole(answer)
 }
 
 /// What an answer of OpenAI's dialect says that concerns us.

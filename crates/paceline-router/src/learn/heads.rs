@@ -230,7 +230,9 @@ fn slope(mut x: Vec<f64>, mut y: Vec<f64>) -> f64 {
     let n = x.len().max(1) as f64;
     for values in [&mut x, &mut y] {
         let mean = values.iter().sum::<f64>() / n;
-        values.iter_mut().for_each(|value| *value -= mean);
+        for value in values {
+            *value -= mean;
+        }
     }
     let squares: f64 = x.iter().map(|x| x * x).sum();
     if squares <= 0.0 {

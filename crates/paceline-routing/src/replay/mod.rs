@@ -171,7 +171,7 @@ impl Replay {
         while let Some((_, first)) = self.waiting.pop_first() {
             self.meet(first);
         }
-        report::of(&self.route, &self.batches, self.counts)
+        report::of(&self.route, &self.batches, &self.counts)
     }
 
     /// The next call in order.

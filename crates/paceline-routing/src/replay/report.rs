@@ -172,7 +172,7 @@ fn ordered(shares: impl Iterator<Item = (Name, f64)>) -> Vec<(Name, f64)> {
     shares
 }
 
-pub(super) fn of(route: &Route, batches: &Batches<PARTS>, counts: Counts) -> Report {
+pub(super) fn of(route: &Route, batches: &Batches<PARTS>, counts: &Counts) -> Report {
     let total = batches.total();
     let means =
         |first: usize| std::array::from_fn(|metric| batches.figure(|sums| sums[first + metric].ratio()));
@@ -205,7 +205,7 @@ pub(super) fn of(route: &Route, batches: &Batches<PARTS>, counts: Counts) -> Rep
             against_baseline: batches.figure(|sums| less_one(sums, position(who, field::BY_BASELINE))),
             agreement: total[position(who, field::AGREED)].ratio(),
             shares: ordered(named),
-            weighed: weighed(batches, &total, who, &counts),
+            weighed: weighed(batches, &total, who, counts),
         }
     };
     Report {
@@ -218,7 +218,7 @@ pub(super) fn of(route: &Route, batches: &Batches<PARTS>, counts: Counts) -> Rep
         unplaced: counts.unplaced,
         recorded,
         rows: Who::ALL.map(row).into(),
-        notes: notes(route, &counts),
+        notes: notes(route, counts),
     }
 }
 

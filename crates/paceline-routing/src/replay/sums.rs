@@ -86,7 +86,9 @@ impl<const N: usize> Batches<N> {
         self.calls_each *= 2;
         let joined = self.full.chunks(2).map(|pair| {
             let mut sums = [Part::default(); N];
-            pair.iter().for_each(|one| add(&mut sums, one, 1.0));
+            for one in pair {
+                add(&mut sums, one, 1.0);
+            }
             sums
         });
         self.full = joined.collect();

@@ -486,12 +486,11 @@ pub(super) fn get(
 
 /// The blocks whose ids are around one.
 fn holders(history: &Connection, id: CallId) -> Result<Vec<Place>, StoreError> {
-    let bytes = id.to_bytes();
     let mut all = Vec::new();
     for (table, key) in [("tail", "seq"), ("segment", "id")] {
         let sql = format!("SELECT {key} FROM {table} WHERE id_max >= ?1 AND id_min <= ?1");
         let mut statement = history.prepare_cached(&sql)?;
-        let found = statement.query_map([bytes], |row| row.get::<_, i64>(0))?;
+        let found = statement.query_map([id.to_bytes()], |row| row.get::<_, i64>(0))?;
         for at in found {
             let at = at?;
             all.push(if key == "seq" { Place::Tail(at, 0) } else { Place::Segment(at, 0) });
