@@ -1,12 +1,9 @@
 // No serious finding of axe on any page, in both themes, also of dialogs.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
-import { launch, open } from "./browser.mjs";
+import { findings, launch, open, settled } from "./browser.mjs";
 import { call, start } from "./harness.mjs";
 
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 let filled;
 let empty;
 let locked;
@@ -26,14 +23,6 @@ after(async () => {
   for (const one of [filled, empty, locked]) await one?.stop();
 });
 
-async function findings(page) {
-  await page.evaluate(axe);
-  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
-  return violations
-    .filter(({ impact }) => impact === "serious" || impact === "critical")
-    .map(({ id: rule, nodes }) => `${rule}: ${nodes.map((node) => `${node.html.slice(0, 120)} (${node.any[0]?.message ?? ""})`).slice(0, 3).join(" · ")}`);
-}
-
 for (const theme of ["light", "dark"]) {
   test(`pages, ${theme}`, async () => {
     const page = await open(browser, { colorScheme: theme, bypassCSP: true });
@@ -43,6 +32,7 @@ for (const theme of ["light", "dark"]) {
       [filled.url, "/ui/models?range=30d"],
       [filled.url, "/ui/calls?range=30d"],
       [filled.url, `/ui/calls/${id}`],
+      [filled.url, "/ui/routing"],
       [filled.url, "/ui/limits"],
       [filled.url, "/ui/health"],
       [empty.url, "/"],
@@ -53,8 +43,7 @@ for (const theme of ["light", "dark"]) {
     ];
     for (const [url, path] of places) {
       await page.goto(url + path);
-      await page.waitForSelector("main .panel");
-      await page.waitForTimeout(700);
+      await settled(page);
       found.push(...(await findings(page)).map((text) => `${path} ${text}`));
     }
     await page.goto(`${filled.url}/ui/limits`);

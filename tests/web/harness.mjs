@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
 const root = resolve(import.meta.dirname, "../..");
-export const binary = process.env.PACELINE_BIN ?? join(process.env.CARGO_TARGET_DIR ?? join(root, "target"), "debug/paceline");
+const binary = process.env.PACELINE_BIN ?? join(process.env.CARGO_TARGET_DIR ?? join(root, "target"), "debug/paceline");
 
 function freePort() {
   return new Promise((done, fail) => {
@@ -34,11 +34,14 @@ export async function start({ fill = 0, adminKey, toml = "" } = {}) {
   delete env.PACELINE_ADMIN_KEY;
   if (adminKey) env.PACELINE_ADMIN_KEY = adminKey;
   const process_ = spawn(binary, ["serve", "--config", file, "--data", data], { env, stdio: ["ignore", "ignore", "pipe"] });
+  const kill = () => process_.kill("SIGKILL");
+  // Whatever ends the tests ends it too.
+  process.once("exit", kill);
   let told = "";
   process_.stderr.on("data", (text) => (told += text));
   const url = `http://127.0.0.1:${port}`;
   for (let turn = 0; ; turn += 1) {
-    if (process_.exitCode !== null || turn > 200) throw new Error(`it did not start: ${told}`);
+    if (process_.exitCode !== null || turn > 1200) throw new Error(`it did not start: ${told}`);
     const answer = await fetch(`${url}/health/live`).catch(() => undefined);
     if (answer?.ok) break;
     await new Promise((go) => setTimeout(go, 50));
@@ -49,6 +52,7 @@ export async function start({ fill = 0, adminKey, toml = "" } = {}) {
       const gone = new Promise((done) => process_.once("exit", done));
       process_.kill("SIGTERM");
       await gone;
+      process.off("exit", kill);
       rmSync(folder, { recursive: true, force: true });
     },
   };

@@ -63,7 +63,7 @@ test("the cookie alone changes nothing", async () => {
   assert.equal((await send("POST", "/v1/config/reload", foreign)).status, 403);
 });
 
-test("a key is made, works, and is revoked", async () => {
+test("a key is made, works, is rotated and revoked", async () => {
   await page.getByRole("link", { name: "Limits & keys" }).click();
   await page.getByRole("button", { name: "Make a key" }).click();
   const dialog = page.getByRole("dialog");
@@ -79,6 +79,18 @@ test("a key is made, works, and is revoked", async () => {
   assert.ok(!(await page.content()).includes(value));
   assert.ok(await call(paceline.url, { headers: { authorization: `Bearer ${value}` } }));
   await page.getByText("of 5", { exact: false }).first().waitFor();
+
+  await page.getByRole("button", { name: "rotate team-b" }).click();
+  await dialog.getByLabel("The old value works on for").selectOption("1h");
+  await dialog.getByRole("button", { name: "Rotate", exact: true }).click();
+  await dialog.getByText("team-b has a new value").waitFor();
+  const second = (await dialog.locator("pre").innerText()).trim();
+  assert.notEqual(second, value);
+  await dialog.getByRole("button", { name: "Done" }).click();
+  await page.getByText("the old one until").waitFor();
+  for (const each of [value, second]) {
+    assert.ok(await call(paceline.url, { headers: { authorization: `Bearer ${each}` } }), each);
+  }
 
   await page.getByRole("button", { name: "revoke team-b" }).click();
   await page.getByRole("alertdialog").getByRole("button", { name: "Revoke" }).click();

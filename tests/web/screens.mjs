@@ -1,18 +1,19 @@
 // Takes pictures of every page in both themes of a Paceline that runs: node screens.mjs URL FOLDER [names…]
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { launch, open } from "./browser.mjs";
+import { launch, open, settled } from "./browser.mjs";
 
 const [url = "http://127.0.0.1:8420", folder = "screens", ...only] = process.argv.slice(2);
 mkdirSync(folder, { recursive: true });
 const browser = await launch();
-const calls = await fetch(`${url}/v1/calls?limit=200`).then((answer) => answer.json());
+const calls = await fetch(`${url}/v1/calls?limit=1000`).then((answer) => answer.json());
 const telling = calls.calls.find((call) => call.attempts.length > 1 && call.ttft_ms !== null) ?? calls.calls[0];
 const PAGES = {
   overview: "/",
   models: "/ui/models?range=7d",
   calls: "/ui/calls",
   call: `/ui/calls/${telling?.id ?? "none"}`,
+  routing: "/ui/routing",
   limits: "/ui/limits",
   health: "/ui/health",
 };
@@ -25,8 +26,9 @@ for (const [size, [width, height]] of Object.entries(SIZES)) {
       // The comparison alone would fill the usual height.
       await page.setViewportSize({ width, height: name === "models" && size === "" ? 1560 : height });
       await page.goto(url + path);
-      await page.waitForSelector("main h2");
-      await page.waitForTimeout(2600);
+      await settled(page);
+      // A pulse comes every two seconds: figures of the last minute.
+      await page.waitForTimeout(2200);
       const file = join(folder, `${name}${size && `-${size}`}-${theme}.png`);
       const tall = process.env.FULL === "1";
       await page.screenshot({ path: file, fullPage: tall });

@@ -12,6 +12,7 @@ import { Limits } from "./pages/limits";
 import { Locked, Login } from "./pages/login";
 import { Models } from "./pages/models";
 import { Overview } from "./pages/overview";
+import { Routing } from "./pages/routing";
 import { Link, usePlace } from "./router";
 import { Header } from "./ui/header";
 import { Empty, Trouble, Waiting } from "./ui/parts";
@@ -55,6 +56,7 @@ const TITLES: Record<string, string> = {
   "/ui": "Overview",
   "/ui/models": "Models",
   "/ui/calls": "Calls",
+  "/ui/routing": "Routing",
   "/ui/limits": "Limits & keys",
   "/ui/health": "Health",
 };
@@ -79,6 +81,8 @@ function Page(): ReactNode {
       return <Models />;
     case "/ui/calls":
       return <Calls />;
+    case "/ui/routing":
+      return <Routing />;
     case "/ui/limits":
       return <Limits />;
     case "/ui/health":

@@ -132,7 +132,7 @@ export function written(value: number | null | undefined, unit: Unit): string {
     case "rate":
       return rate(value);
     case "tps":
-      return value == null ? NONE : `${decimal(value, value < 10 ? 1 : 0)} tok/s`;
+      return value == null ? NONE : `${value < 10 ? decimal(value) : plain.format(value)} tok/s`;
     case "count":
       return count(value);
   }

@@ -1,7 +1,10 @@
 //! The test command: every check of the project as a list of steps, in order, stopping at the first failure.
 
+mod apt;
+mod browser;
 mod clients;
 mod prepare;
+mod web;
 
 use crate::metadata::{Metadata, cargo};
 use crate::{Stop, deny, report, tidy};
@@ -16,8 +19,8 @@ pub(crate) struct Context {
     pub(crate) target: PathBuf,
     /// In CI nothing may be skipped.
     pub(crate) is_ci: bool,
-    /// Passed on to pytest.
-    pub(crate) pytest_args: Vec<String>,
+    /// Passed on to pytest or Node's test runner.
+    pub(crate) runner_args: Vec<String>,
 }
 
 /// How a step ended without failing.
@@ -49,11 +52,12 @@ const STEPS: &[Step] = &[
         fast: false,
         run: clients::run,
     },
+    Step { name: "web", about: "the dashboard in a real browser", fast: false, run: web::run },
 ];
 
 /// Runs the steps that the words choose.
 pub(crate) fn run(root: &Path, words: &[&str]) -> Result<(), Stop> {
-    let (words, pytest_args) = match words.iter().position(|word| *word == "--") {
+    let (words, runner_args) = match words.iter().position(|word| *word == "--") {
         Some(at) => (&words[..at], words[at + 1..].iter().map(ToString::to_string).collect()),
         None => (words, Vec::new()),
     };
@@ -66,7 +70,7 @@ pub(crate) fn run(root: &Path, words: &[&str]) -> Result<(), Stop> {
     let steps = choose(words).map_err(Stop::Usage)?;
     let target = Metadata::load(root)?.target_directory;
     let is_ci = std::env::var("CI").is_ok_and(|value| value == "true" || value == "1");
-    let context = Context { root: root.to_path_buf(), target, is_ci, pytest_args };
+    let context = Context { root: root.to_path_buf(), target, is_ci, runner_args };
     Ok(run_steps(&context, &steps)?)
 }
 
@@ -79,8 +83,9 @@ fn choose(words: &[&str]) -> Result<Vec<&'static Step>, String> {
         return Err(format!("no such step: {word}; `cargo xtask test --list` shows them"));
     }
     let wants = |step: &Step| {
-        // The clients talk to the binary, which must be the one of these sources.
-        words.is_empty() || words.contains(&step.name) || (step.name == "build" && words.contains(&"clients"))
+        // Clients and browser talk to the binary, which must be the one of these sources.
+        let needs_binary = words.contains(&"clients") || words.contains(&"web");
+        words.is_empty() || words.contains(&step.name) || (step.name == "build" && needs_binary)
     };
     Ok(STEPS.iter().filter(|step| wants(step)).collect())
 }
@@ -183,12 +188,12 @@ mod tests {
     }
 
     fn context(is_ci: bool) -> Context {
-        Context { root: PathBuf::new(), target: PathBuf::new(), is_ci, pytest_args: Vec::new() }
+        Context { root: PathBuf::new(), target: PathBuf::new(), is_ci, runner_args: Vec::new() }
     }
 
     #[test]
     fn without_words_all_steps_run_in_order() {
-        assert_eq!(names(&[]), ["fmt", "tidy", "deny", "clippy", "test", "build", "clients"]);
+        assert_eq!(names(&[]), ["fmt", "tidy", "deny", "clippy", "test", "build", "clients", "web"]);
     }
 
     #[test]
@@ -196,6 +201,7 @@ mod tests {
         assert_eq!(names(&["--fast"]), ["fmt", "tidy", "test"]);
         assert_eq!(names(&["tidy", "fmt"]), ["fmt", "tidy"]);
         assert_eq!(names(&["clients"]), ["build", "clients"]);
+        assert_eq!(names(&["web"]), ["build", "web"]);
         assert!(choose(&["nothing"]).is_err_and(|error| error.contains("nothing")));
     }
 

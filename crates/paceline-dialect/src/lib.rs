@@ -10,6 +10,7 @@ pub mod asks;
 pub mod bedrock;
 mod framing;
 pub mod gemini;
+pub mod gist;
 pub mod json;
 pub mod neutral;
 pub mod ollama;

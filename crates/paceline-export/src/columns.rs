@@ -117,7 +117,7 @@ pub(crate) const COLUMNS: &[Column] = &[
     Column::always("overhead_ms", Kind::Float, |r| rounded(measure::overhead_ms(r))),
     Column::always("attempt_count", Kind::Int, |r| int(r.attempts.len() as u64)),
     Column::always("attempts", Kind::Text, |r| json(&r.attempts_json())),
-    Column::maybe("quality", Kind::Float, |_| Value::Null),
+    Column::maybe("quality", Kind::Float, |r| r.quality_json().map_or(Value::Null, Value::Float)),
     Column::always("tags", Kind::Text, |r| json(&r.tags_json())),
 ];
 

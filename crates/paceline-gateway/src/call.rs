@@ -6,6 +6,8 @@ use crate::held::Held;
 use crate::lease::{Leases, Told, Took};
 use crate::refuse::Fail;
 use crate::scope::Days;
+use crate::step::cascade::{Check, Kept};
+use crate::step::generate::Generate;
 use crate::step::route::Routed;
 use crate::tape::Tape;
 use crate::worker::Worker;
@@ -92,6 +94,14 @@ pub(crate) struct Call {
     pub(crate) flees_filter: bool,
     /// What its route decided, until it is answered.
     pub(crate) routed: Option<Box<Routed>>,
+    /// What the answer of a cheap model is checked for, until one was.
+    pub(crate) check: Option<Check>,
+    /// The answer that did not hold.
+    pub(crate) kept: Option<Box<Kept>>,
+    /// What answers cost that did not hold.
+    pub(crate) paid_before: Cost,
+    /// It asks for a text with the decision beside it.
+    pub(crate) generate: Option<Box<Generate>>,
     /// What of the request did not cross to the present target.
     pub(crate) warning: Option<Box<str>>,
     /// Bytes of the request, for estimates.
@@ -183,6 +193,7 @@ impl Call {
             last_token: None,
             itl_p99: None,
             attempts: Vec::new(),
+            quality: None,
         };
         let watch = Stopwatch { resumed: started, worked: Duration::ZERO };
         let record = Some(Box::new(record));
@@ -194,6 +205,10 @@ impl Call {
             dialect,
             flees_filter: false,
             routed: None,
+            check: None,
+            kept: None,
+            paid_before: Cost(0),
+            generate: None,
             warning: None,
             request_bytes: 0,
             marks: Marks::default(),
@@ -376,6 +391,10 @@ impl Call {
             last.usage = record.usage;
             last.cost = record.cost;
             last.error_kind = last.error_kind.or(record.error_kind);
+        }
+        if self.paid_before.0 > 0 {
+            let own = record.cost.unwrap_or_default();
+            record.cost = Some(Cost(own.0.saturating_add(self.paid_before.0)));
         }
         self.tell_place(&record, now);
         self.party.account.settle(record.usage.as_ref(), record.cost);

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
 use paceline_types::id::Name;
+use paceline_types::record::Caller;
 use paceline_types::rules::Rights;
 use std::future::Future;
 use std::pin::Pin;
@@ -20,6 +21,15 @@ pub struct Asker {
     pub holds_admin_key: bool,
     /// What the caller may do.
     pub rights: Arc<Rights>,
+    /// Who calls under that key, or without one, where it may know of its own calls alone; `None` may know of all.
+    pub own: Option<Arc<Caller>>,
+}
+
+impl Asker {
+    /// Whether it may know of a call of `caller`.
+    pub fn may_know(&self, caller: &Caller) -> bool {
+        self.own.as_deref().is_none_or(|own| own.tenant == caller.tenant && own.key == caller.key)
+    }
 }
 
 /// Somebody was kept from the admin side.

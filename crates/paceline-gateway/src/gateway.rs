@@ -12,14 +12,19 @@ use crate::step::count::Counting;
 use crate::upstream::Upstream;
 use arc_swap::ArcSwap;
 use paceline_routing::board::Board;
+use paceline_routing::confidence::confidence;
+use paceline_routing::decide::{NoModel, Question};
 use paceline_routing::directory::Directory;
+use paceline_routing::need::Need;
 use paceline_routing::place::Fleet;
 use paceline_routing::route::Route;
+use paceline_types::decision::Decision;
 use paceline_types::id::Name;
 use paceline_types::ports::{RecordSink, TokenCounter};
 use paceline_types::price::Price;
 use paceline_types::record::{CallRecord, Caller};
 use paceline_types::rules::Rights;
+use paceline_types::time::Timestamp;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -363,6 +368,41 @@ impl Gateway {
         for route in routes {
             route.learn(&self.known.board, now);
         }
+    }
+
+    /// Takes in how good the answers of finished calls were, each once; calls from now on know it.
+    pub fn scored<'a>(&self, records: impl Iterator<Item = &'a CallRecord>) {
+        let board = &self.known.board;
+        for record in records {
+            let (Some(quality), Some(target)) = (record.quality, record.target.as_deref()) else { continue };
+            let task = record.labels.as_deref().and_then(|labels| labels.task_type.as_deref());
+            let ended = record.started_at.0.saturating_add_unsigned(record.duration.0 / 1000);
+            let (provider, model) = (&target.provider, &target.upstream_model);
+            board.scored(provider, model, quality.into(), task, Timestamp(ended));
+        }
+        self.learn(std::iter::empty());
+    }
+
+    /// What a route would decide now of a call that asks this; nothing is asked of anybody, and it is never an experiment.
+    ///
+    /// # Errors
+    /// When nobody could take it.
+    pub fn recommend(&self, route: &Route, need: &Need, prompt: &str) -> Result<Decision, NoModel> {
+        let snapshot = self.snapshot.load();
+        let learned = route.policy.learned.as_ref();
+        let learned = learned.map(|model| model.quality(prompt, need.task_type.as_deref()));
+        let need = Need { pinned: true, ..need.clone() };
+        let question = Question {
+            need: &need,
+            now: Instant::now(),
+            at: crate::worker::wall(),
+            prefix: None,
+            learned: learned.as_deref(),
+            policy: &snapshot.config.policy,
+        };
+        let mut decision = route.decide(&question, &mut || 1.0)?.decision;
+        decision.confidence = confidence(&decision).map(|sure| sure as f32);
+        Ok(decision)
     }
 
     /// The routes, by name.

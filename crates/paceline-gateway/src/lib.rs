@@ -44,4 +44,5 @@ pub use gateway::{Gateway, Gauges};
 pub use ledger::{AccountName, Ledger, Standing, Totals};
 pub use scope::{Kind as ScopeKind, Scopes};
 pub use server::{ServeError, Server};
+pub use step::generate::{DEFAULT_ROUTE, TOP_N, decision_answer, features};
 pub use view::{PlaceView, ScopeView};

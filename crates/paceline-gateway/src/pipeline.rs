@@ -10,7 +10,7 @@ use crate::refuse::Fail;
 use crate::routes::{Route, route};
 use crate::step::quota::Need;
 use crate::step::{
-    admin, admit, attempt, count_tokens, passthrough, plan, quota, read, recover, rights, shadow,
+    admin, admit, attempt, count_tokens, generate, passthrough, plan, quota, read, recover, rights, shadow,
 };
 use crate::worker::Worker;
 use http::header::HeaderName;
@@ -144,6 +144,10 @@ async fn steps(
     };
     let outcome = outcome.unwrap_or_else(|| Err(interrupt(&mut call)));
     let mut answer = match outcome {
+        Ok(attempt::Outcome::Whole(whole)) if call.generate.is_some() => {
+            let whole = generate::answer(&mut call, whole);
+            attempt::Outcome::Whole(whole).into_answer(call)
+        }
         Ok(relayed) => relayed.into_answer(call),
         Err(fail) => {
             call.note_failure(&fail);

@@ -1,5 +1,6 @@
 //! What a path asks for, by a look at its bytes.
 
+use crate::step::generate;
 use paceline_types::record::{Dialect, Operation};
 
 /// Where a request goes.
@@ -29,6 +30,7 @@ pub(crate) fn route(path: &str, provider: impl Fn(&str) -> Option<usize>) -> Rou
         "/v1/embeddings" | "/embeddings" => return Route::Call(Operation::Embeddings, Dialect::OpenAi),
         "/v1/messages" => return Route::Call(Operation::Chat, Dialect::Anthropic),
         "/v1/messages/count_tokens" => return Route::Call(Operation::CountTokens, Dialect::Anthropic),
+        generate::PATH => return Route::Call(Operation::Chat, Dialect::OpenAi),
         "/v1/responses" | "/responses" => return Route::Call(Operation::Chat, Dialect::Responses),
         _ => {}
     }

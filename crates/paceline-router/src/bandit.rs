@@ -1,25 +1,30 @@
 //! Routers that learn call by call, let loose on outcomes that are known: what they earn beside the best fixed model.
 //!
-//! The reward of a call is its quality less `price` times its cost as a share of the strongest model's mean cost.
+//! The reward of a call is its quality less `price` times its cost as a share of the strongest model's mean cost. What a
+//! model costs on average is known beforehand, as it is from prices; quality is learned from nothing.
 
 use crate::dice::Dice;
 use crate::metrics::{Forecast, choose};
 use crate::model::{Model, Room};
 use crate::set::Set;
 
-/// What a cold learner believes: as many pseudo-calls at the mean of all.
-const PRIOR: f64 = 1.0;
-/// How wide Thompson's draws are: the deviation of one call's reward.
+/// Pseudo-calls of usual quality that each model begins with.
+const PRIOR: f64 = 10.0;
+/// How wide Thompson's draws are: the deviation of one call's quality, less than it is, for runs are short.
 const WIDTH: f64 = 0.25;
+/// Calls of a model at a kind of prompt at which they count half against all its calls.
+const SHRINK: f64 = 80.0;
+/// Pseudo-calls of usual quality that each kind of prompt begins with.
+const KIND_PRIOR: f64 = 10.0;
 
 /// Who chooses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Policy {
     /// Any model, alike.
     Uniform,
-    /// The arm with the best draw of its mean (Thompson 1933, normal), no look at the prompt.
+    /// The model with the best draw of its mean (Thompson 1933, normal), no look at the prompt.
     Thompson,
-    /// Thompson per kind of prompt, drawn towards the arm's mean over all kinds.
+    /// The same, and what the model was seen to do at the prompt's kind of work, as evidence of that grows.
     Contextual,
     /// A trained router's forecast, no learning on the way.
     Trained,
@@ -57,36 +62,57 @@ fn rewards(set: &Set, price: f64) -> (Vec<Vec<f64>>, f64) {
     (set.rows.iter().map(|row| one(&row.q, &row.c)).collect(), scale)
 }
 
-/// Sums of one arm in one kind.
+/// Sum of what was better than usual, and calls.
 type Cell = (f64, f64);
 
-/// What was earned so far: per arm over all kinds, and per kind and arm.
+/// What was seen so far: per model over all kinds, per kind and model, and how good answers are at each kind.
 struct Learner {
-    arms: Vec<Cell>,
+    costs: Vec<f64>,
+    models: Vec<Cell>,
     cells: Vec<Vec<Cell>>,
+    /// Sum of quality and calls of each kind: hard work is not the model's fault.
+    kinds: Vec<Cell>,
+    all: Cell,
 }
 
 impl Learner {
-    fn value(&self, kind: usize, arm: usize, dice: &mut Dice) -> f64 {
-        let total = self.arms.iter().fold((0.0, 0.0), |sum, arm| (sum.0 + arm.0, sum.1 + arm.1));
-        let prior = if total.1 > 0.0 { total.0 / total.1 } else { 0.5 };
-        let all = self.arms[arm];
-        let mean = (all.0 + PRIOR * prior) / (all.1 + PRIOR);
-        let Some(cell) = self.cells.get(kind).map(|arms| arms[arm]) else {
-            return mean + WIDTH * dice.normal() / (all.1 + PRIOR).sqrt();
-        };
-        // The kind's mean begins at the arm's; how much it counts grows with the kind's own calls.
-        let weight = SHRINK.min(all.1 + PRIOR);
-        let inside = (cell.0 + weight * mean) / (cell.1 + weight);
-        inside + WIDTH * dice.normal() / (cell.1 + weight).sqrt()
+    fn new(costs: Vec<f64>, kinds: usize) -> Self {
+        let models = vec![(0.0, 0.0); costs.len()];
+        let cells = vec![models.clone(); kinds];
+        Self { costs, models, cells, kinds: vec![(0.0, 0.0); kinds], all: (0.0, 0.0) }
+    }
+
+    /// A model's worth at a kind of prompt, beyond what is usual there.
+    fn worth(&self, kind: usize, model: usize, dice: &mut Dice) -> f64 {
+        let (sum, calls) = self.models[model];
+        let mean = sum / (calls + PRIOR);
+        let cell = self.cells[kind][model];
+        let inside = (cell.0 - cell.1 * mean) / (cell.1 + SHRINK);
+        mean + inside + WIDTH * dice.normal() / (calls + PRIOR).sqrt() - self.costs[model]
+    }
+
+    fn choose(&self, kind: usize, dice: &mut Dice) -> usize {
+        let worth: Vec<f64> = (0..self.costs.len()).map(|model| self.worth(kind, model, dice)).collect();
+        (0..worth.len()).fold(0, |best, at| if worth[at] > worth[best] { at } else { best })
+    }
+
+    fn learn(&mut self, kind: usize, model: usize, quality: f64) {
+        let usual = if self.all.1 > 0.0 { self.all.0 / self.all.1 } else { 0.5 };
+        let (sum, calls) = self.kinds[kind];
+        let better = quality - (sum + KIND_PRIOR * usual) / (calls + KIND_PRIOR);
+        for (cell, amount) in [
+            (&mut self.models[model], better),
+            (&mut self.cells[kind][model], better),
+            (&mut self.kinds[kind], quality),
+            (&mut self.all, quality),
+        ] {
+            *cell = (cell.0 + amount, cell.1 + 1.0);
+        }
     }
 }
 
-/// Calls of the arm elsewhere that count for a kind, at most.
-const SHRINK: f64 = 20.0;
-
-/// Runs a policy over the set in an order that the seed gives. `kinds` says of each row what kind it is (0 for
-/// all where nothing is known); a trained router needs `model`.
+/// Runs a policy over the set in an order that the seed gives; kinds of prompts are the rows' tasks. A trained router
+/// needs `model`.
 pub fn run(
     set: &Set,
     policy: Policy,
@@ -100,11 +126,8 @@ pub fn run(
     let mut dice = Dice::new(seed);
     let mut order: Vec<usize> = (0..rewards.len()).collect();
     dice.shuffle(&mut order);
-    let kinds_known = kinds.iter().max().map_or(0, |most| most + 1);
-    let mut learner = Learner {
-        arms: vec![(0.0, 0.0); width],
-        cells: vec![vec![(0.0, 0.0); width]; if policy == Policy::Contextual { kinds_known } else { 0 }],
-    };
+    let costs = set.means().1.into_iter().map(|cost| scale * cost).collect();
+    let mut learner = Learner::new(costs, kinds.iter().max().map_or(1, |most| most + 1));
     let (mut room, mut forecast) = (Room::default(), Forecast::default());
     let mut earned = Vec::with_capacity(order.len());
     for &at in &order {
@@ -115,18 +138,10 @@ pub fn run(
                 model.predict(&set.rows[at].prompt, None, &mut room, &mut forecast);
                 choose(&forecast.q, &forecast.c, scale)
             }
-            Policy::Thompson | Policy::Contextual => {
-                let values: Vec<f64> =
-                    (0..width).map(|arm| learner.value(kinds[at], arm, &mut dice)).collect();
-                (0..width).fold(0, |best, arm| if values[arm] > values[best] { arm } else { best })
-            }
+            Policy::Thompson | Policy::Contextual => learner.choose(kinds[at], &mut dice),
         };
-        let reward = rewards[at][arm];
-        earned.push(reward);
-        let cell = learner.cells.get_mut(kinds[at]).and_then(|arms| arms.get_mut(arm));
-        for cell in cell.into_iter().chain(learner.arms.get_mut(arm)) {
-            *cell = (cell.0 + reward, cell.1 + 1.0);
-        }
+        earned.push(rewards[at][arm]);
+        learner.learn(kinds[at], arm, set.rows[at].q[arm].into());
     }
     Ok(outcome(&rewards, &earned, width))
 }
@@ -172,7 +187,7 @@ mod tests {
             Row { id: at.to_string(), task, q, c: vec![1e-4; 4], ..Row::default() }
         };
         let models = (0..4).map(|at| at.to_string()).collect();
-        Set { name: "s".into(), models, rows: (0..1200).map(row).collect() }
+        Set { name: "s".into(), models, rows: (0..1200).map(row).collect(), moved: 0 }
     }
 
     #[test]

@@ -3,16 +3,16 @@
 //! All numbers are little-endian. Buckets that no prompt of the training had are left out.
 
 use crate::learn::heads::{COST, Heads, QUALITY};
-use crate::learn::stage::{FACTORS, OUTPUTS, Stage};
+use crate::learn::stage::{OUTPUTS, Stage};
 use crate::learn::tasks::Means;
-use crate::model::{LANES, Model};
+use crate::model::{Model, lanes};
 use crate::set::MAX_MODELS;
 use crate::text::grams::{BUCKETS, GROUP};
 use crate::text::hand::HAND;
 
 const MARK: &[u8; 8] = b"PLROUTER";
 /// Version of the format; others are refused.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// The largest file that is read, in bytes.
 pub const MAX_BYTES: usize = 64 << 20;
 
@@ -31,12 +31,15 @@ pub fn write(model: &Model) -> Vec<u8> {
     }
     floats(&mut out, &model.scales.mean);
     floats(&mut out, &model.scales.inverse);
-    let used: Vec<usize> = (0..BUCKETS).filter(|bucket| model.table[bucket * LANES] > 0.0).collect();
+    floats(&mut out, &[model.scales.familiar, model.scales.strange]);
+    let outputs = model.stage.outputs;
+    let lanes = lanes(outputs);
+    let used: Vec<usize> = (0..BUCKETS).filter(|bucket| model.table[bucket * lanes] > 0.0).collect();
     whole(&mut out, used.len() as u32);
     let tasks = model.stage.task_start.len();
     for &bucket in &used {
         whole(&mut out, bucket as u32);
-        floats(&mut out, &model.table[bucket * LANES..(bucket + 1) * LANES]);
+        floats(&mut out, &model.table[bucket * lanes..=bucket * lanes + outputs]);
         if bucket < GROUP && tasks > 1 {
             floats(&mut out, &[model.task_steps[bucket]]);
             out.extend(model.task_table[bucket * tasks..(bucket + 1) * tasks].iter().map(|&step| step as u8));
@@ -50,9 +53,12 @@ pub fn write(model: &Model) -> Vec<u8> {
     floats(&mut out, &stage.start);
     floats(&mut out, &stage.means.q);
     floats(&mut out, &stage.means.c);
-    for head in model.heads.quality.iter().chain(&model.heads.cost).chain([&model.heads.mean]) {
+    let heads = &model.heads;
+    for head in heads.quality.iter().chain(&heads.cost) {
         doubles(&mut out, head);
     }
+    let pairs = heads.mean.iter().chain(heads.reach.iter().flatten());
+    pairs.for_each(|pair| doubles(&mut out, &[pair.0, pair.1]));
     doubles(&mut out, &[model.heads.blend]);
     let sum = crc32fast::hash(&out);
     whole(&mut out, sum);
@@ -87,15 +93,20 @@ fn model(from: &mut Reader<'_>) -> Result<Model, String> {
     let (width, tasks) = (model.models.len(), model.tasks.len().max(1));
     model.scales.mean = from.floats(HAND)?.try_into().map_err(|_| CUT)?;
     model.scales.inverse = from.floats(HAND)?.try_into().map_err(|_| CUT)?;
-    model.table = vec![0.0; BUCKETS * LANES];
+    model.scales.familiar = from.floats(1)?[0];
+    model.scales.strange = from.floats(1)?[0];
+    let outputs = OUTPUTS.min(1 + width);
+    let lanes = lanes(outputs);
+    model.table = vec![0.0; BUCKETS * lanes];
     if tasks > 1 {
         model.task_table = vec![0; GROUP * tasks];
         model.task_steps = vec![0.0; GROUP];
     }
     for _ in 0..from.whole()? {
         let bucket = from.whole()? as usize;
-        let lanes = from.floats(LANES)?;
-        model.table.get_mut(bucket * LANES..(bucket + 1) * LANES).ok_or(CUT)?.copy_from_slice(&lanes);
+        let row = from.floats(1 + outputs)?;
+        let at = bucket * lanes;
+        model.table.get_mut(at..=at + outputs).ok_or(CUT)?.copy_from_slice(&row);
         if bucket < GROUP && tasks > 1 {
             model.task_steps[bucket] = from.floats(1)?[0];
             let steps = from.take(tasks)?.iter().map(|&step| step as i8);
@@ -107,14 +118,21 @@ fn model(from: &mut Reader<'_>) -> Result<Model, String> {
     }
     let task_start = from.floats(tasks)?;
     let task_weights = from.floats(if tasks > 1 { HAND * tasks } else { 0 })?;
-    let weights = from.floats(HAND * OUTPUTS)?;
-    let directions = from.floats(FACTORS * width)?;
+    let weights = from.floats(HAND * outputs)?;
+    let directions = from.floats((outputs - 1) * width)?;
     let start = from.floats(OUTPUTS)?.try_into().map_err(|_| CUT)?;
     let means = Means { q: from.floats(tasks * width)?, c: from.floats(tasks * width)?, width };
-    model.stage = Stage { task_weights, task_start, weights, start, directions, means };
+    model.stage = Stage { task_weights, task_start, outputs, weights, start, directions, means };
     let mut heads = |inputs: usize| (0..width).map(|_| from.doubles(inputs)).collect::<Result<Vec<_>, _>>();
     let (quality, cost) = (heads(QUALITY)?, heads(COST)?);
-    model.heads = Heads { quality, cost, mean: from.doubles(width)?, blend: from.doubles(1)?[0] };
+    let mut pairs =
+        || Ok::<_, String>(from.doubles(2 * width)?.chunks_exact(2).map(|two| (two[0], two[1])).collect());
+    let (mean, reach): (Vec<_>, Vec<_>) = (pairs()?, [pairs()?, pairs()?].concat());
+    let reach: Vec<[(f64, f64); 2]> = reach.chunks_exact(2).map(|two| [two[0], two[1]]).collect();
+    if reach.iter().flatten().any(|(low, high)| low > high) {
+        return Err(CUT.to_owned());
+    }
+    model.heads = Heads { belief: Vec::new(), quality, cost, mean, reach, blend: from.doubles(1)?[0] };
     if width == 0 || !from.0.is_empty() {
         return Err(CUT.to_owned());
     }

@@ -1,6 +1,6 @@
 //! A trained router: what it holds, and what it says of a prompt.
 
-use crate::learn::examples::{Examples, HAND_SCALE, Scales};
+use crate::learn::examples::{Examples, HAND_SCALE, Scales, known};
 use crate::learn::heads::{Heads, Inputs};
 use crate::learn::stage::{OUTPUTS, Seen, Stage, shares};
 use crate::metrics::Forecast;
@@ -8,8 +8,13 @@ use crate::set::Set;
 use crate::text::grams::{BUCKETS, GROUP, Scratch};
 use crate::text::hand;
 
-/// Numbers of a bucket that lie together: its weight, then the outputs.
-pub const LANES: usize = 1 + OUTPUTS;
+/// Numbers of a bucket that lie together, for few models and for many: its weight, then the outputs.
+const LANES: [usize; 2] = [4, 8];
+
+/// How many numbers of a bucket lie together for so many outputs.
+pub fn lanes(outputs: usize) -> usize {
+    if outputs < LANES[0] { LANES[0] } else { LANES[1] }
+}
 
 /// A trained router.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -24,7 +29,7 @@ pub struct Model {
     pub tasks: Vec<String>,
     /// How text becomes numbers; the buckets' weights are in `table`.
     pub scales: Scales,
-    /// `bucket * LANES`: the bucket's weight, its outputs.
+    /// `bucket * lanes`: the bucket's weight, its outputs, perhaps nothing.
     pub table: Vec<f32>,
     /// `bucket * tasks`: each word bucket's weight for each task, in steps of `task_steps`.
     pub task_table: Vec<i8>,
@@ -46,13 +51,15 @@ pub struct Room {
 
 impl Model {
     /// Packs what was learned.
-    pub(crate) fn new(set: &Set, examples: &Examples, mut stage: Stage, heads: Heads) -> Self {
+    pub(crate) fn new(set: &Set, examples: &Examples, mut stage: Stage, mut heads: Heads) -> Self {
+        heads.settle(&mut stage);
         let mut scales = examples.scales.clone();
-        let mut table = vec![0.0; BUCKETS * LANES];
-        let lanes = table.chunks_exact_mut(LANES).zip(stage.weights.chunks_exact(OUTPUTS));
-        for ((lanes, outputs), &idf) in lanes.zip(&scales.idf) {
-            lanes[0] = idf;
-            lanes[1..].copy_from_slice(outputs);
+        let lanes = lanes(stage.outputs);
+        let mut table = vec![0.0; BUCKETS * lanes];
+        let rows = table.chunks_exact_mut(lanes).zip(stage.weights.chunks_exact(stage.outputs));
+        for ((row, outputs), &idf) in rows.zip(&scales.idf) {
+            row[0] = idf;
+            row[1..=outputs.len()].copy_from_slice(outputs);
         }
         let tasks = stage.task_start.len();
         let (mut task_table, mut task_steps) = (Vec::new(), Vec::new());
@@ -65,7 +72,7 @@ impl Model {
             }
             stage.task_weights.drain(..GROUP * tasks);
         }
-        stage.weights.drain(..BUCKETS * OUTPUTS);
+        stage.weights.drain(..BUCKETS * stage.outputs);
         scales.idf = Vec::new();
         Self {
             set: set.name.clone(),
@@ -87,34 +94,27 @@ impl Model {
         let hand = self.scales.hand(&hand::features(prompt));
         room.scratch.read(prompt);
         let mut outputs = self.stage.start;
-        let words_norm = self.add(&room.scratch.grams.words, &mut outputs);
+        let (words_norm, used) = self.add(&room.scratch.grams.words, &mut outputs);
         self.add(&room.scratch.grams.chars, &mut outputs);
-        for (weights, value) in self.stage.weights.chunks_exact(OUTPUTS).zip(hand) {
+        for (weights, value) in self.stage.weights.chunks_exact(self.stage.outputs.max(1)).zip(hand) {
             outputs.iter_mut().zip(weights).for_each(|(out, weight)| *out += value * HAND_SCALE * weight);
         }
-        let known = task.and_then(|task| self.tasks.iter().position(|name| name == task));
+        let known_task = task.and_then(|task| self.tasks.iter().position(|name| name == task));
         let mut tasks = std::mem::take(&mut room.shares);
-        self.share(&room.scratch.grams.words, words_norm, &hand, known, &mut tasks);
-        let inputs = Inputs::new(&self.stage, Seen { tasks, outputs }, hand, prompt.len());
+        self.share(&room.scratch.grams.words, words_norm, &hand, known_task, &mut tasks);
+        let trust = self.scales.trust(known(room.scratch.grams.words.len(), used), &hand);
+        let inputs = Inputs::new(&self.stage, Seen { tasks, outputs }, hand, prompt.len(), trust);
         self.heads.say(&inputs, out);
         room.shares = inputs.seen.tasks;
     }
 
-    /// Adds the outputs of buckets, in their common length; returns one over that length.
-    fn add(&self, buckets: &[u32], outputs: &mut [f32; OUTPUTS]) -> f32 {
-        let mut sums = [0.0f32; LANES];
-        for &bucket in buckets {
-            let at = bucket as usize * LANES;
-            let Some(lanes) = self.table.get(at..at + LANES) else { continue };
-            let weight = lanes[0];
-            sums[0] += weight * weight;
-            for lane in 1..LANES {
-                sums[lane] += weight * lanes[lane];
-            }
+    /// Adds the outputs of buckets, in their common length; returns one over that length, and how many are known.
+    fn add(&self, buckets: &[u32], outputs: &mut [f32; OUTPUTS]) -> (f32, usize) {
+        if lanes(self.stage.outputs) == LANES[0] {
+            add::<{ LANES[0] }>(&self.table, buckets, outputs)
+        } else {
+            add::<{ LANES[1] }>(&self.table, buckets, outputs)
         }
-        let norm = if sums[0] > 0.0 { 1.0 / sums[0].sqrt() } else { 0.0 };
-        outputs.iter_mut().zip(&sums[1..]).for_each(|(out, sum)| *out += norm * sum);
-        norm
     }
 
     fn share(&self, words: &[u32], norm: f32, hand: &[f32], known: Option<usize>, tasks: &mut Vec<f32>) {
@@ -126,6 +126,7 @@ impl Model {
             tasks[known] = 1.0;
             return;
         }
+        let lanes = lanes(self.stage.outputs);
         if count > 1 {
             for &bucket in words {
                 let at = bucket as usize;
@@ -134,7 +135,7 @@ impl Model {
                 else {
                     continue;
                 };
-                let weight = norm * self.table[at * LANES] * step;
+                let weight = norm * self.table[at * lanes] * step;
                 tasks.iter_mut().zip(row).for_each(|(task, value)| *task += weight * f32::from(*value));
             }
             for (weights, value) in self.stage.task_weights.chunks_exact(count).zip(hand) {
@@ -143,4 +144,21 @@ impl Model {
         }
         shares(tasks);
     }
+}
+
+fn add<const L: usize>(table: &[f32], buckets: &[u32], outputs: &mut [f32; OUTPUTS]) -> (f32, usize) {
+    let (rows, _) = table.as_chunks::<L>();
+    let mut sums = [0.0f32; L];
+    let mut known = 0;
+    for &bucket in buckets {
+        let Some(row) = rows.get(bucket as usize) else { continue };
+        let weight = row[0];
+        known += usize::from(weight > 0.0);
+        for lane in 0..L {
+            sums[lane] += weight * row[lane];
+        }
+    }
+    let norm = if sums[0] > 0.0 { 1.0 / sums[0].sqrt() } else { 0.0 };
+    outputs.iter_mut().zip(&sums[1..]).for_each(|(out, sum)| *out += norm * sum);
+    (norm, known)
 }

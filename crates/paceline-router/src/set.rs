@@ -9,6 +9,9 @@ pub const MAX_MODELS: usize = 64;
 /// The most rows of a set.
 pub const MAX_ROWS: usize = 2_000_000;
 
+/// How far outside 0–1 a quality may lie and be taken for 0 or 1: metrics with a penalty do that.
+pub const SLACK: f32 = 0.1;
+
 /// One prompt and what came of it.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Row {
@@ -33,13 +36,15 @@ pub struct Set {
     pub models: Vec<String>,
     /// The prompts.
     pub rows: Vec<Row>,
+    /// How many qualities lay a little outside 0–1 and were moved to it.
+    pub moved: usize,
 }
 
 impl Set {
     /// Reads JSON lines with `id`, `prompt`, `q`, `c` and perhaps `task`; `meta` is JSON with
     /// `models: [{"name": …}]` or `models: ["name", …]`. Without it models are called `model-0` and so on.
     pub fn parse(name: &str, lines: &str, meta: Option<&str>) -> Result<Self, String> {
-        let mut rows = Vec::new();
+        let (mut rows, mut moved) = (Vec::new(), 0);
         for (at, line) in lines.lines().enumerate() {
             if line.trim().is_empty() {
                 continue;
@@ -48,7 +53,8 @@ impl Set {
                 return Err(format!("{name}: more than {MAX_ROWS} rows"));
             }
             let row = row(line).map_err(|what| format!("{name}:{}: {what}", at + 1))?;
-            rows.push(row);
+            moved += row.1;
+            rows.push(row.0);
         }
         let width = rows.first().map_or(0, |row: &Row| row.q.len());
         if width == 0 || width > MAX_MODELS {
@@ -64,7 +70,7 @@ impl Set {
         if models.len() != width {
             return Err(format!("{name}: {} models in meta, {width} in the rows", models.len()));
         }
-        Ok(Self { name: name.to_owned(), models, rows })
+        Ok(Self { name: name.to_owned(), models, rows, moved })
     }
 
     /// How many models there are.
@@ -86,7 +92,7 @@ impl Set {
     #[must_use]
     pub fn pick(&self, places: &[usize]) -> Self {
         let rows = places.iter().filter_map(|&at| self.rows.get(at).cloned()).collect();
-        Self { name: self.name.clone(), models: self.models.clone(), rows }
+        Self { name: self.name.clone(), models: self.models.clone(), rows, moved: self.moved }
     }
 }
 
@@ -101,23 +107,30 @@ pub fn question(line: &str) -> Result<Row, String> {
     })
 }
 
-fn row(line: &str) -> Result<Row, String> {
+/// A row, and how many of its qualities were moved into 0–1.
+fn row(line: &str) -> Result<(Row, usize), String> {
     let value = object(line)?;
-    let q = numbers(&value, "q")?;
+    let mut q = numbers(&value, "q")?;
     let c = numbers(&value, "c")?;
-    if q.iter().any(|q| !(0.0..=1.0).contains(q)) {
+    if q.iter().any(|q| !(-SLACK..=1.0 + SLACK).contains(q)) {
         return Err("`q` must be between 0 and 1".to_owned());
+    }
+    let mut moved = 0;
+    for q in q.iter_mut().filter(|q| !(0.0..=1.0).contains(*q)) {
+        *q = q.clamp(0.0, 1.0);
+        moved += 1;
     }
     if c.iter().any(|&c| c < 0.0) {
         return Err("`c` must not be negative".to_owned());
     }
-    Ok(Row {
+    let row = Row {
         id: word(&value, "id")?,
         task: value.get("task").and_then(Value::as_str).map(ToOwned::to_owned),
         prompt: word(&value, "prompt")?,
         q,
         c,
-    })
+    };
+    Ok((row, moved))
 }
 
 fn object(line: &str) -> Result<Value, String> {
@@ -175,6 +188,13 @@ mod tests {
         assert!(error(&ROW.replace("[0,1]", "[0]")).contains("has not 1 values"));
         assert!(error(&ROW.replace("0.1", "-1")).contains("negative"));
         assert!(Set::parse("s", ROW, Some(r#"{"models":["x"]}"#)).unwrap_err().contains("1 models in meta"));
+    }
+
+    #[test]
+    fn qualities_a_little_outside_are_moved_and_counted() {
+        let set = Set::parse("s", &ROW.replace("[0,1]", "[-0.033,1.1]"), None).unwrap();
+        assert_eq!((set.rows[0].q.as_slice(), set.moved), ([0.0, 1.0].as_slice(), 2));
+        assert_eq!(Set::parse("s", ROW, None).unwrap().moved, 0);
     }
 
     #[test]

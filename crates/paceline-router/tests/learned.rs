@@ -45,7 +45,7 @@ fn made_with(seed: u64, rows: usize, noise: bool) -> Set {
         }
     };
     let rows = (0..rows).map(&mut row).collect();
-    Set { name: "made-up".into(), models: vec!["cheap".into(), "strong".into()], rows }
+    Set { name: "made-up".into(), models: vec!["cheap".into(), "strong".into()], rows, moved: 0 }
 }
 
 fn trained(noise: bool) -> (Set, Model, Proof) {
@@ -104,6 +104,49 @@ fn the_same_seed_gives_the_same_bytes_and_bytes_give_the_same_router() {
         assert_eq!(one, two);
         assert!(one.q.iter().all(|q| (0.0..=1.0).contains(q)) && one.c.iter().all(|&c| c > 0.0));
     }
+}
+
+/// What the router says of a prompt: quality and cost at each model.
+fn said(model: &Model, prompt: &str) -> Forecast {
+    let mut out = Forecast::default();
+    model.predict(prompt, None, &mut Room::default(), &mut out);
+    out
+}
+
+#[test]
+fn prompts_unlike_any_of_the_training_fall_back_to_the_models_means() {
+    let (set, model, _) = trained(false);
+    let (means, costs) = set.means();
+    let far = |prompt: &str, most: f64| {
+        let out = said(&model, prompt);
+        for at in 0..2 {
+            let off = (f64::from(out.q[at]) - means[at]).abs();
+            assert!(off <= most, "{off} off at model {at}: {:.40}", prompt);
+            let share = f64::from(out.c[at]) / costs[at];
+            assert!((0.05..10.0).contains(&share), "costs {share} of the mean: {:.40}", prompt);
+        }
+    };
+    far("", 1e-6);
+    far(" \n\t ", 1e-6);
+    far("zzz qqq xxx", 0.15);
+    far("\u{4f60}\u{597d}\u{ff0c}\u{4e16}\u{754c}\u{ff01}".repeat(40).as_str(), 0.15);
+    far(&"\u{0}\u{1}\u{7f}\u{feff}\u{202e}".repeat(100), 0.15);
+    far(&"fn main() { let x = vec![0u8; 4096]; }\n".repeat(25_000), 0.15);
+    far(&"\u{1f600}".repeat(262_144), 0.15);
+}
+
+#[test]
+fn further_from_the_training_is_closer_to_the_mean() {
+    let (set, model, _) = trained(false);
+    let mean = set.means().0[0];
+    let known = "Tom has 12 coins and buys 34 more coins. How many coins has Tom now?";
+    let off = |strange: usize| {
+        let prompt = format!("{known}{}", " \u{3b1}\u{3b2}\u{3b3}\u{3b4}".repeat(strange));
+        (f64::from(said(&model, &prompt).q[0]) - mean).abs()
+    };
+    let steps: Vec<f64> = [0, 20, 60, 200].map(off).into();
+    assert!(steps[0] > 0.3 && steps[3] < 0.1, "{steps:?}");
+    assert!(steps.windows(2).all(|two| two[1] <= two[0] + 0.02), "{steps:?}");
 }
 
 #[test]

@@ -217,6 +217,7 @@ impl Belief {
             by_task: by_task.collect(),
             quality: overall,
             evidence: seen.calls,
+            rates: None,
         }
     }
 }

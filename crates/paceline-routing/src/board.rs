@@ -2,7 +2,7 @@
 //! the same order give the same board.
 
 use crate::belief::{Belief, MAX_TASKS, Took};
-use crate::estimate::{Estimate, Prior, View};
+use crate::estimate::{Estimate, Prior, UsdRates, View};
 use crate::route::Candidate;
 use paceline_types::error::Blame;
 use paceline_types::id::Name;
@@ -87,11 +87,18 @@ impl Board {
                 tasks.push(task.into());
             }
         }
-        let estimate = |(candidate, place): (&Candidate, &Option<&(Prior, Belief)>)| match place {
-            Some((_, belief)) => belief.estimate(&candidate.prior, at, &tasks),
-            None => Estimate::of(&candidate.prior),
+        let estimate = |(candidate, place): (&Candidate, Option<&(Prior, Belief)>)| {
+            let mut estimate = match place {
+                Some((_, belief)) => belief.estimate(&candidate.prior, at, &tasks),
+                None => Estimate::of(&candidate.prior),
+            };
+            let price = candidate.targets.first().and_then(|target| target.price.as_deref());
+            // The targets of a candidate may cost differently.
+            estimate.rates =
+                price.filter(|_| candidate.targets.len() == 1).and_then(|price| UsdRates::of(price, at));
+            estimate
         };
-        let estimates = candidates.iter().zip(&places).map(estimate).collect();
+        let estimates = candidates.iter().zip(places.iter().copied()).map(estimate).collect();
         View { estimates, tasks }
     }
 }

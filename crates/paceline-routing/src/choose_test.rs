@@ -3,7 +3,7 @@
 use super::{Choice, Spot, choose};
 use crate::health::Sign;
 use crate::place::{Fleet, PlaceName, Policy};
-use crate::plan::{Patience, Pick, Plan, Target};
+use crate::plan::{Patience, Pick, Plan, Target, TargetFacts};
 use paceline_types::deployment::Deployment;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,7 +23,8 @@ fn plan(targets: &[(u16, usize, u32)], pick: Pick, began: Instant) -> Plan {
         let place = |key| fleet.place(PlaceName { provider: Arc::clone(&provider), key, model: "m".into() });
         let places = (0..keys as u64).map(place).collect();
         let deployment = Arc::new(deployment);
-        Target { provider: at, deployment, patience, price: None, group, places, weight }
+        let facts = TargetFacts { provider: at, deployment, patience, price: None, places, weight };
+        Target::new(group, facts)
     };
     let targets = targets.iter().enumerate().map(target).collect();
     Plan { targets, pick, ..Plan::default() }

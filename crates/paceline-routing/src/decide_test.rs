@@ -6,8 +6,9 @@ use crate::chain::Link;
 use crate::confidence::confidence;
 use crate::estimate::Prior;
 use crate::health::HealthPolicy;
+use crate::need::Abilities;
 use crate::place::{Place, PlaceName};
-use crate::plan::Patience;
+use crate::plan::{Patience, TargetFacts};
 use crate::route::{RouteEntry, RoutePolicy};
 use paceline_types::price::{Price, Rate, Rates};
 use std::time::Duration;
@@ -35,16 +36,21 @@ fn target(name: &str, usd_per_million: Option<u64>, now: Instant) -> Target {
     };
     let place = PlaceName { provider: "p".into(), key: 0, model: name.into() };
     let rate = |usd: u64| Rate(usd * 1_000_000);
-    let rates = |usd| Rates { input: rate(usd), output: rate(usd * 4), ..Rates::default() };
-    Target {
+    let rates = |usd| Rates {
+        input: rate(usd),
+        output: rate(usd * 4),
+        cache_read: Some(Rate(usd * 100_000)),
+        ..Rates::default()
+    };
+    let facts = TargetFacts {
         provider: 0,
         deployment: Arc::new(deployment),
-        patience: Patience::even(Duration::from_secs(60)),
+        patience: Patience::even(Duration::from_mins(1)),
         price: usd_per_million.map(|usd| Arc::new(Price::always(rates(usd)))),
-        group: 0,
-        places: [Arc::new(Place::new(place, now))].into(),
+        places: vec![Arc::new(Place::new(place, now))],
         weight: 1,
-    }
+    };
+    Target::new(0, facts)
 }
 
 fn route(models: &[Made], policy: RoutePolicy, board: &Board, now: Instant) -> Route {
@@ -225,18 +231,8 @@ fn exploring_is_bounded_logged_and_never_pinned() {
 #[test]
 fn a_seen_beginning_draws_where_the_cache_is_cheaper() {
     let now = Instant::now();
-    let mut models = vec![made("a", 400.0, 8.0, 0.8, 3), made("b", 400.0, 8.0, 0.8, 3)];
-    models[0].usd_per_million = None;
-    let mut route = route(&models, RoutePolicy::default(), &Board::default(), now);
-    let rates = Rates {
-        input: Rate(3_000_000),
-        output: Rate(9_000_000),
-        cache_read: Some(Rate(300_000)),
-        ..Rates::default()
-    };
-    for candidate in &mut route.candidates {
-        candidate.targets[0].price = Some(Arc::new(Price::always(rates)));
-    }
+    let models = [made("a", 400.0, 8.0, 0.8, 3), made("b", 400.0, 8.0, 0.8, 3)];
+    let route = route(&models, RoutePolicy::default(), &Board::default(), now);
     let policy = Policy::default();
     let need = Need { input_tokens: 8000, ..Need::default() };
     let go = |prefix| {

@@ -4,7 +4,7 @@ use crate::board::Board;
 use crate::chain::{Chain, Link, Place, RoleEntry, role_key};
 use crate::nearest::nearest;
 use crate::place::{Fleet, PlaceName};
-use crate::plan::{Patience, Plan, Shadow, Target};
+use crate::plan::{Patience, Plan, Shadow, Target, TargetFacts};
 use crate::route::{Candidate, CandidateEntry, MAX_CANDIDATES, Route, RouteEntry};
 use paceline_types::deployment::Deployment;
 use paceline_types::id::Name;
@@ -235,15 +235,15 @@ impl Directory {
                 model: Arc::clone(&deployment.upstream_model),
             })
         };
-        Target {
+        let facts = TargetFacts {
             provider: place.provider,
             price: self.prices.price(&deployment.provider, &deployment.upstream_model),
             places: entry.keys.iter().map(held).collect(),
             deployment: Arc::new(deployment),
             patience: place.patience,
-            group,
             weight: place.weight,
-        }
+        };
+        Target::new(group, facts)
     }
 
     /// The names of the configuration, in its order.

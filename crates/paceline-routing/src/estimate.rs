@@ -1,7 +1,7 @@
 //! What to expect of a model: means and spreads of latency, answer length, reliability and quality.
 
-use paceline_types::price::Price;
-use paceline_types::time::Timestamp;
+use paceline_types::price::{Price, Rate, Tariff};
+use paceline_types::time::{Offset, Timestamp};
 use paceline_types::tokens::Usage;
 
 /// What is expected of a deployment before anything was seen of it.
@@ -61,6 +61,33 @@ pub struct Estimate {
     pub by_task: Vec<Expected>,
     /// How many calls, decayed, stand behind the times.
     pub evidence: f64,
+    /// What tokens cost, where that does not depend on how many there are.
+    pub rates: Option<UsdRates>,
+}
+
+/// US dollars for one token.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct UsdRates {
+    /// Of the prompt.
+    pub input: f64,
+    /// Of the prompt, where the provider has it.
+    pub cached: f64,
+    /// Of the answer.
+    pub output: f64,
+}
+
+impl UsdRates {
+    /// The rates of a price at a moment; `None` where it has tiers, or is of a machine's time.
+    pub fn of(price: &Price, at: Timestamp) -> Option<Self> {
+        let card = &price.at(at)?.standard;
+        let usd = |rate: Rate| rate.0 as f64 / 1e12;
+        let cached = card.base.cache_read.unwrap_or(card.base.input);
+        card.tiers.is_empty().then(|| Self {
+            input: usd(card.base.input),
+            cached: usd(cached),
+            output: usd(card.base.output),
+        })
+    }
 }
 
 impl Estimate {
@@ -96,14 +123,22 @@ impl View {
     }
 }
 
-/// What a call of so many tokens costs by a price, in US dollars; `cached` of the prompt is read from the provider's cache.
-pub fn cost_usd(price: &Price, input: u64, cached: u64, output: u64, at: Timestamp) -> Option<f64> {
+/// What a call of so many tokens, which takes so long, costs by a price, in US dollars; `cached` of the prompt is read from
+/// the provider's cache.
+pub fn cost_usd(
+    price: &Price,
+    input: u64,
+    cached: u64,
+    output: u64,
+    took_ms: f64,
+    at: Timestamp,
+) -> Option<f64> {
     let usage = Usage {
         input_tokens: input,
         output_tokens: output,
         cache_read_tokens: cached.min(input),
         ..Usage::default()
     };
-    let cost = price.cost(&usage, at, paceline_types::price::Tariff::default())?;
-    Some(cost.total().0 as f64 / 1e12)
+    let tariff = Tariff { took: Offset((took_ms * 1e6) as u64), ..Tariff::default() };
+    Some(price.cost(&usage, at, tariff)?.total().0 as f64 / 1e12)
 }

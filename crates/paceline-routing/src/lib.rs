@@ -13,6 +13,7 @@ pub mod decide;
 pub mod directory;
 pub mod distribution;
 pub mod estimate;
+mod expect;
 pub mod health;
 pub mod line;
 pub mod load;

@@ -75,6 +75,12 @@ impl Load {
         self.output.percentile(0.95).map(|tokens| tokens as u64)
     }
 
+    /// The slow side of the time to the first token as it was when the last one came, in milliseconds; 0 where nothing is
+    /// known.
+    pub fn peak_ms(&self) -> f64 {
+        f64::from(f32::from_bits((self.peak.load(Ordering::Relaxed) >> 32) as u32))
+    }
+
     /// The slow side of the recent time to the first token, in milliseconds; 0 where nothing is known.
     pub fn recent_ms(&self, now: Instant) -> f64 {
         let peak = self.peak.load(Ordering::Relaxed);

@@ -105,6 +105,8 @@ pub struct Need {
     pub strategy: Option<Strategy>,
     /// How much of the caller's budget is used beyond its share of the period, 0 to 1.
     pub budget_pressure: f64,
+    /// Whether its answer comes in one piece, so that it can be checked before the caller gets it.
+    pub checkable: bool,
     /// Whether the call must go where it would go without exploring.
     pub pinned: bool,
 }

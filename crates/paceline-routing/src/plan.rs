@@ -3,6 +3,7 @@
 use crate::place::Place;
 use paceline_types::deployment::Deployment;
 use paceline_types::price::Price;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,6 +44,15 @@ pub const SLOW_AFTER: Duration = Duration::from_secs(10);
 /// One place to try.
 #[derive(Clone, Debug)]
 pub struct Target {
+    /// Which model of the chain it serves: 0 the one that was asked for, then the next ones in order. All deployments of
+    /// one model share a group, and groups stand together in a plan.
+    pub group: u16,
+    facts: Arc<TargetFacts>,
+}
+
+/// What is so of a target in every plan.
+#[derive(Debug)]
+pub struct TargetFacts {
     /// The provider's place in the list of providers.
     pub provider: usize,
     /// The names.
@@ -51,13 +61,31 @@ pub struct Target {
     pub patience: Patience,
     /// What its tokens cost; `None` where that is not known.
     pub price: Option<Arc<Price>>,
-    /// Which model of the chain it serves: 0 the one that was asked for, then the next ones in order. All deployments of
-    /// one model share a group, and groups stand together in a plan.
-    pub group: u16,
     /// The same place with each of the provider's keys; at least one.
-    pub places: Arc<[Arc<Place>]>,
+    pub places: Vec<Arc<Place>>,
     /// Its share among the targets of its group where the plan picks by [`Pick::Weighted`]; 0: only when the others fail.
     pub weight: u32,
+}
+
+impl Target {
+    /// A target in a group.
+    pub fn new(group: u16, facts: TargetFacts) -> Self {
+        Self { group, facts: Arc::new(facts) }
+    }
+
+    /// The same target in another group: routes make a plan for every call.
+    #[must_use]
+    pub fn in_group(&self, group: u16) -> Self {
+        Self { group, facts: Arc::clone(&self.facts) }
+    }
+}
+
+impl Deref for Target {
+    type Target = TargetFacts;
+
+    fn deref(&self) -> &TargetFacts {
+        &self.facts
+    }
 }
 
 /// Which target of a group is tried first.
@@ -68,7 +96,7 @@ pub enum Pick {
     First,
     /// Of two that chance names the one with the lower load: time to the first token times calls under way.
     LeastLoaded,
-    /// By chance, in proportion to [`Target::weight`].
+    /// By chance, in proportion to [`TargetFacts::weight`].
     Weighted,
 }
 

@@ -136,7 +136,7 @@ impl Core {
     pub fn value(self, tally: &Tally) -> Option<f64> {
         match self {
             Self::ResponseTime => tally.duration_ms.quantile(0.95),
-            // No decision has an outcome and no cache is asked yet: nothing could be counted.
+            // Decisions are counted apart, and no cache is asked yet.
             Self::SelectionAccuracy | Self::CacheHitRate => None,
             Self::CostEfficiency => {
                 (tally.cost_pico > 0).then(|| tally.cost_ok_pico as f64 / tally.cost_pico as f64)
@@ -146,9 +146,9 @@ impl Core {
     }
 
     /// The value, or why there is none, as the beginning of a sentence.
-    fn story(self, tally: &Tally) -> String {
+    fn story(self, tally: &Tally, value: Option<f64>, decisions: Decisions) -> String {
         let failed = tally.errors + tally.partial;
-        match (self, self.value(tally)) {
+        match (self, value) {
             (Self::ResponseTime, Some(ms)) => {
                 format!("95 % of {} took at most {}", many(tally.ok, "answer"), self.shown(ms))
             }
@@ -167,7 +167,11 @@ impl Core {
                 format!("{} of {} got no whole answer", failed, many(tally.answerable(), "call"))
             }
             (Self::ErrorRate, None) => "no call of the window could have been answered".into(),
-            (Self::SelectionAccuracy, _) => "no routing decision has a known outcome yet".into(),
+            (Self::SelectionAccuracy, Some(_)) => {
+                let judged = many(decisions.judged, "routing decision");
+                format!("{} of {judged} came within 5 % of the best expected score", decisions.right)
+            }
+            (Self::SelectionAccuracy, None) => "no routing decision has a known outcome yet".into(),
             (Self::CacheHitRate, _) => "no response cache is in use".into(),
         }
     }
@@ -288,15 +292,30 @@ pub struct Indicator {
     pub words: String,
 }
 
+/// Routing decisions of a window whose outcome is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Decisions {
+    /// Those that chose as well as could be told afterwards.
+    pub right: u64,
+    /// All of them.
+    pub judged: u64,
+}
+
+impl Decisions {
+    fn accuracy(self) -> Option<f64> {
+        (self.judged > 0).then(|| self.right as f64 / self.judged as f64)
+    }
+}
+
 /// Holds the calls of a window against limits. `hours`: values of past hours, oldest first; read only where limits are
 /// learned.
-pub fn judge(core: Core, tally: &Tally, rule: Rule, hours: &[f64]) -> Indicator {
-    let value = core.value(tally);
+pub fn judge(core: Core, tally: &Tally, decisions: Decisions, rule: Rule, hours: &[f64]) -> Indicator {
+    let value = if core == Core::SelectionAccuracy { decisions.accuracy() } else { core.value(tally) };
     let learned = match rule {
         Rule::Fixed(limits) => Learned::Ready(limits),
         Rule::Auto => learn(core, hours),
     };
-    let story = core.story(tally);
+    let story = core.story(tally, value, decisions);
     let (limits, state, words) = match (value, learned) {
         (None, Learned::Ready(limits)) => (Some(limits), State::Unknown, story),
         (None, Learned::Learning(_)) => (None, State::Unknown, story),
@@ -373,19 +392,20 @@ mod tests {
     #[test]
     fn what_cannot_be_known_is_unknown_with_a_reason() {
         for core in Core::ALL {
-            let found = judge(core, &Tally::default(), fixed(core), &[]);
+            let found = judge(core, &Tally::default(), Decisions::default(), fixed(core), &[]);
             assert_eq!((found.value, found.state), (None, State::Unknown));
             assert!(found.words.starts_with("no "), "{}", found.words);
         }
         let mut tally = errors(3, 1);
         (tally.cost_pico, tally.cost_ok_pico, tally.cost_unknown) = (1000, 650, 2);
-        let found = judge(Core::CostEfficiency, &tally, fixed(Core::CostEfficiency), &[]);
+        let found =
+            judge(Core::CostEfficiency, &tally, Decisions::default(), fixed(Core::CostEfficiency), &[]);
         assert_eq!((found.value, found.state), (Some(0.65), State::Warning));
         assert_eq!(
             found.words,
             "65.0 % of the known cost went to whole answers (2 calls of unknown cost left out); a warning from 70.0 % on"
         );
-        let found = judge(Core::ErrorRate, &tally, fixed(Core::ErrorRate), &[]);
+        let found = judge(Core::ErrorRate, &tally, Decisions::default(), fixed(Core::ErrorRate), &[]);
         assert_eq!(found.words, "1 of 4 calls got no whole answer; critical from 10.0 % on");
     }
 
@@ -393,12 +413,12 @@ mod tests {
     fn learning_takes_a_day_and_then_tells_the_unusual() {
         let tally = errors(9, 1);
         let hours: Vec<f64> = (0..30).map(|at| 0.10 + 0.01 * f64::from(at % 3)).collect();
-        let young = judge(Core::ErrorRate, &tally, Rule::Auto, &hours[..23]);
+        let young = judge(Core::ErrorRate, &tally, Decisions::default(), Rule::Auto, &hours[..23]);
         assert_eq!((young.limits, young.state), (None, State::Unknown));
         assert!(young.words.ends_with("learning what is usual: 23 of 24 hours"), "{}", young.words);
-        let usual = judge(Core::ErrorRate, &tally, Rule::Auto, &hours);
+        let usual = judge(Core::ErrorRate, &tally, Decisions::default(), Rule::Auto, &hours);
         assert_eq!(usual.state, State::Ok, "{usual:?}");
-        let unusual = judge(Core::ErrorRate, &errors(5, 5), Rule::Auto, &hours);
+        let unusual = judge(Core::ErrorRate, &errors(5, 5), Decisions::default(), Rule::Auto, &hours);
         assert_eq!(unusual.state, State::Critical, "{unusual:?}");
     }
 
@@ -449,7 +469,7 @@ mod tests {
         #[test]
         fn no_hours_and_no_tally_break_it(hours in proptest::collection::vec(any::<f64>(), 0..60)) {
             for core in Core::ALL {
-                let found = judge(core, &errors(1, 0), Rule::Auto, &hours);
+                let found = judge(core, &errors(1, 0), Decisions::default(), Rule::Auto, &hours);
                 prop_assert!(!found.words.is_empty());
             }
         }

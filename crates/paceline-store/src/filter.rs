@@ -45,6 +45,10 @@ pub struct Filter {
     pub min_duration_ms: Option<u64>,
     /// Only calls that used tokens and whose cost is not known.
     pub unpriced: bool,
+    /// Only calls whose answer's quality is known.
+    pub scored: bool,
+    /// Only calls that a route decided.
+    pub routed: bool,
     /// The route that decided.
     pub route: Option<String>,
 }
@@ -83,6 +87,8 @@ impl Filter {
         self.status.is_none_or(|status| record.status == status)
             && same(self.error_kind.as_ref(), record.error_kind.map(ErrorKind::as_str))
             && same(self.cache.as_ref(), Some(record.cache.as_str()))
+            && (!self.routed || record.decision.is_some())
+            && (!self.scored || record.quality.is_some())
             && (!self.unpriced || record.usage.is_some() && record.cost.is_none())
             && self.min_cost.is_none_or(|least| record.cost.is_some_and(|cost| cost >= least))
             && same(self.route.as_ref(), record.decision.as_ref().map(|decision| &*decision.route))

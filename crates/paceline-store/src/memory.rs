@@ -163,10 +163,11 @@ impl Store for MemoryStore {
         for patch in patches {
             let Some(entry) = inner.records.get_mut(&patch.id) else { continue };
             found += 1;
-            let (Some(cost), before) = (patch.cost, entry.record.cost) else { continue };
-            let mut record = CallRecord::clone(&entry.record);
-            record.cost = Some(cost);
-            entry.record = Arc::new(record);
+            let before = entry.record.cost;
+            let record = Arc::make_mut(&mut entry.record);
+            record.cost = patch.cost.or(record.cost);
+            record.quality = patch.quality.or(record.quality);
+            let Some(cost) = patch.cost else { continue };
             let (names, at) = (entry.names.clone(), ended(&entry.record).seconds());
             let ok = entry.record.status == Status::Ok;
             for level in &mut inner.levels {

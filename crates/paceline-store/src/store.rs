@@ -38,6 +38,8 @@ pub struct Patch {
     pub id: CallId,
     /// What it cost, by a price that was not known then.
     pub cost: Option<Cost>,
+    /// How good the answer was, 0 to 1; the last word counts.
+    pub quality: Option<f32>,
     /// Who says so.
     pub source: String,
 }

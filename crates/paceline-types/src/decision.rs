@@ -221,7 +221,7 @@ impl Decision {
 
     /// Whether it was taken to learn, not because it scored best.
     pub fn explored(&self) -> bool {
-        self.chosen != 0
+        self.chosen != 0 && self.propensity < 1.0
     }
 
     /// The sentence for people.
@@ -242,7 +242,9 @@ impl fmt::Display for Decision {
         };
         let name = &taken.deployment.model;
         write!(f, "{name} by {}", self.strategy.as_str())?;
-        if self.explored() {
+        if self.chosen != 0 && self.propensity >= 1.0 {
+            write!(f, ", the cheapest, asked first; its answer is checked")?;
+        } else if self.explored() {
             write!(f, ", tried to learn more of it (chance {:.1} %)", self.propensity * 100.0)?;
         } else if self.candidates.len() == 1 {
             write!(f, ", the only one that could be considered")?;

@@ -65,11 +65,13 @@ pub enum ErrorKind {
     Internal,
     /// The provider cannot do what is asked; another one may.
     Unsupported,
+    /// An answer that did not pass the checks of its route; a better model is asked.
+    NotGoodEnough,
 }
 
 impl ErrorKind {
     /// All kinds, for metrics and documentation.
-    pub const ALL: [ErrorKind; 18] = [
+    pub const ALL: [ErrorKind; 19] = [
         Self::BadRequest,
         Self::Unauthorized,
         Self::Forbidden,
@@ -88,6 +90,7 @@ impl ErrorKind {
         Self::Canceled,
         Self::Internal,
         Self::Unsupported,
+        Self::NotGoodEnough,
     ];
 
     /// The stable name in records, metrics and error codes.
@@ -111,6 +114,7 @@ impl ErrorKind {
             Self::Canceled => "canceled",
             Self::Internal => "internal",
             Self::Unsupported => "unsupported",
+            Self::NotGoodEnough => "not_good_enough",
         }
     }
 
@@ -126,7 +130,7 @@ impl ErrorKind {
             | Self::ContentFilter
             | Self::Unsupported
             | Self::Canceled => Blame::Caller,
-            Self::Overloaded | Self::Internal => Blame::Gateway,
+            Self::Overloaded | Self::Internal | Self::NotGoodEnough => Blame::Gateway,
             Self::RateLimited
             | Self::ProviderFailed
             | Self::ProviderAuth
@@ -149,9 +153,12 @@ impl ErrorKind {
             Self::Canceled => 499,
             Self::Internal => 500,
             // Our key is not the caller's.
-            Self::ProviderFailed | Self::ProviderAuth | Self::Connect | Self::Truncated | Self::Garbage => {
-                502
-            }
+            Self::ProviderFailed
+            | Self::ProviderAuth
+            | Self::Connect
+            | Self::Truncated
+            | Self::Garbage
+            | Self::NotGoodEnough => 502,
             Self::Overloaded => 503,
             Self::Timeout => 504,
         }
@@ -164,7 +171,8 @@ impl ErrorKind {
             | Self::RateLimited
             | Self::ProviderAuth
             | Self::Garbage
-            | Self::Unsupported => Retry::Elsewhere,
+            | Self::Unsupported
+            | Self::NotGoodEnough => Retry::Elsewhere,
             Self::ProviderFailed | Self::Connect | Self::Timeout | Self::Truncated => Retry::Here,
             _ => Retry::Never,
         }

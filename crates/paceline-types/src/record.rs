@@ -278,4 +278,6 @@ pub struct CallRecord {
     pub itl_p99: Option<Offset>,
     /// The tries, in order.
     pub attempts: Vec<Attempt>,
+    /// How good the answer was, 0 to 1. Said after the call's end, so a store keeps it beside the record.
+    pub quality: Option<f32>,
 }

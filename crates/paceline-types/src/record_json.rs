@@ -22,7 +22,7 @@ impl Serialize for CallRecord {
         self.outcome(&mut map)?;
         self.times(&mut map)?;
         map.serialize_entry("attempts", &Attempts(&self.attempts))?;
-        map.serialize_entry("quality", &None::<f64>)?;
+        map.serialize_entry("quality", &self.quality_json())?;
         map.serialize_entry("tags", &Tags(self))?;
         map.end()
     }
@@ -37,6 +37,11 @@ impl CallRecord {
     /// The free tags as they stand under `tags`.
     pub fn tags_json(&self) -> impl Serialize + '_ {
         Tags(self)
+    }
+
+    /// The quality as it stands under `quality`: six decimals, as many as are kept.
+    pub fn quality_json(&self) -> Option<f64> {
+        self.quality.map(|quality| (f64::from(quality) * 1e6).round() / 1e6)
     }
 
     fn who<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {

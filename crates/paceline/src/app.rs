@@ -9,6 +9,7 @@ use crate::files::run::{Files, TURN};
 use crate::keys::Keys;
 use crate::keys::value::random;
 use crate::labels::Bounded;
+use crate::learning::Outcomes;
 use crate::log::Log;
 use crate::recorder::{RecordQueue, Recorder, now};
 use crate::reload::Source;
@@ -101,6 +102,7 @@ impl App {
             recorder: Recorder::new(queue, Arc::clone(&store), names, log).with_files(files),
             gateway: OnceLock::new(),
             keys,
+            outcomes: Outcomes::default(),
             refusals: Refusals::default(),
             logins: Logins::default(),
             signings,
@@ -122,6 +124,7 @@ impl App {
         let runtime = tokio::runtime::Handle::current();
         let gateway = Gateway::new(gateway_config, seed, sink, control, Arc::new(BytePairs), runtime);
         let _ = admin.gateway.set(Arc::clone(&gateway));
+        crate::learning::begin(&admin, &gateway);
         let bound = Server::bind(config.server.listen, config.server.workers, gateway).await;
         let server = bound.map_err(AppError::Serve)?;
         let address = server.address().map_err(|error| AppError::Io("no local address", error))?;
@@ -162,6 +165,7 @@ impl App {
         let bodies = tokio::spawn(keep_bodies(Arc::clone(&self.admin)));
         let accounts = tokio::spawn(open_accounts(Arc::clone(&self.admin)));
         let keys = tokio::spawn(read_keys(Arc::clone(&self.admin)));
+        let learning = tokio::spawn(crate::learning::from_history(Arc::clone(&self.admin)));
         let draining = async {
             shutdown.await;
             self.admin.announce_end()
@@ -178,6 +182,7 @@ impl App {
         bodies.abort();
         accounts.abort();
         keys.abort();
+        learning.abort();
         let recorder = &self.admin.recorder;
         if let Some(files) = &recorder.files {
             files.close(&*recorder.store, recorder.log());

@@ -1,14 +1,15 @@
 //! From the path to everything that reads records: a bounded queue that never makes a call wait, drained in batches.
 
-use crate::board::Board;
 use crate::bodies::{BodyKeeper, BodyQueue};
 use crate::feed::Feed;
 use crate::files::run::Files;
 use crate::labels::Bounded;
+use crate::latest::Latest;
 use crate::log::Log;
 use crate::metrics::series::Series;
 use crate::unpriced::Unpriced;
 use crossbeam_queue::ArrayQueue;
+use paceline_routing::confidence::confidence;
 use paceline_store::store::{Accounts, Entry, Store};
 use paceline_types::capture::Captured;
 use paceline_types::ports::{RecordSink, Settled};
@@ -108,7 +109,7 @@ pub struct Recorder {
     /// Where records come from.
     pub queue: Arc<RecordQueue>,
     /// What is known now.
-    pub board: Board,
+    pub latest: Latest,
     /// New calls for who watches.
     pub feed: Feed,
     /// What is exported as metrics.
@@ -127,14 +128,19 @@ pub struct Recorder {
     told_drops: AtomicU64,
     /// What each caller has used.
     accounts: OnceLock<Box<dyn Fn() -> Accounts + Send + Sync>>,
+    /// Who learns from finished calls.
+    learner: OnceLock<Learner>,
 }
+
+/// Learns from a batch of finished calls.
+type Learner = Box<dyn Fn(&[Entry]) + Send + Sync>;
 
 impl Recorder {
     /// A recorder that gives records to `store`, counted under the names that `names` tells apart.
     pub fn new(queue: Arc<RecordQueue>, store: Arc<dyn Store>, names: Arc<Bounded>, log: Arc<Log>) -> Self {
         Self {
             queue,
-            board: Board::default(),
+            latest: Latest::default(),
             feed: Feed::default(),
             metrics: Series::default(),
             files: None,
@@ -145,6 +151,7 @@ impl Recorder {
             log,
             told_drops: AtomicU64::new(0),
             accounts: OnceLock::new(),
+            learner: OnceLock::new(),
         }
     }
 
@@ -163,6 +170,11 @@ impl Recorder {
     /// From now on the store keeps what `accounts` tells with the records.
     pub fn accounts_from(&self, accounts: impl Fn() -> Accounts + Send + Sync + 'static) {
         let _ = self.accounts.set(Box::new(accounts));
+    }
+
+    /// From now on `learner` sees every batch of finished calls.
+    pub fn teach(&self, learner: impl Fn(&[Entry]) + Send + Sync + 'static) {
+        let _ = self.learner.set(Box::new(learner));
     }
 
     /// Drains for ever; the caller drops the future to stop.
@@ -211,7 +223,11 @@ impl Recorder {
         }
         let mut batch: Vec<Arc<CallRecord>> = Vec::with_capacity(waiting);
         while batch.len() < waiting {
-            let Some(record) = self.queue.queue.pop() else { break };
+            let Some(mut record) = self.queue.queue.pop() else { break };
+            // Worked out here, because it costs more than the decision and no call waits for it.
+            if let Some(decision) = &mut record.decision {
+                decision.confidence = confidence(decision).map(|sure| sure as f32);
+            }
             batch.push(record.into());
         }
         self.metrics.fold(batch.iter().map(AsRef::as_ref));
@@ -223,7 +239,10 @@ impl Recorder {
         }
         let entry = |record: Arc<CallRecord>| Entry { names: self.names.of(&record), record };
         let entries: Vec<Entry> = batch.into_iter().map(entry).collect();
-        self.board.fold(entries.iter().map(|entry| &*entry.record));
+        self.latest.fold(entries.iter().map(|entry| &*entry.record));
+        if let Some(learner) = self.learner.get() {
+            learner(&entries);
+        }
         // A call is in its account before its record is in the queue: what is kept with these records is never behind.
         if let Some(accounts) = self.accounts.get() {
             self.store.keep_accounts(accounts());

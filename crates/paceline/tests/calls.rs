@@ -14,6 +14,8 @@ mod patience;
 mod raw;
 #[path = "calls/roles.rs"]
 mod roles;
+#[path = "calls/routing.rs"]
+mod routing;
 #[path = "calls/shadow.rs"]
 mod shadow;
 mod support;

@@ -20,6 +20,8 @@ mod program;
 mod reload;
 #[path = "cli/replay.rs"]
 mod replay;
+#[path = "cli/router.rs"]
+mod router;
 #[path = "cli/serving.rs"]
 mod serving;
 #[path = "cli/sessions.rs"]
@@ -27,5 +29,7 @@ mod sessions;
 #[path = "cli/stop.rs"]
 mod stop;
 mod support;
+#[path = "cli/top.rs"]
+mod top;
 #[path = "cli/wrong_use.rs"]
 mod wrong_use;

@@ -3,9 +3,9 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use paceline::board::Board;
 use paceline::config::Level;
 use paceline::labels::Bounded;
+use paceline::latest::Latest;
 use paceline::log::Log;
 use paceline::metrics::series::Counts;
 use paceline::recorder::{RecordQueue, Recorder};
@@ -32,9 +32,9 @@ pub(super) fn add(ledger: &mut Ledger) -> Result<()> {
     let (answers, streams) = (many(false), many(true));
     sums(ledger, &answers, &streams);
 
-    let board = Board::default();
-    ledger.step("board: fold", "record", RECORDS, || {
-        board.fold(black_box(&answers).iter().map(AsRef::as_ref));
+    let latest = Latest::default();
+    ledger.step("latest: fold", "record", RECORDS, || {
+        latest.fold(black_box(&answers).iter().map(AsRef::as_ref));
     });
 
     for (step, records) in

@@ -118,6 +118,51 @@ pub(super) fn directory(models: usize) -> Directory {
     Directory::new(vec![provider("one"), provider("two")], &models, Arc::new(Listed), fleet)
 }
 
+/// A route of `candidates` models that have all been called.
+pub(super) fn route(candidates: usize) -> Arc<paceline_routing::route::Route> {
+    use paceline_routing::board::Board;
+    use paceline_routing::estimate::Prior;
+    use paceline_routing::need::Abilities;
+    use paceline_routing::route::{CandidateEntry, RouteEntry, RoutePolicy};
+    let patience = Patience::even(Duration::from_secs(1));
+    let provider =
+        ProviderEntry { name: "one".into(), keys: vec![0], region: None, model_prefixes: &[], patience };
+    let candidate = |at: usize| {
+        let name = format!("model-{at}");
+        let place = Place { provider: 0, upstream: name.as_str().into(), patience, weight: 1 };
+        CandidateEntry {
+            link: Link { model: name.as_str().into(), places: vec![place] },
+            pick: paceline_routing::plan::Pick::First,
+            can: Abilities::ALL,
+            context: Some(128_000),
+            max_output: Some(16_384),
+            prior: Prior {
+                ttft_ms: 200.0 + 40.0 * at as f64,
+                tpot_ms: 4.0 + at as f64,
+                quality: 0.6 + 0.015 * at as f64,
+            },
+            learned: None,
+        }
+    };
+    let entry = RouteEntry {
+        name: "auto".into(),
+        aliases: Vec::new(),
+        candidates: (0..candidates).map(candidate).collect(),
+        fallback: Vec::new(),
+        fallback_on_content_filter: false,
+        policy: RoutePolicy::default(),
+        baseline: None,
+    };
+    let fleet = Arc::new(paceline_routing::place::Fleet::new(std::time::Instant::now()));
+    let board = Board::default();
+    let directory = Directory::new(vec![provider], &[], Arc::new(Listed), fleet).with_routes(
+        &[entry],
+        &board,
+        Timestamp::from_millis(1_790_000_000_000),
+    );
+    Arc::clone(directory.routes()[0])
+}
+
 /// Every model costs the same.
 #[derive(Debug)]
 struct Listed;
@@ -183,6 +228,7 @@ impl Names {
             last_token: stream.then(|| at(445_000)),
             itl_p99: stream.then_some(Offset(900)),
             attempts: vec![attempt],
+            quality: None,
         })
     }
 }

@@ -3,9 +3,15 @@
 use std::hint::black_box;
 use std::time::{Instant, SystemTime};
 
+use paceline_dialect::asks::Asks;
 use paceline_dialect::openai::request;
 use paceline_gateway::framing::Framing;
+use paceline_routing::confidence::confidence;
+use paceline_routing::decide::Question;
+use paceline_routing::need::Need;
+use paceline_routing::place::Policy;
 use paceline_types::id::CallId;
+use paceline_types::time::Timestamp;
 
 use super::Ledger;
 use super::fixtures::{self, Names};
@@ -45,6 +51,8 @@ pub(super) fn add(ledger: &mut Ledger) -> Result<()> {
         ledger.step(step, "call", 1, || directory.find(black_box(&name)));
     }
 
+    routes(ledger, &small)?;
+
     ledger.step("clock, monotonic", "read", 1, Instant::now);
     ledger.step("clock, wall", "read", 1, SystemTime::now);
     let mut count = 0;
@@ -59,5 +67,27 @@ pub(super) fn add(ledger: &mut Ledger) -> Result<()> {
         count += 1;
         names.record(count, false)
     });
+    Ok(())
+}
+
+/// What a call adds whose model a route decides.
+fn routes(ledger: &mut Ledger, body: &[u8]) -> Result<()> {
+    ledger.step("route: what the call asks, small (0.2 KB)", "routed call", 1, || {
+        Asks::of(black_box(body), false)
+    });
+    let (need, policy) = (Need { input_tokens: 200, ..Need::default() }, Policy::default());
+    let at = Timestamp::from_millis(1_790_000_000_000);
+    for (step, candidates) in [("route: decide, 4 candidates", 4), ("route: decide, 20 candidates", 20)] {
+        let route = fixtures::route(candidates);
+        let now = Instant::now();
+        let question = Question { need: &need, now, at, prefix: None, learned: None, policy: &policy };
+        let decided = route.decide(&question, &mut || 0.5).ok().context("somebody may take it")?;
+        ledger.step(step, "routed call", 1, || route.decide(black_box(&question), &mut || 0.5));
+        if candidates == 20 {
+            ledger.step("route: confidence, 20 candidates (by the recorder)", "routed call", 1, || {
+                confidence(black_box(&decided.decision))
+            });
+        }
+    }
     Ok(())
 }

@@ -59,25 +59,22 @@ export interface Summary {
   recommendations: { type: string; text: string }[];
 }
 
-export interface Step {
-  start: string;
-  calls: number;
-  errors: number;
-  refused: number;
-  canceled: number;
-  fallbacks: number;
-  error_rate: number | null;
-  response_time_p50_ms: number | null;
-  response_time_p95_ms: number | null;
-  response_time_p99_ms: number | null;
-  ttft_p50_ms: number | null;
-  ttft_p95_ms: number | null;
-  output_tokens_per_second_p50: number | null;
-  input_tokens: number;
-  output_tokens: number;
-  cost_known_usd: string;
-  response_time_classes?: number[];
+/** A value for each step; only what was asked for is there. */
+export interface Figures {
+  calls?: number[];
+  errors?: number[];
+  error_rate?: (number | null)[];
+  response_time_p50_ms?: (number | null)[];
+  response_time_p95_ms?: (number | null)[];
+  response_time_p99_ms?: (number | null)[];
+  ttft_p50_ms?: (number | null)[];
+  ttft_p95_ms?: (number | null)[];
+  output_tokens_per_second_p50?: (number | null)[];
+  cost_known_usd?: string[];
+  response_time_classes?: number[][];
 }
+
+export type FigureName = keyof Figures;
 
 export interface Classes {
   response_time_ms: number[];
@@ -89,18 +86,18 @@ export interface ModelSeries {
   model: string;
   provider: string;
   overview: Tally;
-  steps: Step[];
-  classes: Classes;
+  figures: Figures;
 }
 
 export interface Series {
   since: string;
   until: string;
   step_seconds: number;
+  first_step: string;
   class_bounds: number[];
   overview: Tally;
   classes: Classes;
-  steps: Step[];
+  figures: Figures;
   models: ModelSeries[];
 }
 
@@ -257,6 +254,7 @@ export interface Key {
   key_from?: string;
   created_at?: string;
   expires_at: string | null;
+  old_value_until?: string | null;
   limits: { calls_per_minute: number | null; tokens_per_minute: number | null; concurrent: number | null };
   budget: { day_usd: string | null; month_usd: string | null };
 }
@@ -299,6 +297,85 @@ export interface Pulse {
   calls_in_flight?: number;
   waiting_for_providers?: number;
   gates?: { deployment: string; state: string; left_alone_ms: number | null }[];
+}
+
+/** Why a call went where it went; what is not known is left out. */
+export interface Decision {
+  strategy?: string | null;
+  reasoning?: string | null;
+  confidence?: number | null;
+  expected_cost_usd?: string | number | null;
+  expected_latency_ms?: number | null;
+  expected_quality?: number | null;
+  candidates?: Candidate[] | null;
+  rejected?: Rejected[] | null;
+  explored?: boolean | null;
+  escalated?: boolean | null;
+  weights?: { latency?: number; quality?: number; cost?: number } | null;
+  /** How likely this choice was. */
+  propensity?: number | null;
+}
+
+export interface Candidate {
+  model?: string;
+  provider?: string;
+  deployment?: string;
+  score?: number | null;
+  latency_score?: number | null;
+  quality_score?: number | null;
+  cost_score?: number | null;
+  expected_latency_ms?: number | null;
+  expected_cost_usd?: string | number | null;
+  expected_quality?: number | null;
+}
+
+export interface Rejected {
+  model?: string;
+  provider?: string;
+  reason?: string;
+  /** The reason as a person says it. */
+  words?: string;
+}
+
+/** A model that routing chose, and what became of it. */
+export interface Routed {
+  model: string;
+  provider: string;
+  decisions: number;
+  share?: number | null;
+  cost_usd?: string | number | null;
+  usd_per_1k_tokens?: string | number | null;
+  mean_latency_ms?: number | null;
+  success_rate?: number | null;
+}
+
+export interface RoutingStats {
+  decisions: number;
+  by_strategy?: { strategy: string; decisions: number }[];
+  by_route?: { route: string; decisions: number }[];
+  only_the_latest?: boolean;
+  models?: Routed[];
+  accuracy?: number | null;
+  accuracy_decisions?: number | null;
+  success_rate?: number | null;
+  fallbacks?: number | null;
+  explored?: number | null;
+  escalated?: number | null;
+  average_cost_per_1k_tokens_usd?: string | number | null;
+  average_latency_ms?: number | null;
+  /** What always the same model would have cost: by route its name. */
+  baseline?: { names?: Record<string, string>; decisions?: number; cost_usd?: string | number | null } | null;
+  savings_usd?: string | number | null;
+  savings_share?: number | null;
+  controls?: Control[];
+}
+
+/** What a way to choose would have been expected to come to. */
+export interface Control {
+  name: string;
+  expected_cost_usd?: string | number | null;
+  mean_expected_latency_ms?: number | null;
+  mean_expected_quality?: number | null;
 }
 
 /** Any JSON, where the page shows it as it is. */

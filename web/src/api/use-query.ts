@@ -1,6 +1,7 @@
 /** Answers of the API that stay fresh while somebody looks. */
 
 import { useCallback, useEffect, useRef, useState } from "react";
+import { useInterval } from "../refresh";
 import { ApiError, ask } from "./client";
 
 export interface Answer<T> {
@@ -10,11 +11,12 @@ export interface Answer<T> {
   reload: () => void;
 }
 
-/** Asks `path` now, at every change of it, and every `refresh` milliseconds while the tab is seen. */
-export function useQuery<T>(path: string | null, refresh = 0): Answer<T> {
+/** Asks `path` now, at every change of it, and every `own` milliseconds, or as somebody chose, while the tab is seen. */
+export function useQuery<T>(path: string | null, own = 0): Answer<T> {
   const [data, setData] = useState<T>();
   const [error, setError] = useState<ApiError>();
   const [turn, setTurn] = useState(0);
+  const refresh = useInterval(own);
   const asked = useRef<string | null>(null);
 
   useEffect(() => {

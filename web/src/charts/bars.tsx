@@ -9,6 +9,8 @@ export interface Bar {
   /** A second mark on the same axis, such as the 95th percentile. */
   mark?: number | null;
   note?: string;
+  /** A colour of the style sheet by its class, where it is the same elsewhere on the page. */
+  colour?: string;
 }
 
 export function Bars({ label, bars, unit, markWords }: { label: string; bars: Bar[]; unit: Unit; markWords?: string }): ReactNode {
@@ -21,7 +23,7 @@ export function Bars({ label, bars, unit, markWords }: { label: string; bars: Ba
             {bar.name}
           </span>
           <span className="bar-track" aria-hidden="true">
-            <span className="bar-fill" style={{ width: `${((bar.value ?? 0) / most) * 100}%` }} />
+            <span className={`bar-fill ${bar.colour ?? ""}`} style={{ width: `${((bar.value ?? 0) / most) * 100}%` }} />
             {bar.mark != null && <span className="bar-mark" style={{ left: `${(bar.mark / most) * 100}%` }} />}
           </span>
           <span className="bar-value">

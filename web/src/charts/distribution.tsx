@@ -11,18 +11,8 @@ interface Props {
   marks: [string, number | null][];
 }
 
-/** Marks with their places in percent; what would lie on its neighbour is named with it. */
-function apart(marks: [string, number | null][], spot: (value: number) => number): [string, number][] {
-  const placed: [string, number][] = [];
-  for (const [name, value] of marks) {
-    if (value === null) continue;
-    const place = Math.min(94, Math.max(0, spot(value) * 100));
-    const before = placed.at(-1);
-    if (before && place - before[1] < 9) before[0] = `${before[0]}, ${name}`;
-    else placed.push([name, place]);
-  }
-  return placed;
-}
+/** What a row of marks takes, in pixels. */
+const MARK = 12;
 
 export function Distribution({ title, counts, bounds, unit, marks }: Props): ReactNode {
   const total = counts.reduce((sum, one) => sum + one, 0);
@@ -42,11 +32,14 @@ export function Distribution({ title, counts, bounds, unit, marks }: Props): Rea
   return (
     <figure className="chart">
       <div className="spread-marks" aria-hidden="true">
-        {apart(marks, spot).map(([name, place]) => (
-          <span key={name} className="spread-mark" style={{ left: `${place}%` }}>
-            {name}
-          </span>
-        ))}
+        {marks.map(([name, value], at) =>
+          value === null ? null : (
+            // Each in a row of its own: close ones stay readable.
+            <span key={name} className="spread-mark" style={{ left: `${Math.min(94, Math.max(0, spot(value) * 100))}%`, top: at * MARK }}>
+              {name}
+            </span>
+          ),
+        )}
       </div>
       <ul className="spread" aria-label={`${title}, ${count(total)} values`}>
         {shown.map((one, at) => (

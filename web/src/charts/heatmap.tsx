@@ -92,12 +92,9 @@ interface Grid {
 
 function gridOf(series: Series): Grid {
   const step = series.step_seconds;
-  const begin = Math.floor(Date.parse(series.since) / 1000 / step) * step;
-  const columns = Math.max(1, Math.ceil((Date.parse(series.until) / 1000 - begin) / step));
-  const byColumn = new Map<number, number[]>();
-  for (const one of series.steps) {
-    byColumn.set(Math.round((Date.parse(one.start) / 1000 - begin) / step), one.response_time_classes ?? []);
-  }
+  const begin = Date.parse(series.first_step) / 1000;
+  const byColumn = series.figures.response_time_classes ?? [];
+  const columns = Math.max(1, byColumn.length);
   const total = series.classes.response_time_ms;
   const first = Math.max(0, total.findIndex((calls) => calls > 0) - 1);
   const last = Math.max(first + 6, total.findLastIndex((calls) => calls > 0) + 1);
@@ -108,7 +105,7 @@ function gridOf(series: Series): Grid {
     const at = rows[row] ?? 0;
     return at >= bounds.length ? `over ${bound(bounds.length - 1)}` : `${at === 0 ? "0" : bound(at - 1)} to ${bound(at)}`;
   };
-  const at = (column: number, row: number): number => byColumn.get(column)?.[rows[row] ?? 0] ?? 0;
+  const at = (column: number, row: number): number => byColumn[column]?.[rows[row] ?? 0] ?? 0;
   const top = total.indexOf(Math.max(...total));
   return {
     columns,
@@ -116,7 +113,7 @@ function gridOf(series: Series): Grid {
     step,
     time: (column) => (begin + column * step) * 1000,
     at,
-    sum: (column) => (byColumn.get(column) ?? []).reduce((sum, calls) => sum + calls, 0),
+    sum: (column) => (byColumn[column] ?? []).reduce((sum, calls) => sum + calls, 0),
     words,
     label: (row) => bound((rows[row] ?? 0) - 1),
     spoken: `Most answers take ${top <= 0 ? "up to" : `${bound(top - 1)} to`} ${bound(top)}.`,

@@ -124,11 +124,18 @@ function series(line: Line): uPlot.Series {
     label: line.label,
     stroke,
     width: line.bars ? 0 : 1.6,
-    points: { show: false },
+    points: line.bars ? { show: false } : { show: true, size: 5, fill: stroke, filter: lonely },
     spanGaps: false,
     ...(line.dash ? { dash: [4, 4] } : {}),
     ...(line.bars && bars ? { fill: stroke, paths: bars } : {}),
   };
+}
+
+/** Values without neighbours: no line leads there, so they are dots. */
+function lonely(plot: uPlot, at: number): number[] {
+  const values = plot.data[at] ?? [];
+  const has = (index: number): boolean => values[index] != null;
+  return Array.from(values.keys()).filter((index) => has(index) && !has(index - 1) && !has(index + 1));
 }
 
 function valueAxis(unit: Unit, height: number): uPlot.Axis {

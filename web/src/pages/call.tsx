@@ -9,6 +9,7 @@ import { ago, count, decimal, ms, NONE, usd, when, written } from "../format";
 import { Link } from "../router";
 import { Define } from "../ui/define";
 import { Command, Facts, Panel, Status, Trouble, Waiting } from "../ui/parts";
+import { DecisionFacts, decisionOf } from "./decision";
 
 export function Call({ id }: { id: string }): ReactNode {
   const found = useQuery<Record>(`/v1/calls/${encodeURIComponent(id)}`);
@@ -23,6 +24,7 @@ export function Call({ id }: { id: string }): ReactNode {
       <Waiting />
     );
   }
+  const decision = decisionOf(call.decision);
   return (
     <>
       <p className="crumbs">
@@ -52,6 +54,11 @@ export function Call({ id }: { id: string }): ReactNode {
       <Panel title="What happened when">
         <Waterfall call={call} />
       </Panel>
+      {decision && (
+        <Panel title="Decision" note="why it went where it went">
+          <DecisionFacts of={decision} chosen={call.deployment} />
+        </Panel>
+      )}
       <div className="grid three">
         <Panel title="Usage and cost">
           <UsageFacts call={call} usage={call.usage} />
@@ -62,8 +69,8 @@ export function Call({ id }: { id: string }): ReactNode {
         <Panel title="Who and what for">
           <Labels call={call} />
         </Panel>
-        <Panel title="Decision">
-          <Decision call={call} />
+        <Panel title="Who was asked">
+          <Course call={call} />
         </Panel>
         <Panel title="Answer headers">
           <Headers call={call} />
@@ -84,7 +91,7 @@ function UsageFacts({ call, usage }: { call: Record; usage: Usage | null }): Rea
         ["… written into it", count(usage.cache_write_tokens + usage.cache_write_1h_tokens)],
         ["Output tokens", count(usage.output_tokens)],
         ["… reasoning", count(usage.reasoning_tokens)],
-        ["Told by", usage.source],
+        [<Define key="u" what="source">Told by</Define>, usage.source],
         ["Cost", call.cost_usd === null ? "no price is known" : `$${call.cost_usd}`],
       ]}
     />
@@ -99,8 +106,8 @@ function Times({ call }: { call: Record }): ReactNode {
         [<Define key="q" what="queue">Waited in line</Define>, ms(call.queue_ms)],
         [<Define key="r" what="route">Routing</Define>, ms(call.route_us === null ? null : call.route_us / 1000)],
         [<Define key="t" what="ttft">First token</Define>, ms(call.ttft_ms)],
-        ["Per token after it", ms(call.tpot_ms)],
-        ["Longest gaps, p99", ms(call.itl_p99_ms)],
+        [<Define key="p" what="tpot">Per token after it</Define>, ms(call.tpot_ms)],
+        [<Define key="g" what="gaps">Longest gaps, p99</Define>, ms(call.itl_p99_ms)],
         [<Define key="s" what="tps">Speed</Define>, written(call.output_tokens_per_second, "tps")],
         [<Define key="o" what="overhead">Paceline&apos;s own work</Define>, ms(call.overhead_ms)],
       ]}
@@ -128,7 +135,8 @@ function Labels({ call }: { call: Record }): ReactNode {
   );
 }
 
-function Decision({ call }: { call: Record }): ReactNode {
+/** What led to who was asked, beside the weighing. */
+function Course({ call }: { call: Record }): ReactNode {
   const tried = call.attempts.map((one) => `${one.deployment} (${one.reason}${one.error_kind ? `: ${one.error_kind}` : ""})`);
   return (
     <Facts
@@ -139,7 +147,6 @@ function Decision({ call }: { call: Record }): ReactNode {
         ["Route, strategy", [call.route, call.strategy].filter(Boolean).join(", ") || "none: targets in the configured order"],
         ["Cache", call.cache],
         ["Finish reason", call.finish_reason ?? NONE],
-        ["Decision", call.decision === null ? NONE : JSON.stringify(call.decision)],
       ]}
     />
   );
@@ -177,7 +184,7 @@ function Body({ call }: { call: Record }): ReactNode {
     return (
       <Panel title="Bodies">
         <div className="pad">
-          <p>Text is never recorded unless asked for. To capture the next five calls of this caller, redacted, for 7 days:</p>
+          <p className="gap">Text is never recorded unless asked for. To capture the next five calls of this caller, redacted, for 7 days:</p>
           <Command text={`curl ${location.origin}/v1/captures -d '{${key}"calls": 5}'`} />
         </div>
       </Panel>

@@ -2,14 +2,15 @@
 
 import { type FormEvent, type ReactNode, useEffect, useRef, useState } from "react";
 import { useLive } from "../api/live";
-import type { Call, Calls as Page } from "../api/types";
+import type { Calls as Page } from "../api/types";
 import { useQuery } from "../api/use-query";
-import { count, ms, usd, when, written } from "../format";
+import { count } from "../format";
 import { useRange } from "../range";
-import { go, Link, useParams, withRange } from "../router";
+import { go, useParams, withRange } from "../router";
 import { FirstCall } from "../ui/first-call";
-import { Command, Empty, Panel, Status, Trouble, Waiting } from "../ui/parts";
-import { type Column, Table } from "../ui/table";
+import { Command, Empty, Panel, Trouble, Waiting } from "../ui/parts";
+import { Table } from "../ui/table";
+import { CALL_COLUMNS } from "./call-columns";
 
 const STATUSES = ["", "ok", "error", "partial", "canceled", "refused"] as const;
 const TEXTS = [
@@ -45,12 +46,19 @@ export function Calls(): ReactNode {
   useFollow(isLive, found.reload);
   const isFiltered = FILTERS.some((name) => params.get(name));
   const calls = found.data?.calls;
+  const clear = (
+    <button type="button" className="button small" onClick={() => set(Object.fromEntries(FILTERS.map((name) => [name, null])))}>
+      Clear the filters
+    </button>
+  );
 
   return (
     <>
       <h1 className="unseen">Calls</h1>
       <Filters />
-      <Trouble error={found.error} retry={found.reload} />
+      <Trouble error={found.error} retry={found.reload}>
+        {isFiltered && found.error?.status === 400 && clear}
+      </Trouble>
       <Panel
         title="Calls"
         note={calls && `${count(calls.length)}${found.data?.next_cursor ? " of more" : ""}, newest first${isLive ? "; new ones appear by themselves" : ""}`}
@@ -59,12 +67,10 @@ export function Calls(): ReactNode {
         {calls === undefined ? (
           found.error ? null : <Waiting />
         ) : calls.length > 0 ? (
-          <Table caption="Calls" columns={COLUMNS} rows={calls} id={(call) => call.id} onRow={(call) => go(withRange(`/ui/calls/${call.id}`))} />
+          <Table caption="Calls" columns={CALL_COLUMNS} rows={calls} id={(call) => call.id} onRow={(call) => go(withRange(`/ui/calls/${call.id}`))} />
         ) : isFiltered ? (
           <Empty title={`No call of the ${range.words} is like this.`}>
-            <button type="button" className="button" onClick={() => set(Object.fromEntries(FILTERS.map((name) => [name, null])))}>
-              Clear the filters
-            </button>
+            {clear}
             <p className="dim">The same question by the API:</p>
             <Command text={`curl '${location.origin}/v1/calls?${query.toString()}'`} />
           </Empty>
@@ -187,51 +193,3 @@ function TextFilter({ name, words }: { name: string; words: string }): ReactNode
     </label>
   );
 }
-
-const labels = (call: Call): string =>
-  [call.key, call.role, call.task, call.session].filter((label) => label !== null).join(" · ");
-
-const COLUMNS: Column<Call>[] = [
-  {
-    name: "time",
-    head: "Time",
-    cell: (call) => (
-      <Link to={`/ui/calls/${call.id}`} className="num">
-        {when(call.started_at)}
-      </Link>
-    ),
-  },
-  { name: "status", head: "Status", cell: (call) => <Status status={call.status} /> },
-  {
-    name: "model",
-    head: "Model",
-    cell: (call) => (
-      <>
-        {call.deployment ?? call.requested_model ?? "–"}
-        {call.requested_model && call.deployment && call.requested_model !== call.deployment && (
-          <span className="dim"> as {call.requested_model}</span>
-        )}
-      </>
-    ),
-  },
-  { name: "duration", head: "Duration", number: true, by: (call) => call.duration_ms, cell: (call) => ms(call.duration_ms) },
-  { name: "ttft", head: "First token", number: true, by: (call) => call.ttft_ms, cell: (call) => ms(call.ttft_ms) },
-  {
-    name: "tps",
-    head: "Speed",
-    number: true,
-    by: (call) => call.output_tokens_per_second,
-    cell: (call) => written(call.output_tokens_per_second, "tps"),
-  },
-  {
-    name: "tokens",
-    head: "Tokens in → out",
-    number: true,
-    by: (call) => call.usage?.output_tokens ?? null,
-    cell: (call) => (call.usage ? `${count(call.usage.input_tokens)} → ${count(call.usage.output_tokens)}` : "–"),
-  },
-  { name: "cost", head: "Cost", number: true, by: (call) => (call.cost_usd === null ? null : Number(call.cost_usd)), cell: (call) => usd(call.cost_usd) },
-  { name: "tries", head: "Tries", number: true, by: (call) => call.attempts.length, cell: (call) => count(call.attempts.length) },
-  { name: "error", head: "Error", cell: (call) => call.error_code ?? call.error_kind ?? "" },
-  { name: "labels", head: "Key, role, task, session", cell: (call) => <span className="dim">{labels(call)}</span> },
-];

@@ -72,14 +72,14 @@ function Store({ ready, metrics }: { ready: Ready; metrics: Metrics }): ReactNod
           ["Records kept", count(ready.records.kept)],
           ["On disk", bytes(storage.bytes)],
           [
-            "Waiting for the disk",
+            <Define key="p" what="pending">Waiting for the disk</Define>,
             <span key="w" className="with-meter">
               {count(storage.pending_records)} of {count(PENDING)}
               <Meter used={storage.pending_records} limit={PENDING} label="records waiting for the disk" />
             </span>,
           ],
-          ["Given up for want of disk", count(sum(metrics, "paceline_storage_dropped_records_total"))],
-          ["Damaged reads", count(sum(metrics, "paceline_storage_damaged_reads_total"))],
+          [<Define key="g" what="givenUp">Given up for want of disk</Define>, count(sum(metrics, "paceline_storage_dropped_records_total"))],
+          [<Define key="d" what="damaged">Damaged reads</Define>, count(sum(metrics, "paceline_storage_damaged_reads_total"))],
         ]}
       />
     </Panel>
@@ -94,7 +94,7 @@ function Rings({ metrics }: { metrics: Metrics }): ReactNode {
       <Facts
         rows={[
           [
-            "Ring of records",
+            <Define key="r" what="ring">Ring of records</Define>,
             <span key="r" className="with-meter">
               {count(waiting)} of {count(RING)}
               <Meter used={waiting} limit={RING} label="ring of records" />
@@ -143,7 +143,7 @@ function Configuration({ config }: { config: Config | undefined }): ReactNode {
       }
     >
       {shown.length === 0 ? (
-        <Empty title={isGiven ? "Nothing is set: all settings are defaults." : "No setting is like this."} />
+        <Empty title={isGiven && text === "" ? "Nothing is set: all settings are defaults. Untick “only what is set” to see them." : "No setting is like this."} />
       ) : (
         <Table caption="Settings" columns={COLUMNS} rows={shown} id={(row) => row.path} />
       )}

@@ -1,16 +1,18 @@
-/** Keys of callers: make one, take one back. */
+/** Keys of callers: make one, give one a new value, take one back. */
 
 import { AlertDialog } from "@base-ui/react/alert-dialog";
 import { type ReactNode, useState } from "react";
 import { change } from "../api/client";
 import type { Key } from "../api/types";
 import { count, usd, when } from "../format";
-import { Empty, Panel } from "../ui/parts";
+import { Command, Empty, Panel } from "../ui/parts";
 import { type Column, Table } from "../ui/table";
 import { NewKeyDialog } from "./new-key";
+import { RotateDialog } from "./rotate-key";
 
 export function Keys({ keys, changed }: { keys: Key[] | undefined; changed: () => void }): ReactNode {
   const [isOpen, setOpen] = useState(false);
+  const [turning, setTurning] = useState<Key | null>(null);
   const [leaving, setLeaving] = useState<Key | null>(null);
   const [told, setTold] = useState("");
   const revoke = async (key: Key): Promise<void> => {
@@ -22,7 +24,7 @@ export function Keys({ keys, changed }: { keys: Key[] | undefined; changed: () =
       setTold(error instanceof Error ? error.message : String(error));
     }
   };
-  const columns: Column<Key>[] = [...COLUMNS, { name: "act", head: "", cell: (key) => <Revoke of={key} ask={setLeaving} /> }];
+  const columns: Column<Key>[] = [...COLUMNS, { name: "act", head: "", cell: (key) => <Acts of={key} rotate={setTurning} revoke={setLeaving} /> }];
   return (
     <Panel
       title="Keys"
@@ -39,11 +41,15 @@ export function Keys({ keys, changed }: { keys: Key[] | undefined; changed: () =
         </p>
       )}
       {keys?.length === 0 ? (
-        <Empty title="There are no keys: whoever reaches this address may call. The first key changes that." />
+        <Empty title="There are no keys: whoever reaches this address may call. The first key changes that.">
+          <p className="dim">Make one here, or with the admin key (PACELINE_ADMIN_KEY) from anywhere:</p>
+          <Command text={`curl ${location.origin}/v1/keys -H "authorization: Bearer $PACELINE_ADMIN_KEY" \\\n  -d '{"name": "team-a", "limits": {"calls_per_minute": 60}}'`} />
+        </Empty>
       ) : (
         <Table caption="Keys" columns={columns} rows={keys ?? []} id={(key) => `${key.source} ${key.name}`} />
       )}
       <NewKeyDialog isOpen={isOpen} close={() => setOpen(false)} changed={changed} />
+      <RotateDialog of={turning} close={() => setTurning(null)} changed={changed} />
       <AlertDialog.Root open={leaving !== null} onOpenChange={(open) => !open && setLeaving(null)}>
         <AlertDialog.Portal>
           <AlertDialog.Backdrop className="backdrop" />
@@ -65,13 +71,24 @@ export function Keys({ keys, changed }: { keys: Key[] | undefined; changed: () =
   );
 }
 
-function Revoke({ of, ask }: { of: Key; ask: (key: Key) => void }): ReactNode {
+interface ActsProps {
+  of: Key;
+  rotate: (key: Key) => void;
+  revoke: (key: Key) => void;
+}
+
+function Acts({ of, rotate, revoke }: ActsProps): ReactNode {
   if (of.source === "file") return <span className="dim">in the configuration</span>;
   if (of.state === "revoked") return null;
   return (
-    <button type="button" className="button small danger" aria-label={`revoke ${of.name}`} onClick={() => ask(of)}>
-      Revoke
-    </button>
+    <span className="acts">
+      <button type="button" className="button small" aria-label={`rotate ${of.name}`} onClick={() => rotate(of)}>
+        Rotate
+      </button>
+      <button type="button" className="button small danger" aria-label={`revoke ${of.name}`} onClick={() => revoke(of)}>
+        Revoke
+      </button>
+    </span>
   );
 }
 
@@ -83,7 +100,16 @@ const COLUMNS: Column<Key>[] = [
     by: (key) => key.state,
     cell: (key) => <span className={`status status-${key.state === "active" ? "ok" : "refused"}`}>{key.state}</span>,
   },
-  { name: "value", head: "Value", cell: (key) => <span className="num dim">{key.key_from ?? `…${key.ends_in ?? ""}`}</span> },
+  {
+    name: "value",
+    head: "Value",
+    cell: (key) => (
+      <span className="num dim">
+        {key.key_from ?? `…${key.ends_in ?? ""}`}
+        {key.old_value_until && Date.parse(key.old_value_until) > Date.now() && `, the old one until ${when(key.old_value_until)}`}
+      </span>
+    ),
+  },
   { name: "tenant", head: "Tenant / workspace", by: (key) => key.tenant, cell: (key) => `${key.tenant} / ${key.workspace}` },
   { name: "models", head: "Models", cell: (key) => (key.models.length === 0 ? <span className="dim">all</span> : key.models.join(", ")) },
   { name: "limits", head: "Limits", cell: (key) => limitWords(key) || <span className="dim">none</span> },

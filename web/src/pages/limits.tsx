@@ -4,6 +4,7 @@ import type { ReactNode } from "react";
 import type { Audit, Deployment, Key, Limits as Found, Scope, Used } from "../api/types";
 import { useQuery } from "../api/use-query";
 import { count, ms, when } from "../format";
+import { FirstCall } from "../ui/first-call";
 import { Command, Dot, Empty, Meter, Panel, Trouble } from "../ui/parts";
 import { type Column, Table } from "../ui/table";
 import { Keys } from "./keys";
@@ -28,14 +29,18 @@ export function Limits(): ReactNode {
       <Keys keys={keys.data?.keys} changed={again} />
       <Panel title="Deployments" note="whether they may be asked, and how they fare">
         {limits.data?.deployments?.length === 0 ? (
-          <Empty title="No deployment has been called since the start." />
+          <Empty title="No deployment has been called since the start. Call one:">
+            <FirstCall />
+          </Empty>
         ) : (
           <Table caption="Deployments" columns={DEPLOYMENTS} rows={limits.data?.deployments ?? []} id={(row) => row.deployment + row.key_from} />
         )}
       </Panel>
       <Panel title="Audit log" note="what administrators did">
         {audit.data?.audit.length === 0 ? (
-          <Empty title="Nothing was changed yet." />
+          <Empty title="Nothing was changed yet. Keys made and revoked, reloads and refused logins appear here. A reload:">
+            <Command text={`curl -X POST ${location.origin}/v1/config/reload -H "authorization: Bearer $PACELINE_ADMIN_KEY"`} />
+          </Empty>
         ) : (
           <ul className="rows">
             {audit.data?.audit.map((one) => (
@@ -105,6 +110,7 @@ const DEPLOYMENTS: Column<Deployment>[] = [
   {
     name: "state",
     head: "State",
+    meaning: "gates",
     by: (row) => row.state,
     cell: (row) => (
       <Dot tone={tone(row.state)}>
@@ -115,9 +121,9 @@ const DEPLOYMENTS: Column<Deployment>[] = [
   },
   { name: "key", head: "Our key from", cell: (row) => row.key_from || "–" },
   { name: "flight", head: "In flight", number: true, by: (row) => row.in_flight, cell: (row) => count(row.in_flight) },
-  { name: "limit", head: "Learned limit", number: true, by: (row) => row.learned_limit, cell: (row) => count(row.learned_limit) },
-  { name: "waiting", head: "In line", number: true, by: (row) => row.waiting, cell: (row) => count(row.waiting) },
+  { name: "limit", head: "Learned limit", meaning: "learned", number: true, by: (row) => row.learned_limit, cell: (row) => count(row.learned_limit) },
+  { name: "waiting", head: "In line", meaning: "inLine", number: true, by: (row) => row.waiting, cell: (row) => count(row.waiting) },
   { name: "failures", head: "Failures in a row", number: true, by: (row) => row.failures_in_a_row, cell: (row) => count(row.failures_in_a_row) },
-  { name: "ttft", head: "TTFT p50", number: true, by: (row) => row.ttft_p50_ms, cell: (row) => ms(row.ttft_p50_ms) },
-  { name: "ttft99", head: "TTFT p99", number: true, by: (row) => row.ttft_p99_ms, cell: (row) => ms(row.ttft_p99_ms) },
+  { name: "ttft", head: "TTFT p50", meaning: "ttft", number: true, by: (row) => row.ttft_p50_ms, cell: (row) => ms(row.ttft_p50_ms) },
+  { name: "ttft99", head: "TTFT p99", meaning: "ttft", number: true, by: (row) => row.ttft_p99_ms, cell: (row) => ms(row.ttft_p99_ms) },
 ];

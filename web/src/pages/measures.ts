@@ -1,22 +1,33 @@
-/** By what models are compared. */
+/** What is measured, in one place: what it is called and means, its figures over time, and by what models are compared. */
 
-import type { Step, Tally } from "../api/types";
+import type { FigureName, Figures, Spread, Tally } from "../api/types";
 import type { Unit } from "../format";
 import type { Meaning } from "../ui/define";
 
-export interface Measure {
-  name: string;
-  words: string;
+/** How a thing is called, explained and written. */
+export interface Kind {
   title: string;
   meaning: Meaning;
   unit: Unit;
+}
+
+export const CALLS: Kind = { title: "Calls", meaning: "calls", unit: "count" };
+export const RESPONSE: Kind = { title: "Response time", meaning: "response", unit: "ms" };
+export const TTFT: Kind = { title: "First token", meaning: "ttft", unit: "ms" };
+export const SPEED: Kind = { title: "Speed", meaning: "tps", unit: "tps" };
+export const COST: Kind = { title: "Cost", meaning: "cost", unit: "usd" };
+
+export interface Measure extends Kind {
+  name: string;
   isMoreBetter?: boolean;
   value: (tally: Tally) => number | null;
+  /** A second mark beside the value: the 95th percentile. */
   mark?: (tally: Tally) => number | null;
-  markWords?: string;
   /** The word for its median. */
   grade?: (tally: Tally) => string | undefined;
-  step: (step: Step) => number | null;
+  /** What its line needs, and the line. */
+  figures: FigureName[];
+  line: (figures: Figures) => (number | null)[];
 }
 
 export function costPerCall(tally: Tally): number | null {
@@ -24,58 +35,51 @@ export function costPerCall(tally: Tally): number | null {
   return known > 0 ? Number(tally.cost_known_usd) / known : null;
 }
 
+/** A figure as numbers. */
+export function numbers(figures: Figures, name: Exclude<FigureName, "response_time_classes">): (number | null)[] {
+  return (figures[name] ?? []).map((value) => (value === null ? null : Number(value)));
+}
+
+/** A measure that is a spread of values: its median, and the line of its medians. */
+function median(name: string, kind: Kind, figure: "response_time_p50_ms" | "ttft_p50_ms" | "output_tokens_per_second_p50", of: (tally: Tally) => Spread): Measure {
+  return {
+    ...kind,
+    name,
+    value: (tally) => of(tally).p50,
+    grade: (tally) => of(tally).grade?.word,
+    figures: [figure],
+    line: (figures) => numbers(figures, figure),
+  };
+}
+
+const perCall = (figures: Figures): (number | null)[] => {
+  const calls = figures.calls ?? [];
+  return numbers(figures, "cost_known_usd").map((cost, at) => (cost !== null && calls[at] ? cost / calls[at] : null));
+};
+
 export const MEASURES: [Measure, ...Measure[]] = [
   {
-    name: "latency",
-    words: "Response time",
-    title: "Response time",
-    meaning: "response",
-    unit: "ms",
-    value: (tally) => tally.response_time_ms.p50,
+    ...median("latency", RESPONSE, "response_time_p50_ms", (tally) => tally.response_time_ms),
     mark: (tally) => tally.response_time_ms.p95,
-    markWords: "p95",
-    grade: (tally) => tally.response_time_ms.grade?.word,
-    step: (step) => step.response_time_p50_ms,
   },
-  {
-    name: "ttft",
-    words: "First token",
-    title: "First token",
-    meaning: "ttft",
-    unit: "ms",
-    value: (tally) => tally.ttft_ms.p50,
-    mark: (tally) => tally.ttft_ms.p95,
-    markWords: "p95",
-    grade: (tally) => tally.ttft_ms.grade?.word,
-    step: (step) => step.ttft_p50_ms,
-  },
-  {
-    name: "tps",
-    words: "Speed",
-    title: "Speed",
-    meaning: "tps",
-    unit: "tps",
-    isMoreBetter: true,
-    value: (tally) => tally.output_tokens_per_second.p50,
-    grade: (tally) => tally.output_tokens_per_second.grade?.word,
-    step: (step) => step.output_tokens_per_second_p50,
-  },
+  { ...median("ttft", TTFT, "ttft_p50_ms", (tally) => tally.ttft_ms), mark: (tally) => tally.ttft_ms.p95 },
+  { ...median("tps", SPEED, "output_tokens_per_second_p50", (tally) => tally.output_tokens_per_second), isMoreBetter: true },
   {
     name: "cost",
-    words: "Cost per call",
     title: "Cost per call",
     meaning: "costPerCall",
     unit: "usd",
     value: costPerCall,
-    step: (step) => (step.calls > 0 ? Number(step.cost_known_usd) / step.calls : null),
+    figures: ["cost_known_usd", "calls"],
+    line: perCall,
   },
   {
     name: "errors",
-    words: "Error rate",
     title: "Error rate",
     meaning: "errors",
     unit: "share",
     value: (tally) => tally.error_rate,
-    step: (step) => step.error_rate,
+    figures: ["error_rate"],
+    line: (figures) => numbers(figures, "error_rate"),
   },
 ];

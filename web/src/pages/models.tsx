@@ -1,7 +1,7 @@
 /** Models beside each other: as a table, as bars, over time, and how their values are spread. */
 
-import { type ReactNode, useMemo } from "react";
-import type { ModelSeries, Series } from "../api/types";
+import type { ReactNode } from "react";
+import type { Classes, ModelSeries, Series, Spread } from "../api/types";
 import { useQuery } from "../api/use-query";
 import { Bars } from "../charts/bars";
 import { Distribution } from "../charts/distribution";
@@ -12,7 +12,7 @@ import { useParams } from "../router";
 import { Choice } from "../ui/choice";
 import { FirstCall } from "../ui/first-call";
 import { Command, Empty, Panel, Trouble, Waiting } from "../ui/parts";
-import { MEASURES, type Measure } from "./measures";
+import { type Kind, MEASURES, type Measure, RESPONSE, SPEED, TTFT } from "./measures";
 import { ModelTable } from "./model-table";
 import { timeData } from "./shared";
 
@@ -26,11 +26,13 @@ export const nameOf = (row: ModelSeries): string =>
 export function Models(): ReactNode {
   const range = useRange();
   const [params, set] = useParams();
-  const found = useQuery<Series>(`/v1/performance/series?${range.query}&by=model`, range.refresh);
   const measure = MEASURES.find((one) => one.name === params.get("measure")) ?? MEASURES[0];
+  const figures = [...measure.figures, "response_time_classes"].join(",");
+  const found = useQuery<Series>(`/v1/performance/series?${range.query}&by=model&figures=${figures}`, range.refresh);
   const chosen = params.get("model");
   const data = found.data;
   if (data === undefined) return found.error ? <Trouble error={found.error} retry={found.reload} /> : <Waiting />;
+  const colours = coloursOf(data.models);
   const one = data.models.find((row) => nameOf(row) === chosen);
   if (data.models.length === 0) {
     return (
@@ -53,31 +55,40 @@ export function Models(): ReactNode {
         <Choice
           label="measure"
           value={measure.name}
-          options={MEASURES.map((each) => [each.name, each.words] as const)}
+          options={MEASURES.map((each) => [each.name, each.title] as const)}
           onChange={(name) => set({ measure: name === MEASURES[0].name ? null : name }, true)}
         />
       </div>
       <div className="grid">
-        <Compare models={data.models} measure={measure} />
-        <OverTime series={data} measure={measure} chosen={one} zoom={range.zoom} />
+        <Compare models={data.models} measure={measure} colours={colours} />
+        <OverTime series={data} measure={measure} colours={colours} chosen={one} zoom={range.zoom} />
       </div>
       <Spreads series={data} one={one} zoom={range.zoom} clear={() => set({ model: null }, true)} />
     </>
   );
 }
 
-function Compare({ models, measure }: { models: ModelSeries[]; measure: Measure }): ReactNode {
+/** A colour for each of the most called: the same one in every chart. */
+type Colours = Map<string, string>;
+
+function coloursOf(models: ModelSeries[]): Colours {
+  const most = [...models].sort((a, b) => b.overview.calls - a.overview.calls).slice(0, LINES);
+  return new Map(most.map((row, at) => [nameOf(row), `model-${at + 1}`]));
+}
+
+function Compare({ models, measure, colours }: { models: ModelSeries[]; measure: Measure; colours: Colours }): ReactNode {
   const bars = models
     .map((row) => ({
       name: nameOf(row),
       value: measure.value(row.overview),
       mark: measure.mark?.(row.overview) ?? null,
       note: measure.grade?.(row.overview) ?? "",
+      colour: colours.get(nameOf(row)) ?? "model-other",
     }))
     .sort((a, b) => ((a.value ?? Infinity) - (b.value ?? Infinity)) * (measure.isMoreBetter ? -1 : 1));
   return (
     <Panel title={measure.title} meaning={measure.meaning} note={measure.isMoreBetter ? "more is better" : "less is better"}>
-      <Bars label={measure.title} bars={bars} unit={measure.unit} markWords={measure.markWords ?? ""} />
+      <Bars label={measure.title} bars={bars} unit={measure.unit} markWords="p95" />
     </Panel>
   );
 }
@@ -85,19 +96,17 @@ function Compare({ models, measure }: { models: ModelSeries[]; measure: Measure 
 interface OverTimeProps {
   series: Series;
   measure: Measure;
+  colours: Colours;
   chosen: ModelSeries | undefined;
   zoom: (since: number, until: number) => void;
 }
 
-function OverTime({ series, measure, chosen, zoom }: OverTimeProps): ReactNode {
-  const shown = useMemo(() => {
-    const most = [...series.models].sort((a, b) => b.overview.calls - a.overview.calls).slice(0, LINES);
-    return chosen === undefined ? most : [chosen];
-  }, [series, chosen]);
-  const lines: Line[] = shown.map((row, at) => ({
+function OverTime({ series, measure, colours, chosen, zoom }: OverTimeProps): ReactNode {
+  const shown = chosen === undefined ? series.models.filter((row) => colours.has(nameOf(row))) : [chosen];
+  const lines: Line[] = shown.map((row) => ({
     label: row.model,
-    values: timeData(series, row.steps).steps.map(measure.step),
-    colour: `--model-${at + 1}`,
+    values: measure.line(row.figures),
+    colour: `--${colours.get(nameOf(row)) ?? "line-1"}`,
   }));
   const more = series.models.length - shown.length;
   return (
@@ -120,11 +129,13 @@ interface SpreadsProps {
 function Spreads({ series, one, zoom, clear }: SpreadsProps): ReactNode {
   const range = useRange();
   const path = one ? `&model=${encodeURIComponent(one.model)}&provider=${encodeURIComponent(one.provider)}` : "";
-  const own = useQuery<Series>(one ? `/v1/performance/series?${range.query}${path}` : null, range.refresh).data;
+  const own = useQuery<Series>(
+    one ? `/v1/performance/series?${range.query}${path}&figures=response_time_classes` : null,
+    range.refresh,
+  ).data;
   const shown = one ? own : series;
   const name = one ? nameOf(one) : "all models";
   if (shown === undefined) return <Waiting />;
-  const { response_time_ms: time, ttft_ms: ttft, output_tokens_per_second: tps } = shown.overview;
   const tools = one && (
     <button type="button" className="button small" onClick={clear}>
       Show all models
@@ -136,21 +147,30 @@ function Spreads({ series, one, zoom, clear }: SpreadsProps): ReactNode {
         <Heatmap series={shown} onZoom={zoom} />
       </Panel>
       <div className="grid three">
-        <Panel title="Response time" meaning="response" note={`spread, ${name}`}>
-          <Distribution title="Response time" counts={shown.classes.response_time_ms} bounds={shown.class_bounds} unit="ms" marks={marks(time)} />
-        </Panel>
-        <Panel title="First token" meaning="ttft" note={`spread, ${name}`}>
-          <Distribution title="First token" counts={shown.classes.ttft_ms} bounds={shown.class_bounds} unit="ms" marks={marks(ttft)} />
-        </Panel>
-        <Panel title="Speed" meaning="tps" note={`spread, ${name}`}>
-          <Distribution title="Speed" counts={shown.classes.output_tokens_per_second} bounds={shown.class_bounds} unit="tps" marks={marks(tps)} />
-        </Panel>
+        {SPREADS.map(([kind, of]) => (
+          <Panel key={of} title={kind.title} meaning={kind.meaning} note={`spread, ${name}`}>
+            <Distribution
+              title={kind.title}
+              counts={shown.classes[of]}
+              bounds={shown.class_bounds}
+              unit={kind.unit}
+              marks={marks(shown.overview[of])}
+            />
+          </Panel>
+        ))}
       </div>
     </>
   );
 }
 
-const marks = (spread: { p50: number | null; p95: number | null; p99: number | null }): [string, number | null][] => [
+/** Of what it is shown how the values are spread. */
+const SPREADS: [Kind, keyof Classes][] = [
+  [RESPONSE, "response_time_ms"],
+  [TTFT, "ttft_ms"],
+  [SPEED, "output_tokens_per_second"],
+];
+
+const marks = (spread: Spread): [string, number | null][] => [
   ["p50", spread.p50],
   ["p95", spread.p95],
   ["p99", spread.p99],

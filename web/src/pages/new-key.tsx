@@ -2,9 +2,9 @@
 
 import { Dialog } from "@base-ui/react/dialog";
 import { type FormEvent, type ReactNode, useState } from "react";
-import { ApiError, change } from "../api/client";
+import { change } from "../api/client";
 import type { NewKey } from "../api/types";
-import { Command } from "../ui/parts";
+import { KeyValue, keyTrouble } from "./key-value";
 
 const NUMBERS = [
   ["calls_per_minute", "Calls a minute"],
@@ -44,14 +44,7 @@ export function NewKeyDialog({ isOpen, close, changed }: { isOpen: boolean; clos
       setTold("");
       changed();
     } catch (error) {
-      const code = error instanceof ApiError ? error.code : "";
-      setTold(
-        code === "admin_key_needed"
-          ? "Set an admin key first (PACELINE_ADMIN_KEY): once there are keys, nobody could look in without one."
-          : error instanceof Error
-            ? error.message
-            : String(error),
-      );
+      setTold(keyTrouble(error));
     }
   };
   const leave = (): void => {
@@ -64,23 +57,10 @@ export function NewKeyDialog({ isOpen, close, changed }: { isOpen: boolean; clos
       <Dialog.Portal>
         <Dialog.Backdrop className="backdrop" />
         <Dialog.Popup className="dialog">
-          {made ? <Made of={made} /> : <Form submit={submit} told={told} />}
+          {made ? <KeyValue title={`${made.name} is made`} of={made} /> : <Form submit={submit} told={told} />}
         </Dialog.Popup>
       </Dialog.Portal>
     </Dialog.Root>
-  );
-}
-
-function Made({ of }: { of: NewKey }): ReactNode {
-  return (
-    <>
-      <Dialog.Title>{of.name} is made</Dialog.Title>
-      <Dialog.Description>Its value is shown this once and kept nowhere. Copy it now.</Dialog.Description>
-      <Command text={of.key} />
-      <div className="dialog-end">
-        <Dialog.Close className="button primary">Done</Dialog.Close>
-      </div>
-    </>
   );
 }
 

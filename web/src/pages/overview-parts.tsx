@@ -5,10 +5,13 @@ import { advice } from "../advice";
 import { useLive } from "../api/live";
 import type { Budget, Call, Calls, Indicator, Limits, Scope, Tally } from "../api/types";
 import { useQuery } from "../api/use-query";
-import { ago, count, ms, usd, when, written } from "../format";
-import { Link } from "../router";
+import { ago, count, ms, usd, written } from "../format";
+import { go, Link, withRange } from "../router";
+import { Define } from "../ui/define";
 import { FirstCall } from "../ui/first-call";
-import { Command, Dot, Empty, Meter, Panel, Status } from "../ui/parts";
+import { Command, Dot, Empty, Meter, Panel } from "../ui/parts";
+import { Table } from "../ui/table";
+import { CALL_COLUMNS } from "./call-columns";
 
 const NAMES: Record<string, string> = {
   response_time_ms: "Response time p95",
@@ -53,7 +56,9 @@ export function Errors({ calls }: { calls: Call[] | undefined }): ReactNode {
   return (
     <Panel title="Last errors, and what to do" tools={<Link to="/ui/calls?status=error">All errors</Link>}>
       {calls?.length === 0 ? (
-        <Empty title="No call has failed." />
+        <Empty title="No call has failed.">
+          <p className="dim">Those that do appear here, each with what to do about it.</p>
+        </Empty>
       ) : (
         <ul className="rows">
           {calls?.map((call) => (
@@ -84,7 +89,7 @@ export function Gates({ limits, tally, words }: { limits: Limits | undefined; ta
   return (
     <Panel title="Fallbacks and gates now" meaning="gates">
       <p className="pad">
-        <span className="big num">{count(tally?.fallbacks)}</span> further tries in the {words};{" "}
+        <span className="big num">{count(tally?.fallbacks)}</span> <Define what="fallbacks">further tries</Define> in the {words};{" "}
         <span className="num">{count(limits?.waiting_for_providers)}</span> calls wait for a provider now.
       </p>
       {away.length === 0 ? (
@@ -158,6 +163,9 @@ export function BudgetRows({ scope, name = scopeName(scope) }: { scope: Scope; n
 }
 
 const SHOWN = 8;
+const LATEST_NAMES = ["time", "status", "model", "duration", "ttft", "tps", "tokens", "cost", "error", "labels"];
+/** In the order in which they end, so without sorting. */
+const LATEST = CALL_COLUMNS.filter((column) => LATEST_NAMES.includes(column.name)).map(({ by: _, ...column }) => column);
 
 /** The latest calls, as they end. */
 export function Recent(): ReactNode {
@@ -174,20 +182,7 @@ export function Recent(): ReactNode {
           <FirstCall />
         </Empty>
       ) : (
-        <ul className="rows recent">
-          {calls.map((call) => (
-            <li key={call.id}>
-              <Link to={`/ui/calls/${call.id}`} className="num">
-                {when(call.started_at)}
-              </Link>
-              <Status status={call.status} />
-              <span className="recent-model">{call.deployment ?? call.requested_model ?? "–"}</span>
-              <span className="num">{ms(call.duration_ms)}</span>
-              <span className="num">{usd(call.cost_usd)}</span>
-              <span className="dim recent-more">{call.error_code ?? call.task ?? call.key ?? ""}</span>
-            </li>
-          ))}
-        </ul>
+        <Table caption="Latest calls" columns={LATEST} rows={calls} id={(call) => call.id} onRow={(call) => go(withRange(`/ui/calls/${call.id}`))} />
       )}
     </Panel>
   );

@@ -2,19 +2,20 @@
 
 import { type ReactNode, useEffect } from "react";
 import { useLive } from "../api/live";
-import type { Calls, Costs, Limits, Series, Summary } from "../api/types";
+import type { Calls, Costs, FigureName, Limits, Series, Summary } from "../api/types";
 import { useQuery } from "../api/use-query";
 import { TimeChart } from "../charts/time-chart";
 import { useRange } from "../range";
 import { FirstCall } from "../ui/first-call";
 import { Empty, Panel, Trouble, Waiting } from "../ui/parts";
+import { CALLS, COST, type Kind, numbers, RESPONSE, TTFT } from "./measures";
 import { Budgets, Errors, Gates, Indicators, Recent } from "./overview-parts";
 import { CostTile, StatusStrip, Tiles } from "./overview-tiles";
 import { timeData } from "./shared";
 
 export function Overview(): ReactNode {
   const range = useRange();
-  const series = useQuery<Series>(`/v1/performance/series?${range.query}`, range.refresh);
+  const series = useQuery<Series>(`/v1/performance/series?${range.query}&figures=${FIGURES}`, range.refresh);
   const summary = useQuery<Summary>(`/v1/performance/summary?window=${range.window}`, 15_000);
   const costs = useQuery<Costs>("/v1/costs", 15_000);
   const limits = useQuery<Limits>("/v1/limits", 5000);
@@ -69,57 +70,64 @@ function Nothing({ words }: { words: string }): ReactNode {
   );
 }
 
+type Line = [label: string, figure: Exclude<FigureName, "response_time_classes">, colour: string];
+
+interface Chart extends Kind {
+  note?: string;
+  bars?: boolean;
+  lines: Line[];
+}
+
+/** What is shown over time. */
+const CHARTS: Chart[] = [
+  {
+    ...CALLS,
+    note: "and failed ones, per step",
+    bars: true,
+    lines: [
+      ["calls", "calls", "--line-1"],
+      ["failed", "errors", "--bad"],
+    ],
+  },
+  {
+    ...RESPONSE,
+    lines: [
+      ["p99", "response_time_p99_ms", "--line-3"],
+      ["p95", "response_time_p95_ms", "--line-2"],
+      ["p50", "response_time_p50_ms", "--line-1"],
+    ],
+  },
+  {
+    ...TTFT,
+    lines: [
+      ["p95", "ttft_p95_ms", "--line-2"],
+      ["p50", "ttft_p50_ms", "--line-1"],
+    ],
+  },
+  { ...COST, note: "known cost per step", bars: true, lines: [["cost", "cost_known_usd", "--line-1"]] },
+];
+const FIGURES = CHARTS.flatMap((chart) => chart.lines.map(([, figure]) => figure)).join(",");
+
 function Charts({ data, zoom }: { data: Series; zoom: (since: number, until: number) => void }): ReactNode {
   const time = timeData(data);
-  const each = <T,>(pick: (step: Series["steps"][number]) => T): T[] => time.steps.map(pick);
   return (
     <div className="grid charts">
-      <Panel title="Calls" meaning="calls" note="and failed ones, per step">
-        <TimeChart
-          title="Calls"
-          data={time}
-          unit="count"
-          onZoom={zoom}
-          lines={[
-            { label: "calls", values: each((step) => step.calls), colour: "--line-1", bars: true },
-            { label: "failed", values: each((step) => step.errors), colour: "--bad", bars: true },
-          ]}
-        />
-      </Panel>
-      <Panel title="Response time" meaning="response">
-        <TimeChart
-          title="Response time"
-          data={time}
-          unit="ms"
-          onZoom={zoom}
-          lines={[
-            { label: "p99", values: each((step) => step.response_time_p99_ms), colour: "--line-3" },
-            { label: "p95", values: each((step) => step.response_time_p95_ms), colour: "--line-2" },
-            { label: "p50", values: each((step) => step.response_time_p50_ms), colour: "--line-1" },
-          ]}
-        />
-      </Panel>
-      <Panel title="First token" meaning="ttft">
-        <TimeChart
-          title="Time to first token"
-          data={time}
-          unit="ms"
-          onZoom={zoom}
-          lines={[
-            { label: "p95", values: each((step) => step.ttft_p95_ms), colour: "--line-2" },
-            { label: "p50", values: each((step) => step.ttft_p50_ms), colour: "--line-1" },
-          ]}
-        />
-      </Panel>
-      <Panel title="Cost" meaning="cost" note="known cost per step">
-        <TimeChart
-          title="Cost"
-          data={time}
-          unit="usd"
-          onZoom={zoom}
-          lines={[{ label: "cost", values: each((step) => Number(step.cost_known_usd)), colour: "--line-1", bars: true }]}
-        />
-      </Panel>
+      {CHARTS.map((chart) => (
+        <Panel key={chart.title} title={chart.title} meaning={chart.meaning} note={chart.note}>
+          <TimeChart
+            title={chart.title}
+            data={time}
+            unit={chart.unit}
+            onZoom={zoom}
+            lines={chart.lines.map(([label, figure, colour]) => ({
+              label,
+              colour,
+              values: numbers(data.figures, figure),
+              bars: chart.bars ?? false,
+            }))}
+          />
+        </Panel>
+      ))}
     </div>
   );
 }

@@ -4,6 +4,7 @@ import type { ReactNode } from "react";
 import { useLive } from "../api/live";
 import { moment, rate } from "../format";
 import { useRange, WINDOWS } from "../range";
+import { REFRESHES, useRefresh } from "../refresh";
 import { Link, usePlace } from "../router";
 import { type Theme, useTheme } from "../theme";
 import { Choice } from "./choice";
@@ -13,11 +14,12 @@ const PAGES = [
   ["/", "Overview"],
   ["/ui/models", "Models"],
   ["/ui/calls", "Calls"],
+  ["/ui/routing", "Routing"],
   ["/ui/limits", "Limits & keys"],
   ["/ui/health", "Health"],
 ] as const;
 
-const RANGED = ["/", "/ui", "/ui/models", "/ui/calls"];
+const RANGED = ["/", "/ui", "/ui/models", "/ui/calls", "/ui/routing"];
 
 export function Header({ leave }: { leave: (() => void) | undefined }): ReactNode {
   const { path } = usePlace();
@@ -73,11 +75,27 @@ const THEMES: [Theme, string][] = [
 
 function ThemeChoice(): ReactNode {
   const [theme, setTheme] = useTheme();
+  return <Select label={<span className="unseen">Theme</span>} value={theme} options={THEMES} onChange={setTheme} />;
+}
+
+function RefreshChoice(): ReactNode {
+  const [refresh, setRefresh] = useRefresh();
+  return <Select label="Refresh" value={refresh} options={REFRESHES.map((name) => [name, name])} onChange={setRefresh} />;
+}
+
+interface SelectProps<T extends string> {
+  label: ReactNode;
+  value: T;
+  options: [T, string][];
+  onChange: (value: T) => void;
+}
+
+function Select<T extends string>({ label, value, options, onChange }: SelectProps<T>): ReactNode {
   return (
-    <label className="theme">
-      <span className="unseen">Theme</span>
-      <select value={theme} onChange={(event) => setTheme(event.target.value as Theme)}>
-        {THEMES.map(([name, words]) => (
+    <label className="select">
+      {label}
+      <select value={value} onChange={(event) => onChange(event.target.value as T)}>
+        {options.map(([name, words]) => (
           <option key={name} value={name}>
             {words}
           </option>
@@ -143,6 +161,7 @@ function RangeBar(): ReactNode {
           range.words
         )}
       </span>
+      <RefreshChoice />
     </div>
   );
 }

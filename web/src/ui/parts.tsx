@@ -88,13 +88,30 @@ export function Meter({ used, limit, label, near = 0.8 }: { used: number; limit:
   );
 }
 
-/** What to do where there is an error; the last good figures stay on the page. */
-export function Trouble({ error, retry }: { error: ApiError | undefined; retry?: () => void }): ReactNode {
+/** What to do, where the message does not say it. */
+const HELP: Record<string, string> = {
+  storage_unavailable: "Calls go on being served. Health says how the store fares; this page goes on trying.",
+  internal_error: "The log where Paceline runs says more.",
+};
+
+interface TroubleProps {
+  error: ApiError | undefined;
+  retry?: () => void;
+  /** A way out, such as a button. */
+  children?: ReactNode;
+}
+
+/** What went wrong and what to do; the last good figures stay on the page. */
+export function Trouble({ error, retry, children }: TroubleProps): ReactNode {
   if (error === undefined) return null;
+  // A question that was wrong stays so.
+  const mayHelp = error.status < 400 || error.status >= 500;
   return (
     <div className="trouble" role="alert">
       <strong>{error.code}</strong> {error.message}
-      {retry && (
+      {HELP[error.code] && <span>{HELP[error.code]}</span>}
+      {children}
+      {retry && mayHelp && (
         <button type="button" className="button small" onClick={retry}>
           Try again
         </button>

@@ -15,7 +15,7 @@ pub(crate) fn run(context: &Context) -> Result<Outcome, String> {
     pytest
         .current_dir(context.root.join("tests/clients"))
         .args(["-m", "pytest"])
-        .args(&context.pytest_args)
+        .args(&context.runner_args)
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("PACELINE_BINARY", context.target.join("release/paceline"))
         .env("PACELINE_AWS_PARTS", context.target.join("debug/examples/aws_parts"))

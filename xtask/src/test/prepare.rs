@@ -1,5 +1,6 @@
-//! Brings what the client suite needs and the machine lacks, below the target folder and once per pinned version.
+//! Brings what the client and browser suites need and the machine lacks, below the target folder and once per pinned version.
 
+use super::apt::Apt;
 use super::{Context, run_command};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -49,7 +50,8 @@ fn python(suite: &Path, home: &Path, apt: &mut Apt) -> Result<PathBuf, String> {
     Ok(python)
 }
 
-fn node(suite: &Path, home: &Path) -> Result<PathBuf, String> {
+/// The npm packages that a suite's lock file names, in a folder of their own.
+pub(crate) fn node(suite: &Path, home: &Path) -> Result<PathBuf, String> {
     let folder = home.join("node");
     let pins = [suite.join("package.json"), suite.join("package-lock.json")];
     once(&folder, &[&pins[0], &pins[1]], || {
@@ -88,7 +90,11 @@ fn prometheus(home: &Path, apt: &mut Apt) -> Result<PathBuf, String> {
 }
 
 /// Runs `make` unless it already succeeded with the same `pins`. What an earlier try left is removed first.
-fn once(folder: &Path, pins: &[&Path], make: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
+pub(crate) fn once(
+    folder: &Path,
+    pins: &[&Path],
+    make: impl FnOnce() -> Result<(), String>,
+) -> Result<(), String> {
     let told = |error: std::io::Error| format!("{}: {error}", folder.display());
     let mut want = String::new();
     for pin in pins {
@@ -107,55 +113,10 @@ fn once(folder: &Path, pins: &[&Path], make: impl FnOnce() -> Result<(), String>
 }
 
 /// Whether a program is there and starts.
-fn runs(program: &str, arg: &str) -> bool {
+pub(crate) fn runs(program: &str, arg: &str) -> bool {
     let mut command = Command::new(program);
     command.arg(arg).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
-}
-
-/// Debian's packages; the lists are updated before the first use.
-#[derive(Default)]
-struct Apt {
-    updated: bool,
-}
-
-impl Apt {
-    fn update(&mut self) -> Result<(), String> {
-        if !self.updated && is_root() {
-            run_command(Command::new("apt-get").args(["update", "--quiet"]).stdout(Stdio::null()))?;
-            self.updated = true;
-        }
-        Ok(())
-    }
-
-    /// Installs on the machine; only root can.
-    fn install(&mut self, package: &str) -> Result<(), String> {
-        if !is_root() {
-            return Err(format!("{package} is missing and only root can install it"));
-        }
-        self.update()?;
-        let mut command = Command::new("apt-get");
-        command.args(["install", "--yes", "--quiet", "--no-install-recommends", package]);
-        run_command(command.env("DEBIAN_FRONTEND", "noninteractive"))
-    }
-
-    /// Unpacks a package's files into a folder; the machine itself stays as it is.
-    fn unpack(&mut self, package: &str, folder: &Path) -> Result<(), String> {
-        self.update()?;
-        run_command(Command::new("apt-get").args(["download", "--quiet", package]).current_dir(folder))?;
-        let files = fs::read_dir(folder).map_err(|error| error.to_string())?;
-        let archive = files
-            .filter_map(Result::ok)
-            .map(|file| file.path())
-            .find(|path| path.extension().is_some_and(|e| e == "deb"));
-        let archive = archive.ok_or_else(|| format!("apt-get downloaded no archive of {package}"))?;
-        run_command(Command::new("dpkg").arg("-x").arg(&archive).arg(folder))?;
-        fs::remove_file(&archive).map_err(|error| error.to_string())
-    }
-}
-
-fn is_root() -> bool {
-    Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }
 
 #[cfg(test)]

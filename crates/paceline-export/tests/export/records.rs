@@ -150,12 +150,12 @@ pub(crate) fn record() -> impl Strategy<Value = CallRecord> {
     let started_at = prop_oneof![Just(0), 0..253_402_300_800_000_000i64].prop_map(Timestamp);
     let who = (id, started_at, caller(), of(labels()), of(name()), of(deployment()));
     let what = (operation(), any::<bool>(), status(), error_kind(), of(text()), any::<u16>(), of(text()));
-    let sums = (of(usage()), of(cost()), vec(attempt(), 0..4));
+    let sums = (of(usage()), of(cost()), vec(attempt(), 0..4), of(0f32..=1.0));
     let times = (offset(), offset(), offset(), offset(), of(offset()), of(offset()), of(offset()));
     (who, what, sums, times).prop_map(|(who, what, sums, times)| {
         let (id, started_at, caller, labels, requested_model, target) = who;
         let ((operation, dialect), stream, status, error_kind, error_code, http_status, finish_reason) = what;
-        let (usage, cost, attempts) = sums;
+        let (usage, cost, attempts, quality) = sums;
         let (duration, queue, route, worked, first_token, last_token, itl_p99) = times;
         CallRecord {
             id,
@@ -184,6 +184,7 @@ pub(crate) fn record() -> impl Strategy<Value = CallRecord> {
             last_token,
             itl_p99,
             attempts,
+            quality,
         }
     })
 }

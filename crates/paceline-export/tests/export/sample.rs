@@ -17,6 +17,7 @@ pub(crate) fn with_role(role: Option<&str>) -> Arc<CallRecord> {
         error_code: None,
         finish_reason: None,
         attempts: Vec::new(),
+        quality: None,
         ..record
     })
 }

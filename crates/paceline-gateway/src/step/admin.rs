@@ -30,13 +30,21 @@ pub(crate) async fn control(
     let pass = worker.gateway.control.pass(request.method(), path, request.headers());
     let public = path.starts_with("/health/") || pass == Pass::Open;
     let is_signed_in = pass == Pass::Administrator;
-    // Callers may see which models they can ask for.
-    let listing = matches!(path, "/v1/models" | "/v1beta/models") || path.starts_with("/v1/models/");
+    // Callers may see which models they can ask for, and say how good the answers to their calls were.
+    let for_callers =
+        matches!(path, "/v1/models" | "/v1beta/models" | "/v1/feedback") || path.starts_with("/v1/models/");
     let asker = Asker {
         holds_admin_key: is_signed_in || matches!(identity, Identity::Administrator(_)),
         rights: match &identity {
             Identity::Caller(party) => Arc::clone(&party.rights),
             _ => Arc::default(),
+        },
+        own: match &identity {
+            Identity::Administrator(_) => None,
+            _ if is_signed_in => None,
+            Identity::Anonymous(_) if snapshot.config.admin_key.is_none() => None,
+            Identity::Caller(party) | Identity::Anonymous(party) => Some(Arc::clone(&party.caller)),
+            Identity::Missing | Identity::Unknown => Some(Arc::clone(&snapshot.anonymous.caller)),
         },
     };
     let key = match &identity {
@@ -46,21 +54,24 @@ pub(crate) async fn control(
     let refusal = match identity {
         Identity::Administrator(_) => None,
         _ if public || is_signed_in => None,
-        Identity::Caller(party) if listing => rights::ended(&party.rights),
-        Identity::Anonymous(_) if listing => None,
+        Identity::Caller(party) if for_callers => rights::ended(&party.rights),
+        Identity::Anonymous(_) if for_callers => None,
         Identity::Anonymous(_) if snapshot.config.admin_key.is_none() => None,
         Identity::Caller(_) => {
             let message =
                 "this needs the admin key (PACELINE_ADMIN_KEY): callers' keys do not show what others did";
             Some(Fail::refuse(StatusCode::FORBIDDEN, ErrorKind::Forbidden, "admin_only", message))
         }
+        Identity::Missing | Identity::Unknown if for_callers => {
+            Some(unauthorized("this needs a caller's key or the admin key: send `Authorization: Bearer …`"))
+        }
         Identity::Missing | Identity::Unknown | Identity::Anonymous(_) => {
             Some(unauthorized("this needs the admin key: send `Authorization: Bearer …`"))
         }
     };
     if let Some(fail) = refusal {
-        // Who asks for the list of models is no administrator who was refused.
-        if !listing {
+        // Who asks for what is for callers is no administrator who was refused.
+        if !for_callers {
             let (method, path) = (request.method().clone(), path.to_owned());
             let status = fail.status;
             worker.gateway.control.refused(Refused { status, method, path, key });

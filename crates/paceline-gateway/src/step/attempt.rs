@@ -189,7 +189,8 @@ pub(crate) async fn one(call: &mut Call, target: &Target, ask: &Ask, more: bool)
         let about = (!tongues.are_one()).then(|| about(call, target, ask, tongues.provider));
         let flees_filter = more && call.flees_filter;
         let unread = operation == Operation::CountTokens;
-        let form = Form { packing, tongues, about, stream, flees_filter, unread };
+        let check = call.check.filter(|_| more);
+        let form = Form { packing, tongues, about, stream, flees_filter, check, unread };
         return Box::pin(document(call, upstream, exchange, limits, form)).await;
     }
     let collect = upstream.keeps_usage_secret.load(Ordering::Relaxed);

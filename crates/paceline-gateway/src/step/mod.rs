@@ -3,11 +3,13 @@
 pub(crate) mod admin;
 pub(crate) mod admit;
 pub(crate) mod attempt;
+pub(crate) mod cascade;
 pub(crate) mod compose;
 pub(crate) mod count;
 pub(crate) mod count_tokens;
 pub(crate) mod ending;
 pub(crate) mod failure;
+pub(crate) mod generate;
 pub(crate) mod inflate;
 pub(crate) mod limits;
 pub(crate) mod observe;

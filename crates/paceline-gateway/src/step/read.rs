@@ -4,7 +4,7 @@ use crate::call::Call;
 use crate::headers;
 use crate::refuse::Fail;
 use crate::routes::{Route, route};
-use crate::step::limits;
+use crate::step::{generate, limits};
 use crate::tape::Tape;
 use bytes::{Bytes, BytesMut};
 use flate2::read::MultiGzDecoder;
@@ -50,7 +50,15 @@ pub(crate) async fn read(call: &mut Call, request: Request<Incoming>) -> Result<
             message,
         ));
     }
+    let generates = parts.uri.path() == generate::PATH;
     let outcome = whole(call, &parts.headers, incoming).await.and_then(|body| {
+        let body = if generates {
+            let (chat, rest) = generate::ask(&body)?;
+            call.generate = Some(Box::new(rest));
+            chat
+        } else {
+            body
+        };
         let mut asked = request::read(&body).map_err(|error| not_json(&body, error))?;
         if call.dialect == Dialect::Gemini
             && let Route::Named { model, stream, .. } = route(parts.uri.path(), |_| None)

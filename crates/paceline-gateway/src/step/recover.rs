@@ -8,6 +8,7 @@ use crate::call::Call;
 use crate::held::Held;
 use crate::refuse::Fail;
 use crate::step::attempt::{self, Outcome, Trouble};
+use crate::step::cascade;
 use crate::step::limits::deadline_of;
 use crate::step::quota::{self, Need, SHORT_WAIT};
 use crate::step::read::Ask;
@@ -187,7 +188,9 @@ impl<'a> Story<'a> {
     async fn go(&mut self, call: &mut Call, spot: Spot, need: &Need, now: Instant) -> Option<Held> {
         if self.last_group().is_some_and(|group| group != self.group(spot)) {
             self.here = 0;
-            self.reason = AttemptReason::Fallback;
+            if self.reason != AttemptReason::Cascade {
+                self.reason = AttemptReason::Fallback;
+            }
         }
         if !spot.place(self.plan).turnstile.enter() {
             self.leave(spot, now);
@@ -231,7 +234,10 @@ impl<'a> Story<'a> {
         let own_fault = |trouble: &Trouble| {
             matches!(
                 trouble.fail.kind,
-                ErrorKind::ContextTooLong | ErrorKind::ContentFilter | ErrorKind::Unsupported
+                ErrorKind::ContextTooLong
+                    | ErrorKind::ContentFilter
+                    | ErrorKind::Unsupported
+                    | ErrorKind::NotGoodEnough
             )
         };
         let first = &self.plan.targets[0].places[0];
@@ -342,9 +348,11 @@ impl<'a> Story<'a> {
             Err(trouble) => trouble,
         };
         attempt::end_badly(call, &trouble.fail);
+        let trouble_kind = trouble.fail.kind;
         self.last = Some((spot, trouble));
         // Other places of the same model come next, whatever they are called in the plan.
-        self.reason = AttemptReason::Fallback;
+        let escalates = trouble_kind == ErrorKind::NotGoodEnough;
+        self.reason = if escalates { AttemptReason::Cascade } else { AttemptReason::Fallback };
         None
     }
 
@@ -359,6 +367,7 @@ impl<'a> Story<'a> {
             // Another place of the same model has the same window and the same filter.
             ErrorKind::ContextTooLong => self.leave_model(spot),
             ErrorKind::ContentFilter if self.plan.fallback_on_content_filter => self.leave_model(spot),
+            ErrorKind::NotGoodEnough => self.leave_model(spot),
             kind if kind.retry() == Retry::Never => return trouble.should_retry == Some(true),
             _ => {}
         }
@@ -377,6 +386,9 @@ impl<'a> Story<'a> {
 
     /// Nothing is left that could help.
     fn give_up(self, call: &mut Call) -> Result<Outcome, Fail> {
+        if let Some(kept) = cascade::give_kept(call) {
+            return Ok(kept);
+        }
         match self.last.or(self.refused) {
             Some((_, mut trouble)) => {
                 trouble.tell_whether_to_retry();

@@ -3,6 +3,7 @@
 use crate::call::Call;
 use crate::headers::put;
 use crate::refuse::Fail;
+use crate::step::cascade::Check;
 use crate::step::read::Ask;
 use crate::step::{limits, rights};
 use http::header::HeaderName;
@@ -71,6 +72,10 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 pub(crate) fn decide(call: &mut Call, ask: &Ask, route: &Arc<Route>) -> Result<Arc<Plan>, Fail> {
     let asks = Asks::of(&ask.body, route.policy.learned.is_some());
     let need = need(call, ask, &asks)?;
+    // What is said later of the answer is learned of the kind of work that it was chosen for.
+    if let Some(task_type) = need.task_type.as_deref() {
+        call.note(|record| record.labels.get_or_insert_default().task_type = Some(task_type.into()));
+    }
     let wall = crate::worker::wall();
     let learned = route.policy.learned.as_ref();
     let learned = learned.map(|model| model.quality(&asks.prompt, need.task_type.as_deref()));
@@ -87,6 +92,8 @@ pub(crate) fn decide(call: &mut Call, ask: &Ask, route: &Arc<Route>) -> Result<A
     let prefix = question.prefix;
     let Decided { decision, plan, numbers } = decided.map_err(|none| nobody(route, &none))?;
     call.routed = Some(Box::new(Routed { route: Arc::clone(route), prefix, numbers }));
+    let cascade = route.policy.cascade.filter(|_| !ask.asked.stream && plan.targets.len() > 1);
+    call.check = cascade.map(|cascade| Check { cascade, json: asks.json });
     call.note(|record| record.decision = Some(Box::new(decision)));
     Ok(Arc::new(plan))
 }
@@ -96,6 +103,7 @@ fn need(call: &mut Call, ask: &Ask, asks: &Asks) -> Result<Need, Fail> {
     let mut need = Need {
         input_tokens: call.request_bytes.div_ceil(4),
         max_tokens: ask.asked.max_tokens,
+        checkable: !ask.asked.stream,
         max_latency_ms: limits::allowed(&ask.headers).map(|allowed| allowed.as_secs_f64() * 1000.0),
         ..Need::default()
     };
@@ -115,6 +123,11 @@ fn need(call: &mut Call, ask: &Ask, asks: &Asks) -> Result<Need, Fail> {
     }
     if let Some(features) = text(&ask.headers, "x-paceline-features") {
         need.features(features).map_err(|bad| bad_feature(&bad))?;
+    }
+    if let Some(generate) = &call.generate {
+        for (name, value) in &generate.features {
+            need.feature(name, value).map_err(|bad| bad_feature(&bad))?;
+        }
     }
     if let Some(strategy) = text(&ask.headers, "x-paceline-strategy") {
         need.feature("strategy", strategy).map_err(|bad| bad_feature(&bad))?;

@@ -5,6 +5,7 @@ use crate::call::Call;
 use crate::headers::{self, put};
 use crate::refuse::Fail;
 use crate::step::attempt::{Outcome, Trouble, commit, name_answer};
+use crate::step::cascade::{self, Check};
 use crate::step::compose::Tongues;
 use crate::step::inflate::{self, Packing};
 use crate::step::limits::Limits;
@@ -40,6 +41,8 @@ pub(crate) struct Form {
     pub(crate) stream: bool,
     /// An answer that the provider's content filter ended is none: another model is left.
     pub(crate) flees_filter: bool,
+    /// What it must hold, where a better model is left.
+    pub(crate) check: Option<Check>,
     /// It is no answer of a model, and is passed on unread.
     pub(crate) unread: bool,
 }
@@ -72,7 +75,8 @@ pub(crate) async fn document(
 ) -> Result<Outcome, Trouble> {
     let is_passed = form.unread || form.tongues.are_one() && form.tongues.provider == Dialect::OpenAi;
     // What is packed, or read as a whole, cannot be looked at before it is whole.
-    let must_be_whole = form.packing == Packing::Gzip || !is_passed;
+    let must_be_whole = form.packing == Packing::Gzip || !is_passed || call.generate.is_some();
+    let must_be_whole = must_be_whole || form.check.is_some();
     let held = if must_be_whole { MAX_WHOLE } else { HELD_DOCUMENT };
     let filled = match call.watch.wait_until(limits.total_deadline(), fill(&mut exchange, held)).await {
         None => return Err(limits.late_total(&upstream.name).into()),
@@ -113,6 +117,13 @@ pub(crate) async fn document(
     if form.flees_filter && read.learned.finish_reason.as_deref() == Some(CONTENT_FILTER) {
         *answer.headers_mut() = headers;
         return Err(Trouble { fail: filtered(&upstream.name), answer: Some(answer), should_retry: None });
+    }
+    let finish = read.learned.finish_reason.as_deref();
+    let why = form.check.and_then(|check| cascade::why_not(&check, answer.body(), finish));
+    if let Some(why) = why {
+        name_answer(call, &mut headers);
+        *answer.headers_mut() = headers;
+        return Err(cascade::keep(call, answer, read.learned, why).into());
     }
     if !read.untold.is_empty() {
         let known = call.warning.take().map_or_else(String::new, |known| format!("{known}; "));

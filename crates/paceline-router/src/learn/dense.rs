@@ -40,15 +40,14 @@ impl<'a> Table<'a> {
     fn sums(&self, rows: &[usize], each: impl Fn(usize, usize) -> (f64, f64)) -> (Vec<f64>, Vec<f64>) {
         let n = self.width;
         let (mut square, mut line) = (vec![0.0; n * n], vec![0.0; n]);
+        let mut row = vec![0.0; n];
         for (place, &at) in rows.iter().enumerate() {
-            let row = self.row(at);
+            row.iter_mut().zip(self.row(at)).for_each(|(to, from)| *to = f64::from(*from));
             let (weight, amount) = each(place, at);
-            for i in 0..n {
-                let scaled = weight * f64::from(row[i]);
-                line[i] += amount * f64::from(row[i]);
-                for j in 0..=i {
-                    square[i * n + j] += scaled * f64::from(row[j]);
-                }
+            for (i, square) in square.chunks_exact_mut(n).enumerate() {
+                line[i] += amount * row[i];
+                let scaled = weight * row[i];
+                square[..=i].iter_mut().zip(&row).for_each(|(sum, value)| *sum += scaled * value);
             }
         }
         for i in 0..n {
@@ -105,7 +104,7 @@ pub fn logistic(
         for (weight, step) in weights.iter_mut().zip(&step) {
             *weight += damp * step;
         }
-        if size < 1e-5 {
+        if size < 1e-4 {
             break;
         }
     }

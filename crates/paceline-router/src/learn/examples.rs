@@ -1,8 +1,9 @@
 //! Prompts made ready for learning: everything that needs no outcome.
 
 use super::sparse::Matrix;
+use crate::metrics::bootstrap::quantile;
 use crate::set::Set;
-use crate::text::grams::{BUCKETS, GROUP, Scratch};
+use crate::text::grams::{BUCKETS, Scratch};
 use crate::text::hand::{self, HAND};
 
 /// The most tasks that are told apart; further ones count as no task.
@@ -19,6 +20,10 @@ pub struct Scales {
     pub mean: [f32; HAND],
     /// One over its standard deviation, 0 where it is always alike.
     pub inverse: [f32; HAND],
+    /// What share of a prompt's words is known, which all but a twentieth of the prompts have.
+    pub familiar: f32,
+    /// Mean square of the features, which all but a hundredth stay below.
+    pub strange: f32,
 }
 
 impl Scales {
@@ -27,11 +32,23 @@ impl Scales {
         std::array::from_fn(|at| ((raw[at] - self.mean[at]) * self.inverse[at]).clamp(-4.0, 4.0))
     }
 
-    /// What buckets of one group are multiplied by beside their weight: one over their length.
-    pub fn norm(&self, buckets: &[u32]) -> f32 {
-        let squares: f32 = buckets.iter().map(|&bucket| self.idf[bucket as usize].powi(2)).sum();
-        if squares > 0.0 { 1.0 / squares.sqrt() } else { 0.0 }
+    /// How much a prompt is like those of the training, 0–1: by the share of its words that are known, and by how far
+    /// its features are from the usual. Nearly all prompts like the training's have 1.
+    pub fn trust(&self, known: f32, hand: &[f32; HAND]) -> f32 {
+        let words = if known < self.familiar { known / self.familiar } else { 1.0 };
+        let square = square(hand);
+        let shape = if square > self.strange { self.strange / square } else { 1.0 };
+        words * shape * shape
     }
+}
+
+fn square(hand: &[f32; HAND]) -> f32 {
+    hand.iter().map(|value| value * value).sum::<f32>() / HAND as f32
+}
+
+/// The share of buckets that are known.
+pub fn known(buckets: usize, known: usize) -> f32 {
+    if buckets == 0 { 0.0 } else { known as f32 / buckets as f32 }
 }
 
 /// A set made ready.
@@ -39,12 +56,12 @@ impl Scales {
 pub struct Examples {
     /// How text became numbers.
     pub scales: Scales,
-    /// Words and hand-made features: columns `0..GROUP`, then the features.
-    pub words: Matrix,
-    /// All n-grams and hand-made features: columns `0..BUCKETS`, then the features.
-    pub all: Matrix,
+    /// Words, characters and hand-made features.
+    pub text: Matrix,
     /// Hand-made features with mean 0 and deviation 1.
     pub hand: Vec<[f32; HAND]>,
+    /// How much each prompt is like the others.
+    pub trust: Vec<f32>,
     /// Names of the tasks, the most frequent first.
     pub tasks: Vec<String>,
     /// Each row's task.
@@ -68,25 +85,25 @@ impl Examples {
         let idf = frequency.iter().map(|&df| if df < 2 { 0.0 } else { ((n + 1.0) / (df as f32 + 1.0)).ln() });
         let raw: Vec<[f32; HAND]> = set.rows.iter().map(|row| hand::features(&row.prompt)).collect();
         let (mean, inverse) = moments(&raw);
-        let scales = Scales { idf: idf.collect(), mean, inverse };
+        let mut scales = Scales { idf: idf.collect(), mean, inverse, ..Scales::default() };
         let hand: Vec<[f32; HAND]> = raw.iter().map(|raw| scales.hand(raw)).collect();
-        let mut words = Matrix::new(GROUP + HAND);
-        let mut all = Matrix::new(BUCKETS + HAND);
+        let known: Vec<f32> = grams
+            .iter()
+            .map(|grams| {
+                let used = grams.words.iter().filter(|&&bucket| scales.idf[bucket as usize] > 0.0);
+                known(grams.words.len(), used.count())
+            })
+            .collect();
+        let at = |values: Vec<f64>, share: f64| quantile(&values, share).unwrap_or_default() as f32;
+        scales.familiar = at(known.iter().map(|&known| known.into()).collect(), 0.05);
+        scales.strange = at(hand.iter().map(|hand| square(hand).into()).collect(), 0.99);
+        let trust = known.iter().zip(&hand).map(|(&known, hand)| scales.trust(known, hand)).collect();
+        let mut text = Matrix::new(&scales.idf);
         for (grams, hand) in grams.iter().zip(&hand) {
-            let cells = |buckets: &[u32]| {
-                let norm = scales.norm(buckets);
-                let cells = buckets.iter().map(|&bucket| (bucket, norm * scales.idf[bucket as usize]));
-                cells.filter(|cell| cell.1 > 0.0).collect::<Vec<_>>()
-            };
-            let by_hand = |from: usize| {
-                hand.iter().enumerate().map(move |(at, value)| ((from + at) as u32, value * HAND_SCALE))
-            };
-            let of_words = cells(&grams.words);
-            words.push(of_words.iter().copied().chain(by_hand(GROUP)));
-            all.push(of_words.into_iter().chain(cells(&grams.chars)).chain(by_hand(BUCKETS)));
+            text.push(&[&grams.words, &grams.chars], hand.map(|value| value * HAND_SCALE));
         }
         let (tasks, task_of) = tasks(set);
-        Self { scales, words, all, hand, tasks, task_of }
+        Self { scales, text, hand, trust, tasks, task_of }
     }
 }
 

@@ -1,23 +1,24 @@
 //! The first stage: from text to shares of tasks, and to a few factors that models have in common.
 //!
 //! Separate estimates for many near-equal models lose to no look at all, by picking the best of many errors; so
-//! the text speaks only through the task and through two directions in which the models' outcomes vary most.
+//! the text speaks only through the task and through a few directions in which the models' outcomes vary most.
 
 use super::dense::directions;
 use super::examples::Examples;
-use super::sparse::{Matrix, ridge};
+use super::sparse::{Part, ridge};
 use super::tasks::Means;
 use crate::set::Set;
 
-/// Directions of quality that are predicted from text.
-pub const FACTORS: usize = 2;
-/// What is predicted from all n-grams: the directions, and the logarithm of the cost.
+/// Directions of quality that are predicted from text, at most.
+pub const FACTORS: usize = 6;
+/// What is predicted from all n-grams: the logarithm of the cost, then the directions.
 pub const OUTPUTS: usize = FACTORS + 1;
 const TASK_PENALTY: f32 = 0.3;
-const FACTOR_PENALTY: f32 = 3.0;
-const ROUNDS: usize = 12;
+const FACTOR_PENALTY: f32 = 6.0;
+/// How often every row is gone through.
+const ROUNDS: usize = 5;
 /// How sharply scores of tasks become shares.
-const SHARPNESS: f32 = 11.0;
+const SHARPNESS: f32 = 14.0;
 
 /// What was learned of text.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -26,11 +27,13 @@ pub struct Stage {
     pub task_weights: Vec<f32>,
     /// What each task's score begins with.
     pub task_start: Vec<f32>,
-    /// Weight of each bucket and hand-made feature for each output.
+    /// How many outputs there are: one, and a direction for each model, at most [`OUTPUTS`].
+    pub outputs: usize,
+    /// Weight of each bucket and hand-made feature for each output, `column * outputs + output`.
     pub weights: Vec<f32>,
     /// What each output begins with.
     pub start: [f32; OUTPUTS],
-    /// The directions, `factor * width + model`.
+    /// The directions, `direction * width + model`.
     pub directions: Vec<f32>,
     /// Means per task and model.
     pub means: Means,
@@ -41,7 +44,7 @@ pub struct Stage {
 pub struct Seen {
     /// Shares of the tasks, together 1.
     pub tasks: Vec<f32>,
-    /// The factors, then the cost's logarithm.
+    /// The cost's logarithm, then the directions; those that there are none of are 0.
     pub outputs: [f32; OUTPUTS],
 }
 
@@ -51,9 +54,15 @@ impl Stage {
         let means = Means::fit(set, examples, rows);
         let (task_weights, task_start) = fit_tasks(examples, rows);
         let width = set.width();
+        let mut all = vec![0.0; width];
+        for &at in rows {
+            all.iter_mut()
+                .zip(&set.rows[at].q)
+                .for_each(|(all, q)| *all += f64::from(*q) / rows.len() as f64);
+        }
         let rest = |at: usize, model: usize| {
-            let mean = examples.task_of[at].map_or(0.5, |task| means.q[task * width + model]);
-            f64::from(set.rows[at].q[model] - mean)
+            let mean = examples.task_of[at].map_or(all[model], |task| means.q[task * width + model].into());
+            f64::from(set.rows[at].q[model]) - mean
         };
         let mut together = vec![0.0; width * width];
         for &at in rows {
@@ -63,48 +72,40 @@ impl Stage {
                 }
             }
         }
-        let mut found: Vec<Vec<f64>> =
-            directions(together, width).into_iter().map(|one| one.1).take(FACTORS).collect();
-        found.resize(FACTORS, vec![0.0; width]);
-        for direction in &mut found {
-            // Upwards is better, or signs differ between folds.
-            if direction.iter().sum::<f64>() < 0.0 {
-                for part in direction {
-                    *part = -*part;
-                }
-            }
-        }
-        let mut targets = Vec::with_capacity(rows.len() * OUTPUTS);
+        let outputs = OUTPUTS.min(1 + width);
+        let found: Vec<Vec<f64>> =
+            directions(together, width).into_iter().map(|one| one.1).take(outputs - 1).collect();
+        let mut targets = Vec::with_capacity(rows.len() * outputs);
         for &at in rows {
+            let logs = set.rows[at].c.iter().map(|&c| (f64::from(c) + 1e-9).ln());
+            targets.push((logs.sum::<f64>() / width as f64) as f32);
             let along =
                 |way: &Vec<f64>| way.iter().enumerate().map(|(m, part)| part * rest(at, m)).sum::<f64>();
             targets.extend(found.iter().map(|way| along(way) as f32));
-            let logs = set.rows[at].c.iter().map(|&c| (f64::from(c) + 1e-9).ln());
-            targets.push((logs.sum::<f64>() / width as f64) as f32);
         }
-        let starts = center(&mut targets, OUTPUTS);
-        let weights = ridge(&examples.all, rows, &targets, OUTPUTS, FACTOR_PENALTY, ROUNDS);
+        let starts = center(&mut targets, outputs);
+        let weights = ridge(examples.text.part(2), rows, &targets, outputs, FACTOR_PENALTY, ROUNDS);
         let directions = found.iter().flatten().map(|&part| part as f32).collect();
-        let start = std::array::from_fn(|at| starts[at]);
-        Self { task_weights, task_start, weights, start, directions, means }
+        let start = std::array::from_fn(|at| starts.get(at).copied().unwrap_or_default());
+        Self { task_weights, task_start, outputs, weights, start, directions, means }
     }
 
     /// What it says of a row of the examples.
     pub fn see(&self, examples: &Examples, at: usize) -> Seen {
         let mut tasks = self.task_start.clone();
         if tasks.len() > 1 {
-            examples.words.dot(at, &self.task_weights, &mut tasks);
+            examples.text.part(1).dot(at, &self.task_weights, &mut tasks);
         }
         let mut outputs = self.start;
-        examples.all.dot(at, &self.weights, &mut outputs);
+        examples.text.part(2).dot(at, &self.weights, &mut outputs[..self.outputs]);
         shares(&mut tasks);
         Seen { tasks, outputs }
     }
 
-    /// What the factors say of a model, as a difference in quality from its task's mean.
+    /// What the directions say of a model, as a difference in quality from its task's mean.
     pub fn along(&self, outputs: &[f32; OUTPUTS], model: usize) -> f32 {
         let ways = self.directions.chunks_exact(self.means.width.max(1));
-        ways.zip(outputs).map(|(way, output)| way[model] * output).sum()
+        ways.zip(&outputs[1..]).map(|(way, output)| way[model] * output).sum()
     }
 }
 
@@ -134,10 +135,10 @@ fn fit_tasks(examples: &Examples, rows: &[usize]) -> (Vec<f32>, Vec<f32>) {
         }
     }
     let start = center(&mut targets, tasks);
-    (solve_tasks(&examples.words, &labelled, &targets, tasks), start)
+    (solve_tasks(examples.text.part(1), &labelled, &targets, tasks), start)
 }
 
-fn solve_tasks(words: &Matrix, rows: &[usize], targets: &[f32], tasks: usize) -> Vec<f32> {
+fn solve_tasks(words: Part<'_>, rows: &[usize], targets: &[f32], tasks: usize) -> Vec<f32> {
     ridge(words, rows, targets, tasks, TASK_PENALTY, ROUNDS)
 }
 

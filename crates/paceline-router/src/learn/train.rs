@@ -9,7 +9,7 @@ use super::heads::{Heads, Inputs};
 use super::stage::Stage;
 use crate::dice::Dice;
 use crate::metrics::bootstrap::spread;
-use crate::metrics::crossed;
+use crate::metrics::crossed::{self, MARGIN};
 use crate::metrics::{Forecast, Report};
 use crate::model::Model;
 use crate::set::Set;
@@ -20,7 +20,7 @@ pub const FOLDS: usize = 5;
 pub const MIN_ROWS: usize = 50;
 /// Draws of the bootstrap behind the standard error.
 const DRAWS: usize = 60;
-/// How much heads may count; the first of equals is taken.
+/// How much heads may count.
 const BLENDS: [f64; 3] = [1.0, 0.5, 0.0];
 
 /// How a trained router did on rows it had not seen.
@@ -90,7 +90,7 @@ impl Nested {
     fn new(set: &Set, examples: &Examples, folds: &[Vec<usize>]) -> Self {
         let see = |stage: &Stage, at: usize| {
             let seen = stage.see(examples, at);
-            Inputs::new(stage, seen, examples.hand[at], set.rows[at].prompt.len())
+            Inputs::new(stage, seen, examples.hand[at], set.rows[at].prompt.len(), examples.trust[at])
         };
         let mut own = vec![Inputs::default(); set.rows.len()];
         for (fold, rows) in folds.iter().enumerate() {
@@ -144,7 +144,7 @@ fn best_blend(set: &Set, seen: &[Inputs], folds: &[Vec<usize>]) -> Result<(f64, 
     for blend in BLENDS {
         let forecasts = forecasts(&fitted, seen, folds, blend);
         let aiq = Report::new(set, &forecasts, 0, 0)?.lines[0].aiq.value.unwrap_or_default();
-        if best.as_ref().is_none_or(|best| aiq > best.0) {
+        if best.as_ref().is_none_or(|best| aiq > best.0 + MARGIN) {
             best = Some((aiq, blend, forecasts));
         }
     }

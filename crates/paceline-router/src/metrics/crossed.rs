@@ -9,12 +9,15 @@ use super::curve::{Anchors, Point, aiq, hull, reachable};
 use super::report::Sweep;
 use crate::set::Set;
 
+/// How much AIQ a later candidate must be ahead of an earlier one to be taken.
+pub const MARGIN: f64 = 0.001;
+
 /// AIQ of the router and of no-look on one fold, by choices made on the others.
 pub type Judged = (f64, f64);
 
 /// Judges each fold by what its own candidate says. `candidates` are of each fold several forecasts of all rows; none
 /// may come from a fit that has seen that fold, for a choice made by them would know it. The candidate that did best on
-/// the other folds is used.
+/// the other folds is used, of near equals the first.
 pub fn judge(set: &Set, candidates: &[Vec<Vec<Forecast>>], folds: &[Vec<usize>]) -> Vec<Judged> {
     let singles = Sweep::singles(set);
     let all = singles.points(&vec![1.0; set.rows.len()]);
@@ -37,7 +40,10 @@ fn one(sweeps: &[Sweep], singles: &Sweep, choosing: &[f32], judging: &[f32]) -> 
     let anchors = Anchors::of(&known)?;
     let found: Vec<Vec<Point>> = sweeps.iter().map(|sweep| sweep.points(choosing)).collect();
     let height = |points: &Vec<Point>| aiq(&reachable(points, &anchors), &anchors);
-    let best = (0..found.len()).reduce(|a, b| if height(&found[b]) > height(&found[a]) { b } else { a })?;
+    let best = (0..found.len()).reduce(|a, b| {
+        let better = height(&found[b]) > height(&found[a]) + MARGIN;
+        if better { b } else { a }
+    })?;
     let seen = singles.points(judging);
     let at = |point: Point| known.iter().position(|one| *one == point);
     let judged = Anchors { cheap: seen[at(anchors.cheap)?], strong: seen[at(anchors.strong)?] };
@@ -84,7 +90,7 @@ mod tests {
             .iter()
             .map(|row| Forecast { q: vec![dice.unit() as f32, dice.unit() as f32], c: row.c.clone() })
             .collect();
-        (Set { name: "s".into(), models: vec!["a".into(), "b".into()], rows }, truth, guess)
+        (Set { name: "s".into(), models: vec!["a".into(), "b".into()], rows, moved: 0 }, truth, guess)
     }
 
     #[test]

@@ -205,7 +205,12 @@ mod tests {
             c: vec![1.0, 11.0],
             ..Row::default()
         };
-        Set { name: "s".into(), models: vec!["a".into(), "b".into()], rows: (0..100).map(row).collect() }
+        Set {
+            name: "s".into(),
+            models: vec!["a".into(), "b".into()],
+            rows: (0..100).map(row).collect(),
+            moved: 0,
+        }
     }
 
     #[test]

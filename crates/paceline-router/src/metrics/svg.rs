@@ -137,8 +137,12 @@ mod tests {
     #[test]
     fn the_picture_has_every_curve_and_no_foreign_mark() {
         let row = Row { q: vec![0.5, 1.0], c: vec![0.1, 0.2], ..Row::default() };
-        let set =
-            Set { name: "<s>".into(), models: vec!["a&b".into(), "c".into()], rows: vec![row.clone(); 3] };
+        let set = Set {
+            name: "<s>".into(),
+            models: vec!["a&b".into(), "c".into()],
+            rows: vec![row.clone(); 3],
+            moved: 0,
+        };
         let flat = vec![Forecast { q: row.q, c: row.c }; 3];
         let picture = draw(&Report::new(&set, &flat, 5, 1).unwrap());
         assert_eq!(picture.matches("<polyline").count(), 4);

@@ -79,16 +79,19 @@ pub fn features(prompt: &str) -> [f32; HAND] {
     counts.add(head);
     counts.add(tail);
     let length = (head.len() + tail.len()).max(1) as f32;
-    let last = prompt.trim_end().rsplit("\n\n").next().unwrap_or_default();
+    let end = if tail.is_empty() { head } else { tail }.trim_ascii_end();
+    let last = end.windows(2).rposition(|pair| pair == b"\n\n").map_or(end.len(), |at| end.len() - at - 2);
+    let contains =
+        |mark: &[u8]| [head, tail].iter().any(|part| part.windows(mark.len()).any(|one| one == mark));
     let bytes = prompt.len() as f32;
     let letters = (counts.upper + counts.lower).max(1.0);
     let log = |count: f32| (1.0 + count).ln();
-    let choices = ["\nA", "(A)", "A."].iter().any(|mark| prompt.contains(mark));
+    let choices = [b"\nA".as_slice(), b"(A)", b"A."].into_iter().any(contains);
     [
         log(bytes),
         bytes / 1000.0,
         (log(bytes) - 5.5).powi(2),
-        log(last.len() as f32),
+        log(last as f32),
         log(counts.words),
         log(counts.numbers),
         counts.numbers / counts.words.max(1.0),
@@ -115,8 +118,8 @@ pub fn features(prompt: &str) -> [f32; HAND] {
         10.0 * counts.long_words / counts.words.max(1.0),
         counts.spaces / length * 10.0,
         f32::from(u8::from(choices)),
-        f32::from(u8::from(prompt.trim_end().ends_with('?'))),
-        f32::from(u8::from(prompt.contains("def ") || prompt.contains("function"))),
+        f32::from(u8::from(end.ends_with(b"?"))),
+        f32::from(u8::from(contains(b"def ") || contains(b"function"))),
     ]
 }
 

@@ -32,9 +32,9 @@ fn number(reader: &mut Reader<'_>) -> Option<f32> {
 /// Appends the decision of a record, where it has one. Its route is a column of its own.
 pub(crate) fn put(out: &mut Vec<u8>, record: &CallRecord) {
     let Some(decision) = &record.decision else { return };
-    let flags =
-        u64::from(decision.escalated) * ESCALATED | u64::from(decision.confidence.is_some()) * HAS_CONFIDENCE;
-    pack::put(out, flags | code(decision.strategy) << STRATEGY);
+    let flags = (u64::from(decision.escalated) * ESCALATED)
+        | (u64::from(decision.confidence.is_some()) * HAS_CONFIDENCE);
+    pack::put(out, flags | (code(decision.strategy) << STRATEGY));
     let Weights { latency, quality, cost } = decision.weights;
     for weight in [latency, quality, cost, decision.propensity] {
         put_number(out, weight);

@@ -109,6 +109,9 @@ fn numbers(table: &Table<'_>, filter: &Filter, mut rows: Option<Vec<u32>>, late:
         let least = least.saturating_mul(1_000_000);
         rows = Some(table.ints(fields::DURATION)?.keep(rows, |duration| duration >= least));
     }
+    if filter.routed {
+        rows = Some(table.texts(fields::ROUTE_NAME)?.codes.keep(rows, |code| code != 0));
+    }
     if filter.unpriced {
         let (usage, costs, ids) = (table.ints(fields::USAGE)?, table.ints(fields::COST)?, Ids::of(table)?);
         rows = Some(usage.keep(rows, |source| source != 0));

@@ -108,6 +108,7 @@ impl<'t> View<'t> {
             last_token: last.map(|before| Offset(duration.0.wrapping_sub(unzigzag(before) as u64))),
             itl_p99: self.optional_offset(fields::ITL, row),
             attempts: Vec::new(),
+            quality: None,
         };
         let mut reader = Reader(self.attempts.get(row));
         record.attempts = attempts::read(&mut reader, &record)?;

@@ -4,6 +4,7 @@
 
 use super::blocks::{self, column, column_key, filter_key};
 use super::live::Live;
+use super::schema;
 use crate::column::bloom;
 use crate::column::fields;
 use crate::column::select::{self, Ids, LateCosts};
@@ -18,7 +19,7 @@ use paceline_types::money::Cost;
 use paceline_types::record::CallRecord;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 /// No block has more records.
@@ -177,9 +178,13 @@ fn search(
     } else {
         LateCosts::new()
     };
-    match candidate.at {
-        Place::Memory(_) => Ok(Vec::new()),
-        Place::Tail(seq, _) => with_tail(history, seq, |table| rows_of(table, filter, below, &late)),
+    let scored = scored(history, filter, candidate)?;
+    if scored.as_ref().is_some_and(HashSet::is_empty) {
+        return Ok(Vec::new());
+    }
+    let mut rows = match candidate.at {
+        Place::Memory(_) => Vec::new(),
+        Place::Tail(seq, _) => with_tail(history, seq, |table| rows_of(table, filter, below, &late))?,
         Place::Segment(id, _) => {
             let zone = Zone::parse(&candidate.zone).unwrap_or_default();
             let least = filter.min_cost.map_or(0, |cost| cost.0.max(0) as u64 + 1);
@@ -189,9 +194,13 @@ fn search(
                 return Ok(Vec::new());
             }
             let load = |at: usize| column(history, column_key(id, at));
-            rows_of(&Table::new(candidate.rows, &load), filter, below, &late)
+            rows_of(&Table::new(candidate.rows, &load), filter, below, &late)?
         }
+    };
+    if let Some(scored) = scored {
+        rows.retain(|(id, _)| scored.contains(id));
     }
+    Ok(rows)
 }
 
 /// Whether the segment's filters let at least one text of each condition pass.
@@ -303,6 +312,26 @@ pub(super) fn late_costs(history: &Connection, from: CallId, to: CallId) -> Resu
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// The calls of a block whose quality is known; `None` where that is not asked for.
+pub(super) fn scored(
+    history: &Connection,
+    filter: &Filter,
+    block: &Candidate,
+) -> Result<Option<HashSet<CallId>>, StoreError> {
+    if !filter.scored {
+        return Ok(None);
+    }
+    if schema::version(history)? < schema::WITH_QUALITY {
+        return Ok(Some(HashSet::new()));
+    }
+    let sql = "SELECT call FROM patch WHERE call BETWEEN ?1 AND ?2 AND quality IS NOT NULL";
+    let mut statement = history.prepare_cached(sql)?;
+    let ends = params![block.oldest.to_bytes(), block.newest.to_bytes()];
+    let ids =
+        statement.query_map(ends, |row| row.get_ref(0).map(|id| id_of(id.as_blob().unwrap_or_default())))?;
+    Ok(Some(ids.collect::<Result<_, _>>()?))
+}
+
 /// Reads the found records, block by block.
 fn finish(
     live: &Live,
@@ -376,33 +405,46 @@ fn patch(history: &Connection, records: &mut BTreeMap<CallId, Arc<CallRecord>>) 
     if !any {
         return Ok(());
     }
+    // What only reads, and a disk that refuses to write, meet files that were not brought on.
+    let has_quality = schema::version(history)? >= schema::WITH_QUALITY;
+    let quality = if has_quality { "quality" } else { "NULL" };
     if records.len() > 64 {
-        for (id, cost) in late_costs(history, first, last)? {
-            records.entry(id).and_modify(|record| set_cost(record, cost));
+        let sql = format!("SELECT cost, {quality}, call FROM patch WHERE call BETWEEN ?1 AND ?2");
+        let mut statement = history.prepare_cached(&sql)?;
+        let mut rows = statement.query(params![first.to_bytes(), last.to_bytes()])?;
+        while let Some(row) = rows.next()? {
+            let id = id_of(row.get_ref(2)?.as_blob().unwrap_or_default());
+            if let Some(record) = records.get_mut(&id) {
+                set_late(record, row.get(0)?, row.get(1)?);
+            }
         }
         return Ok(());
     }
-    let mut statement =
-        history.prepare_cached("SELECT cost FROM patch WHERE call = ?1 AND cost IS NOT NULL")?;
+    let sql = format!("SELECT cost, {quality} FROM patch WHERE call = ?1");
+    let mut statement = history.prepare_cached(&sql)?;
     for (id, record) in records {
-        let late: Option<i64> = statement.query_row([id.to_bytes()], |row| row.get(0)).optional()?;
-        if let Some(cost) = late {
-            set_cost(record, cost);
+        let late = statement.query_row([id.to_bytes()], |row| Ok((row.get(0)?, row.get(1)?)));
+        if let Some((cost, quality)) = late.optional()? {
+            set_late(record, cost, quality);
         }
     }
     Ok(())
 }
 
-fn set_cost(record: &mut Arc<CallRecord>, cost: i64) {
-    let mut changed = CallRecord::clone(record);
-    let before = changed.cost.replace(Cost(cost));
-    // The cost of the whole call is that of its last try, where that was not known either.
-    if let Some(last) = changed.attempts.last_mut()
-        && last.cost == before
-    {
-        last.cost = changed.cost;
+fn set_late(record: &mut Arc<CallRecord>, cost: Option<i64>, quality: Option<f64>) {
+    let changed = Arc::make_mut(record);
+    if let Some(cost) = cost {
+        let before = changed.cost.replace(Cost(cost));
+        // The cost of the whole call is that of its last try, where that was not known either.
+        if let Some(last) = changed.attempts.last_mut()
+            && last.cost == before
+        {
+            last.cost = changed.cost;
+        }
     }
-    *record = Arc::new(changed);
+    if let Some(quality) = quality {
+        changed.quality = Some(quality as f32);
+    }
 }
 
 /// One call.

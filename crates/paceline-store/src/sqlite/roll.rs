@@ -84,9 +84,9 @@ fn change(
 }
 
 /// Costs that were learned later: corrects the sums of the buckets of every level and facet, each bucket once.
-pub(super) fn recost(history: &Connection, changes: &[Recost<'_>]) -> Result<(), StoreError> {
+pub(super) fn recost(history: &Connection, changes: &[Recost]) -> Result<(), StoreError> {
     for level in Level::ALL {
-        let mut buckets: BTreeMap<i64, Vec<&Recost<'_>>> = BTreeMap::new();
+        let mut buckets: BTreeMap<i64, Vec<&Recost>> = BTreeMap::new();
         for one in changes {
             buckets.entry(level.floor(ended(&one.record).seconds())).or_default().push(one);
         }

@@ -10,6 +10,9 @@ pub const VERSION: i64 = HISTORY.len() as i64;
 /// From this version on history has bodies.
 pub(super) const WITH_BODIES: i64 = 2;
 
+/// From this version on history has the quality of answers.
+pub(super) const WITH_QUALITY: i64 = 4;
+
 /// Marks our files (`PRAGMA application_id`): "pace".
 const APPLICATION: i64 = 0x7061_6365;
 
@@ -19,8 +22,12 @@ const PAGE: i64 = 8192;
 /// What brings history of one version to the next; a file of version `n` is brought on from the `n`th.
 ///
 /// A step is never changed once it was released. The way back is the copy that `paceline backup` made.
-const HISTORY: [&str; 3] =
-    [include_str!("history_1.sql"), include_str!("history_2.sql"), include_str!("history_3.sql")];
+const HISTORY: [&str; 4] = [
+    include_str!("history_1.sql"),
+    include_str!("history_2.sql"),
+    include_str!("history_3.sql"),
+    include_str!("history_4.sql"),
+];
 
 /// The same for the small file of what must never be lost with damaged history: its versions are counted apart.
 const CONTROL: [&str; 3] =

@@ -1,7 +1,7 @@
 //! Sessions of a span of time: the columns they need, block by block, the newest first.
 
 use super::live::Live;
-use super::read::{candidates, late_costs, with_candidate};
+use super::read::{candidates, late_costs, scored, with_candidate};
 use crate::column::fields::{self, Coded};
 use crate::column::select::{self, Ids, LateCosts};
 use crate::column::table::Table;
@@ -39,7 +39,9 @@ pub(super) fn sessions(
             break;
         }
         let late = late_costs(&snapshot, candidate.oldest, candidate.newest)?;
-        let add = |table: &Table<'_>| add(&mut sessions, table, filter, &late, |id| seen.contains(&id));
+        let scored = scored(&snapshot, filter, &candidate)?;
+        let skip = |id| seen.contains(&id) || scored.as_ref().is_some_and(|scored| !scored.contains(&id));
+        let add = |table: &Table<'_>| add(&mut sessions, table, filter, &late, skip);
         match with_candidate(&snapshot, &candidate, add) {
             Ok(()) => {}
             Err(error @ StoreError::Damaged(_)) => live.count_damage(&error),

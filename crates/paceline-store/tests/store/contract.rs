@@ -85,6 +85,8 @@ fn filters(dice: &mut Dice, sample: &CallRecord) -> Vec<Filter> {
         Filter { min_cost: Some(sample.cost.unwrap_or(Cost(1 << 39))), ..none() },
         Filter { since: at(1000), until: at(1000 + dice.below(5000)), ..none() },
         Filter { unpriced: true, ..none() },
+        Filter { routed: true, ..none() },
+        Filter { scored: true, ..none() },
         Filter { route: text(Some("no such route")), ..none() },
         Filter { route: sample.decision.as_ref().map(|decision| decision.route.to_string()), ..none() },
     ]
@@ -217,10 +219,16 @@ fn what_is_learned_later_is_seen_everywhere() {
         let patches: Vec<Patch> = unknown
             .iter()
             .enumerate()
-            .map(|(n, id)| Patch { id: *id, cost: Some(Cost((1 << 42) + n as i64)), source: "test".into() })
+            .map(|(n, id)| Patch {
+                id: *id,
+                cost: Some(Cost((1 << 42) + n as i64)),
+                quality: None,
+                source: "test".into(),
+            })
             .collect();
         assert_eq!(subject.store.patch(&patches).unwrap(), 40);
-        let absent = Patch { id: CallId::new(1, 1, 1), cost: Some(Cost(1)), source: "test".into() };
+        let absent =
+            Patch { id: CallId::new(1, 1, 1), cost: Some(Cost(1)), quality: None, source: "test".into() };
         assert_eq!(subject.store.patch(&[absent]).unwrap(), 0);
         for round in 0..2 {
             let found = subject.store.get(unknown[7]).unwrap().unwrap();
@@ -246,6 +254,58 @@ fn what_is_learned_later_is_seen_everywhere() {
         }
     });
     records.clear();
+}
+
+#[test]
+fn quality_and_cost_that_are_learned_later_do_not_erase_each_other() {
+    let mut records = records(9, 1500, 100);
+    records.sort_by_key(|record| record.id);
+    every("quality", |subject| {
+        append(subject, &records, 200);
+        let patch = |at: usize, cost: Option<i64>, quality| Patch {
+            id: records[at].id,
+            cost: cost.map(Cost),
+            quality,
+            source: "test".into(),
+        };
+        let absent = Patch { id: CallId::new(1, 1, 1), ..patch(0, None, Some(0.5)) };
+        // Right after the calls, also two of one call at once; then after they were sealed.
+        let first =
+            [patch(3, Some(7), None), patch(3, None, Some(0.25)), patch(900, None, Some(1.0)), absent];
+        assert_eq!(subject.store.patch(&first).unwrap(), 3);
+        (subject.rest)();
+        let second = [patch(900, Some(8), None), patch(3, None, Some(0.75)), patch(1200, Some(9), Some(0.0))];
+        assert_eq!(subject.store.patch(&second).unwrap(), 3);
+        let mut wanted = records.clone();
+        for (at, cost, quality) in [(3, 7, 0.75), (900, 8, 1.0), (1200, 9, 0.0)] {
+            (wanted[at].cost, wanted[at].quality) = (Some(Cost(cost)), Some(quality));
+        }
+        wanted.reverse();
+        let told = |record: &CallRecord| (record.id, record.cost, record.quality);
+        for _ in 0..2 {
+            let all = subject.store.page(&Filter::default(), 2000, None).unwrap().calls;
+            let all: Vec<_> = all.iter().map(|record| told(record)).collect();
+            assert_eq!(all, wanted.iter().map(told).collect::<Vec<_>>());
+            for at in [3, 4, 900, 1200] {
+                let one = subject.store.get(records[at].id).unwrap().unwrap();
+                assert_eq!(told(&one), told(wanted.iter().find(|r| r.id == one.id).unwrap()));
+            }
+            let scored = Filter { scored: true, ..Filter::default() };
+            let found = subject.store.page(&scored, 2, None).unwrap();
+            let below = found.next.expect("a third");
+            assert_eq!(
+                found.calls.iter().map(|r| r.id).collect::<Vec<_>>(),
+                [records[1200].id, records[900].id]
+            );
+            let last = subject.store.page(&scored, 2, Some(below)).unwrap();
+            assert_eq!((last.calls.len(), last.calls[0].id, last.next), (1, records[3].id, None));
+            let named = |at: &usize| records[*at].labels.as_ref().is_some_and(|l| l.session.is_some());
+            let sessions = subject.store.sessions(&scored, 100).unwrap();
+            let calls = [3, 900, 1200].iter().filter(|at| named(at)).count() as u64;
+            assert_eq!(sessions.iter().map(|session| session.calls).sum::<u64>(), calls);
+            (subject.rest)();
+        }
+    });
 }
 
 #[test]

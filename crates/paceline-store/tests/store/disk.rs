@@ -6,7 +6,10 @@ use crate::records::{entry, names, records, start_ms};
 use paceline_store::error::StoreError;
 use paceline_store::filter::Filter;
 use paceline_store::sqlite::{HISTORY, History, Retention, Settings, SqliteStore, TABLES, VERSION, copy};
-use paceline_store::store::Store;
+use paceline_store::store::{Patch, Store};
+use paceline_types::id::CallId;
+use paceline_types::money::Cost;
+use paceline_types::record::CallRecord;
 use rusqlite::Connection;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
@@ -28,6 +31,22 @@ fn listed(store: &SqliteStore) -> Vec<String> {
     page.calls.iter().map(|record| format!("{record:?}")).collect()
 }
 
+/// An answer was scored.
+fn score(record: &CallRecord, quality: f32) -> Patch {
+    Patch { id: record.id, cost: None, quality: Some(quality), source: "test".into() }
+}
+
+/// The calls that an export has a quality of.
+fn exported_scores(folder: &Folder) -> Vec<(CallId, f32)> {
+    let mut found = Vec::new();
+    let mut take = |records: Vec<Arc<CallRecord>>| {
+        found.extend(records.iter().filter_map(|record| Some((record.id, record.quality?))));
+        true
+    };
+    History::open(&folder.0).unwrap().each(&Filter::default(), &mut take).unwrap();
+    found
+}
+
 #[test]
 fn everything_is_there_after_a_restart() {
     let folder = Folder::new("restart");
@@ -40,11 +59,14 @@ fn everything_is_there_after_a_restart() {
         }
     }
     store.settle().unwrap();
+    assert_eq!(store.patch(&[score(&all[7], 0.8), score(&all[2299], 0.1)]).unwrap(), 2);
     let (before, state) = (listed(&store), store.state());
     store.stop();
     drop(store);
     let store = open(settings(&folder)).unwrap();
     assert_eq!(listed(&store), before);
+    assert_eq!(store.get(all[7].id).unwrap().unwrap().quality, Some(0.8));
+    assert_eq!(exported_scores(&folder).len(), 2);
     assert_eq!((store.state().records, store.state().oldest), (2300, state.oldest));
     assert_eq!(before.len(), 2300);
 }
@@ -125,7 +147,7 @@ fn old_records_go_and_the_file_gets_smaller() {
     let shift = now as i64 - (start_ms() + 20_000 * step) as i64;
     for record in &mut all {
         let (ms, count, worker) = record.id.parts();
-        record.id = paceline_types::id::CallId::new(ms.saturating_add_signed(shift), count, worker);
+        record.id = CallId::new(ms.saturating_add_signed(shift), count, worker);
         record.started_at.0 += shift * 1000;
     }
     let store = open(settings(&folder)).unwrap();
@@ -134,11 +156,18 @@ fn old_records_go_and_the_file_gets_smaller() {
         store.settle().unwrap();
     }
     store.tidy().unwrap();
+    let scores: Vec<Patch> = all.iter().step_by(50).map(|record| score(record, 0.5)).collect();
+    assert_eq!(store.patch(&scores).unwrap(), 400);
     store.stop();
     drop(store);
     let store = open(Settings { keep: Duration::from_hours(48), ..settings(&folder) }).unwrap();
     store.tidy().unwrap();
     let left = listed(&store).len();
+    let scored = scores_on_disk(&folder);
+    assert!(
+        scored == exported_scores(&folder).len() && (80..92).contains(&scored),
+        "{scored} scores are left"
+    );
     // Two days are 4,000 records; a segment goes when its newest record is too old.
     assert!((4000..4600).contains(&left), "{left} are left");
     assert_eq!(store.state().records as usize, left);
@@ -148,6 +177,24 @@ fn old_records_go_and_the_file_gets_smaller() {
     let store = open(Settings { max_bytes: 400_000, ..settings(&folder) }).unwrap();
     store.tidy().unwrap();
     assert!(listed(&store).len() < left);
+    store.stop();
+    drop(store);
+    // Records that never became a segment go too, and what is known of them.
+    let folder = Folder::new("retention-tail");
+    let store = open(settings(&folder)).unwrap();
+    store.append(all[19_900..].iter().cloned().map(entry).collect());
+    store.patch(&scores[398..]).unwrap();
+    assert_eq!(scores_on_disk(&folder), 2);
+    store.stop();
+    drop(store);
+    let store = open(Settings { keep: Duration::ZERO, ..settings(&folder) }).unwrap();
+    store.tidy().unwrap();
+    assert_eq!((listed(&store).len(), scores_on_disk(&folder)), (0, 0));
+}
+
+fn scores_on_disk(folder: &Folder) -> usize {
+    let file = Connection::open(folder.0.join(HISTORY)).unwrap();
+    file.query_row("SELECT count(*) FROM patch", [], |row| row.get::<_, i64>(0)).unwrap() as usize
 }
 
 #[test]
@@ -178,7 +225,7 @@ fn a_copy_made_while_records_come_is_whole_and_can_be_served() {
     let mut exported = Vec::new();
     let history = History::open(&folder.0).unwrap();
     store.settle().unwrap();
-    let mut take = |records: Vec<Arc<paceline_types::record::CallRecord>>| {
+    let mut take = |records: Vec<Arc<CallRecord>>| {
         exported.extend(records.iter().map(|record| format!("{record:?}")));
         true
     };
@@ -194,18 +241,22 @@ fn a_copy_made_while_records_come_is_whole_and_can_be_served() {
 fn a_file_of_the_first_version_is_brought_on() {
     let folder = Folder::new("first");
     let store = open(settings(&folder)).unwrap();
-    store.append(records(19, 40, 3).into_iter().map(entry).collect());
-    store.settle().unwrap();
+    let all = records(19, 40, 3);
+    store.append(all.iter().cloned().map(entry).collect());
+    store.patch(&[Patch { cost: Some(Cost(77)), quality: None, ..score(&all[3], 0.0) }]).unwrap();
     let before = listed(&store);
     store.stop();
     drop(store);
     let file = Connection::open(folder.0.join(HISTORY)).unwrap();
     let newer = ["day_start", "day_cost", "month_start", "month_cost", "open"];
     let newer = newer.map(|column| format!("ALTER TABLE account DROP COLUMN {column};")).concat();
-    file.execute_batch(&format!("DROP TABLE body; {newer} PRAGMA user_version = 1")).unwrap();
+    let quality = "ALTER TABLE patch DROP COLUMN quality; ALTER TABLE patch DROP COLUMN quality_source;";
+    file.execute_batch(&format!("DROP TABLE body; {newer} {quality} PRAGMA user_version = 1")).unwrap();
     drop(file);
     // What only reads, reads it as it is.
-    assert!(History::open(&folder.0).is_ok());
+    assert_eq!(exported_scores(&folder), []);
+    let scored = Filter { scored: true, ..Filter::default() };
+    History::open(&folder.0).unwrap().each(&scored, &mut |_| panic!("nothing is scored")).unwrap();
     let store = open(settings(&folder)).unwrap();
     assert_eq!(listed(&store), before);
     store.keep_bodies(&[bodies(1, "new")]).unwrap();
@@ -305,8 +356,8 @@ fn while_the_disk_takes_nothing_the_oldest_are_given_up_counted_and_noted() {
     let many = 70_000_u64;
     for first in (0..many).step_by(1000) {
         let one = |n: u64| {
-            let id = paceline_types::id::CallId::new(started, n, worker);
-            entry(paceline_types::record::CallRecord { id, ..sample.clone() })
+            let id = CallId::new(started, n, worker);
+            entry(CallRecord { id, ..sample.clone() })
         };
         store.append((first..first + 1000).map(one).collect());
     }

@@ -72,7 +72,7 @@ fn patches_at_once_count_once() {
         .iter()
         .filter(|r| r.cost.is_none() && r.usage.is_some())
         .take(40)
-        .map(|r| Patch { id: r.id, cost: Some(Cost(1_000_000)), source: "x".into() })
+        .map(|r| Patch { id: r.id, cost: Some(Cost(1_000_000)), quality: None, source: "x".into() })
         .collect();
     let n = patches.len() as i128;
     std::thread::scope(|scope| {

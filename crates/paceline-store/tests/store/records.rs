@@ -207,6 +207,7 @@ pub(crate) fn record(dice: &mut Dice, n: u64, step_ms: u64) -> CallRecord {
         last_token: dice.maybe(|dice| Offset(dice.number())),
         itl_p99: dice.maybe(|dice| Offset(dice.number())),
         attempts: other.into_iter().chain(last).collect(),
+        quality: None,
     }
 }
 

@@ -89,7 +89,12 @@ fn run(store: &dyn Store, gateway: &Gateway, since: Timestamp) -> Result<Recalcu
                 Some(cost) => {
                     done.cost_pico += i128::from(cost.0);
                     priced.push((record, cost));
-                    patches.push(Patch { id: record.id, cost: Some(cost), source: "recalculated".into() });
+                    patches.push(Patch {
+                        id: record.id,
+                        cost: Some(cost),
+                        quality: None,
+                        source: "recalculated".into(),
+                    });
                 }
                 None => {
                     let name =

@@ -12,11 +12,12 @@ pub(crate) fn hours(admin: &Admin) -> usize {
 }
 
 /// All indicators of what a window came to; `hours` are those before it, for learned limits.
-pub(crate) fn indicators(admin: &Admin, all: &Tally, hours: &[Tally]) -> Vec<Value> {
+pub(crate) fn indicators(admin: &Admin, all: &Tally, hours: &[Tally], window_s: i64) -> Vec<Value> {
+    let decisions = admin.outcomes.of_window(crate::recorder::now(), window_s);
     let rules = admin.loaded.load().config.indicators;
     let one = |(core, rule): (Core, Rule)| {
         let values: Vec<f64> = hours.iter().filter_map(|hour| core.value(hour)).collect();
-        row(&judge(core, all, rule, &values), rule)
+        row(&judge(core, all, decisions, rule, &values), rule)
     };
     Core::ALL.into_iter().zip(rules).map(one).collect()
 }

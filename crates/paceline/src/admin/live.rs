@@ -139,7 +139,7 @@ async fn pulse(admin: &Arc<Admin>) -> Value {
         Err(_) => Value::Null,
     };
     let up = admin.started.elapsed().as_secs();
-    let (last, records) = admin.recorder.board.last();
+    let (last, records) = admin.recorder.latest.last();
     let mut out = json!({
         "at": now,
         "uptime_seconds": up,

@@ -5,6 +5,7 @@ mod calls;
 mod captures;
 mod configuration;
 mod costs;
+mod feedback;
 mod health;
 mod indicators;
 mod keys;
@@ -15,12 +16,14 @@ pub mod models;
 mod performance;
 mod query;
 mod reply;
+mod routing;
 mod series;
 mod sessions;
 pub(crate) mod shape;
 mod spending;
 mod sums;
 mod web;
+mod zip;
 
 pub use audit::Refusals;
 pub(crate) use calls::{PARAMETERS as CALLS_PARAMETERS, filter_of};
@@ -30,6 +33,7 @@ use crate::assemble;
 use crate::aws::Signings;
 use crate::config::Loaded;
 use crate::keys::Keys;
+use crate::learning::Outcomes;
 use crate::recorder::Recorder;
 use crate::reload::Source;
 use arc_swap::ArcSwap;
@@ -59,6 +63,8 @@ pub struct Admin {
     pub gateway: OnceLock<Arc<Gateway>>,
     /// Keys that were made here, and the audit log.
     pub keys: Keys,
+    /// What routing decisions came to.
+    pub outcomes: Outcomes,
     /// Refused logins of the last minute.
     pub refusals: Refusals,
     /// Browsers that are signed in.
@@ -145,7 +151,9 @@ impl AdminSide {
             .route("/health/ready", get(health::ready))
             .route("/metrics", get(metrics))
             .route("/v1/models", get(models::list))
+            .route("/v1/models/recommendations", get(routing::recommend).post(routing::recommend_by_body))
             .route("/v1/models/{*id}", get(models::one))
+            .route("/v1/routing/stats", get(routing::stats))
             .route("/v1beta/models", get(models::list_of_gemini))
             .route("/v1/performance/summary", get(performance::summary))
             .route("/v1/performance/models/{*model}", get(performance::model))
@@ -157,6 +165,7 @@ impl AdminSide {
             .route("/v1/calls", get(calls::list))
             .route("/v1/calls/{id}", get(calls::one))
             .route("/v1/calls/{id}/body", get(captures::body))
+            .route("/v1/feedback", post(feedback::score))
             .route("/v1/captures", get(captures::list).post(captures::start).delete(captures::end_keyless))
             .route("/v1/captures/{key}", delete(captures::end))
             .route("/v1/sessions", get(sessions::list))
@@ -182,8 +191,12 @@ impl Control for AdminSide {
         Box::pin(async move {
             let mut request = request.map(axum::body::Body::from);
             request.extensions_mut().insert(asker);
+            let is_zipped = request.method() == Method::GET && zip::takes_gzip(request.headers());
             // The router's error type is uninhabited.
-            let response = router.oneshot(request).await.unwrap_or_else(|never| match never {});
+            let mut response = router.oneshot(request).await.unwrap_or_else(|never| match never {});
+            if is_zipped {
+                response = zip::zipped(response).await;
+            }
             response.map(|body| body.map_err(Into::into).boxed_unsync())
         })
     }

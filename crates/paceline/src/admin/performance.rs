@@ -68,7 +68,7 @@ fn summarize(admin: &Admin, window: i64, by: Option<String>, sums: &Sums) -> Res
         "measured_seconds": rounded(seconds),
         "quantile_relative_error": RELATIVE_ERROR,
         "overview": overview(admin, &sums.all, seconds),
-        "indicators": super::indicators::indicators(admin, &sums.all, &sums.hours),
+        "indicators": super::indicators::indicators(admin, &sums.all, &sums.hours, window),
         "models": models(&sums.models, seconds),
         "trends": trends(&sums.steps),
         "recommendations": recommendations(&sums.all),
@@ -105,7 +105,7 @@ fn models(per_model: &BTreeMap<ModelName, Tally>, seconds: f64) -> Vec<Value> {
 fn overview(admin: &Admin, all: &Tally, seconds: f64) -> Value {
     let mut overview = tally(all, seconds);
     let uptime_seconds = admin.started.elapsed().as_secs();
-    let (last, _) = admin.recorder.board.last();
+    let (last, _) = admin.recorder.latest.last();
     let queue = &admin.recorder.queue;
     let kept = admin.recorder.store.state();
     let totals = admin.gateway.get().map(|gateway| gateway.known.ledger.totals()).unwrap_or_default();

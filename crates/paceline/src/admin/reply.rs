@@ -43,7 +43,11 @@ pub(crate) async fn no_such_path(method: Method, uri: Uri) -> Response {
         "/v1/messages/count_tokens",
         "/v1/responses",
         "/v1/models",
+        "/v1/models/generate",
+        "/v1/models/recommendations",
+        "/v1/routing/stats",
         "/v1/calls",
+        "/v1/feedback",
         "/v1/captures",
         "/v1/sessions",
         "/v1/keys",
@@ -68,19 +72,20 @@ pub(crate) async fn no_such_path(method: Method, uri: Uri) -> Response {
 
 pub(crate) async fn wrong_method(method: Method, uri: Uri) -> Response {
     let path = uri.path();
-    let use_instead = if ["/reload", "/recalculate", "/rotate"].iter().any(|end| path.ends_with(end)) {
-        "POST"
-    } else if path == "/v1/keys" {
-        "GET or POST"
-    } else if path.starts_with("/v1/keys/") {
-        "GET, PATCH or DELETE"
-    } else if path == "/v1/captures" || path == "/v1/session" {
-        "GET, POST or DELETE"
-    } else if path.starts_with("/v1/captures/") {
-        "DELETE"
-    } else {
-        "GET"
-    };
+    let use_instead =
+        if ["/reload", "/recalculate", "/rotate", "/feedback"].iter().any(|end| path.ends_with(end)) {
+            "POST"
+        } else if path == "/v1/keys" {
+            "GET or POST"
+        } else if path.starts_with("/v1/keys/") {
+            "GET, PATCH or DELETE"
+        } else if path == "/v1/captures" || path == "/v1/session" {
+            "GET, POST or DELETE"
+        } else if path.starts_with("/v1/captures/") {
+            "DELETE"
+        } else {
+            "GET"
+        };
     let message = format!("{method} is not possible at {}; use {use_instead}", uri.path());
     fail(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", None, &message)
 }

@@ -12,11 +12,11 @@ use paceline_stats::tally::Tally;
 use paceline_store::error::StoreError;
 use paceline_store::store::{Store, Window};
 use paceline_types::time::Timestamp;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-const PARAMETERS: [&str; 6] = ["window", "since", "until", "model", "provider", "by"];
+const PARAMETERS: [&str; 7] = ["window", "since", "until", "model", "provider", "by", "figures"];
 /// The default window.
 const DAY: i64 = 86_400;
 /// The longest span, in seconds.
@@ -34,6 +34,31 @@ const BOUNDS: [f64; 28] = [
     250_000.0,
 ];
 
+/// A figure of a step, by its name in the answer.
+type Figure = (&'static str, fn(&Tally) -> Value);
+
+const FIGURES: [Figure; 16] = [
+    ("calls", |tally| json!(tally.calls)),
+    ("errors", |tally| json!(tally.errors + tally.partial)),
+    ("refused", |tally| json!(tally.refused)),
+    ("canceled", |tally| json!(tally.canceled)),
+    ("fallbacks", |tally| json!(tally.fallbacks)),
+    ("error_rate", |tally| json!(tally.error_rate().map(rounded))),
+    ("response_time_p50_ms", |tally| json!(tally.duration_ms.quantile(0.5).map(rounded))),
+    ("response_time_p95_ms", |tally| json!(tally.duration_ms.quantile(0.95).map(rounded))),
+    ("response_time_p99_ms", |tally| json!(tally.duration_ms.quantile(0.99).map(rounded))),
+    ("ttft_p50_ms", |tally| json!(tally.ttft_ms.quantile(0.5).map(rounded))),
+    ("ttft_p95_ms", |tally| json!(tally.ttft_ms.quantile(0.95).map(rounded))),
+    ("output_tokens_per_second_p50", |tally| json!(tally.tokens_per_second.quantile(0.5).map(rounded))),
+    ("input_tokens", |tally| json!(tally.input_tokens)),
+    ("output_tokens", |tally| json!(tally.output_tokens)),
+    ("cost_known_usd", |tally| json!(dollars(tally.cost_pico))),
+    (CLASSES, |tally| json!(tally.duration_ms.histogram(&BOUNDS))),
+];
+
+/// The one figure that is many: of all calls together only.
+const CLASSES: &str = "response_time_classes";
+
 /// What is asked for.
 struct Asked {
     from: i64,
@@ -42,6 +67,15 @@ struct Asked {
     model: Option<String>,
     provider: Option<String>,
     is_by_model: bool,
+    /// These alone, each as a list over all steps; without them a step is an object with all of them.
+    figures: Option<Vec<&'static Figure>>,
+}
+
+impl Asked {
+    /// Where the first step begins, in seconds.
+    fn first(&self) -> i64 {
+        self.from.div_euclid(self.width) * self.width
+    }
 }
 
 /// What was found: all calls by step, and the same of each model.
@@ -89,7 +123,14 @@ fn asked(query: Option<&str>, now: Timestamp) -> Result<Asked, BadQuery> {
         model: query.text("model").map(str::to_owned),
         provider: query.text("provider").map(str::to_owned),
         is_by_model: query.parsed("by", "model", |by| (by == "model").then_some(()))?.is_some(),
+        figures: query.parsed("figures", "names of figures like calls,errors", figures)?,
     })
+}
+
+/// Names that are not known, or more than there are, are no answer.
+fn figures(names: &str) -> Option<Vec<&'static Figure>> {
+    let found = names.split(',').map(|wanted| FIGURES.iter().find(|(name, _)| *name == wanted));
+    found.collect::<Option<Vec<_>>>().filter(|found| found.len() <= FIGURES.len())
 }
 
 fn find(store: &dyn Store, asked: &Asked, now: Timestamp) -> Result<Found, StoreError> {
@@ -128,15 +169,6 @@ fn shown(asked: &Asked, found: &Found, seconds: f64) -> Value {
         all.merge(tally);
     }
     let stamp = |seconds: i64| Timestamp::from_millis(seconds * 1000);
-    let steps: Vec<Value> = found
-        .steps
-        .iter()
-        .map(|(start, tally)| {
-            let mut row = step(*start, tally);
-            row["response_time_classes"] = json!(tally.duration_ms.histogram(&BOUNDS));
-            row
-        })
-        .collect();
     let models: Vec<Value> = found
         .models
         .iter()
@@ -145,15 +177,16 @@ fn shown(asked: &Asked, found: &Found, seconds: f64) -> Value {
             for tally in steps.values() {
                 all.merge(tally);
             }
-            json!({
-                "model": model,
-                "provider": provider,
-                "overview": whole(&all, seconds),
-                "steps": steps.iter().map(|(start, tally)| step(*start, tally)).collect::<Vec<_>>(),
-                "classes": classes(&all),
-            })
+            let mut row = json!({ "model": model, "provider": provider, "overview": whole(&all, seconds) });
+            let (name, values) = over_time(asked, steps, false);
+            row[name] = values;
+            if asked.figures.is_none() {
+                row["classes"] = classes(&all);
+            }
+            row
         })
         .collect();
+    let (name, values) = over_time(asked, &found.steps, true);
     json!({
         "since": stamp(asked.from),
         "until": stamp(asked.until),
@@ -161,9 +194,30 @@ fn shown(asked: &Asked, found: &Found, seconds: f64) -> Value {
         "class_bounds": BOUNDS,
         "overview": whole(&all, seconds),
         "classes": classes(&all),
-        "steps": steps,
+        "first_step": stamp(asked.first()),
+        name: values,
         "models": models,
     })
+}
+
+/// `steps`, each with its figures; or `figures`, each with its steps.
+fn over_time(asked: &Asked, steps: &BTreeMap<i64, Tally>, is_whole: bool) -> (&'static str, Value) {
+    let is_shown = |(name, _): &&Figure| is_whole || *name != CLASSES;
+    let Some(wanted) = &asked.figures else {
+        let rows = steps.iter().map(|(start, tally)| {
+            let mut row: Map<String, Value> =
+                FIGURES.iter().filter(is_shown).map(|(name, of)| ((*name).to_owned(), of(tally))).collect();
+            row.insert("start".into(), json!(Timestamp::from_millis(start * 1000)));
+            Value::Object(row)
+        });
+        return ("steps", rows.collect());
+    };
+    let none = Tally::default();
+    let starts = (asked.first()..asked.until).step_by(usize::try_from(asked.width).unwrap_or(usize::MAX));
+    let tallies: Vec<&Tally> = starts.map(|start| steps.get(&start).unwrap_or(&none)).collect();
+    let lists = wanted.iter().copied().filter(is_shown);
+    let lists = lists.map(|(name, of)| ((*name).to_owned(), tallies.iter().map(|tally| of(tally)).collect()));
+    ("figures", Value::Object(lists.collect()))
 }
 
 /// How many calls fell into each class.
@@ -172,29 +226,6 @@ fn classes(tally: &Tally) -> Value {
         "response_time_ms": tally.duration_ms.histogram(&BOUNDS),
         "ttft_ms": tally.ttft_ms.histogram(&BOUNDS),
         "output_tokens_per_second": tally.tokens_per_second.histogram(&BOUNDS),
-    })
-}
-
-fn step(start: i64, tally: &Tally) -> Value {
-    let time = |q: f64| tally.duration_ms.quantile(q).map(rounded);
-    let first = |q: f64| tally.ttft_ms.quantile(q).map(rounded);
-    json!({
-        "start": Timestamp::from_millis(start * 1000),
-        "calls": tally.calls,
-        "errors": tally.errors + tally.partial,
-        "refused": tally.refused,
-        "canceled": tally.canceled,
-        "fallbacks": tally.fallbacks,
-        "error_rate": tally.error_rate().map(rounded),
-        "response_time_p50_ms": time(0.5),
-        "response_time_p95_ms": time(0.95),
-        "response_time_p99_ms": time(0.99),
-        "ttft_p50_ms": first(0.5),
-        "ttft_p95_ms": first(0.95),
-        "output_tokens_per_second_p50": tally.tokens_per_second.quantile(0.5).map(rounded),
-        "input_tokens": tally.input_tokens,
-        "output_tokens": tally.output_tokens,
-        "cost_known_usd": dollars(tally.cost_pico),
     })
 }
 
@@ -227,10 +258,17 @@ mod tests {
 
     #[test]
     fn spans_have_bounds() {
-        for bad in
-            ["since=2026-01-01", "since=2026-11-27T11:59:30Z", "since=2026-11-28", "by=tenant", "windw=1h"]
-        {
+        for bad in [
+            "since=2026-01-01",
+            "since=2026-11-27T11:59:30Z",
+            "since=2026-11-28",
+            "by=tenant",
+            "windw=1h",
+            "figures=calls,speed",
+        ] {
             assert!(at(bad).is_none(), "{bad}");
         }
+        let many = format!("figures={}", ["calls"; 17].join(","));
+        assert!(at(&many).is_none() && at("figures=calls,errors").is_some());
     }
 }

@@ -1,6 +1,7 @@
 //! The dashboard's files: built from `web/` by `build.rs`, kept zipped in the binary, sent with a strict policy.
 
 use crate::admin::reply;
+use crate::admin::zip::takes_gzip;
 use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use axum::http::{Method, Uri};
 use axum::response::{IntoResponse, Response};
@@ -65,8 +66,7 @@ fn find(path: &str) -> Option<&'static [u8]> {
 
 /// Zipped, as every browser takes it; others get it plain.
 fn send(zipped: &'static [u8], kind: &'static str, keep: &'static str, asked: &HeaderMap) -> Response {
-    let takes = asked.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok());
-    let mut answer = if takes.is_some_and(|takes| takes.contains("gzip")) {
+    let mut answer = if takes_gzip(asked) {
         let mut answer = whole(zipped, kind, keep);
         answer.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         answer

@@ -8,6 +8,7 @@ mod catalog;
 mod check;
 mod client;
 mod export;
+mod feedback;
 mod keys;
 mod out;
 mod route;
@@ -16,6 +17,7 @@ mod serve;
 mod sessions;
 mod sim;
 mod stats;
+mod top;
 mod tree;
 
 use clap::{Args, Parser, Subcommand};
@@ -48,6 +50,8 @@ enum Command {
     Sim(sim::SimArgs),
     /// Find calls of a running Paceline.
     Calls(calls::CallsArgs),
+    /// Say how good the answer to a call was: routes learn from it.
+    Feedback(feedback::FeedbackArgs),
     /// Keep the bodies of the next calls of a running Paceline, redacted and for some days.
     Capture(capture::CaptureArgs),
     /// List sessions of a running Paceline or of operations logs, or show all that is in one.
@@ -62,9 +66,11 @@ enum Command {
     Export(export::ExportArgs),
     /// Show what a running Paceline measured.
     Stats(stats::StatsArgs),
+    /// Watch a running Paceline in the terminal, live.
+    Top(top::TopArgs),
     /// Look up models and prices, and compare price lists.
     Catalog(catalog::CatalogArgs),
-    /// Look at what routes decide, and at what others would have decided.
+    /// Show what routes decide and why, and what others would have decided.
     Route(route::RouteArgs),
     /// Learn which model a prompt needs, and prove it.
     Router(router::RouterArgs),
@@ -99,11 +105,13 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Sim(args) => sim::run(&args),
         Command::Calls(args) => calls::run(&args),
+        Command::Feedback(args) => feedback::run(&args),
         Command::Capture(args) => capture::run(&args),
         Command::Sessions(args) => sessions::run(&args),
         Command::Keys(args) => keys::run(&args),
         Command::Audit(args) => audit::run(&args),
         Command::Stats(args) => stats::run(&args),
+        Command::Top(args) => top::run(&args),
         Command::Backup(args) => backup::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Catalog(args) => catalog::run(&args),

@@ -1,5 +1,7 @@
 //! `paceline stats`: what was measured, in words and numbers.
 
+mod routing;
+
 use super::Where;
 use super::client::{encoded, get};
 use super::out::{self, count, fail, say, time};
@@ -9,7 +11,7 @@ use std::process::ExitCode;
 
 #[derive(Debug, Args)]
 pub(crate) struct StatsArgs {
-    /// One model, `provider/model`, or a family (the beginning of names).
+    /// One model, `provider/model`, or a family (the beginning of names); `routing` for what routes decided.
     model: Option<String>,
     /// How far back: 15m, 24h, 30d.
     #[arg(long, value_name = "TIME", default_value = "24h")]
@@ -23,13 +25,16 @@ pub(crate) struct StatsArgs {
 
 pub(crate) fn run(args: &StatsArgs) -> ExitCode {
     let window = encoded(&args.window);
+    let routing = args.model.as_deref() == Some("routing");
     let path = match (&args.model, &args.by) {
+        (Some(_), _) if routing => format!("/v1/routing/stats?window={window}"),
         (Some(model), _) => format!("/v1/performance/models/{}?window={window}", encoded(model)),
         (None, Some(by)) => format!("/v1/performance/summary?window={window}&by={}", encoded(by)),
         (None, None) => format!("/v1/performance/summary?window={window}"),
     };
     match get(&args.place, &path) {
         Ok(value) if args.place.json => say(format_args!("{value:#}\n")),
+        Ok(value) if routing => say(routing::page(&value, &args.window, out::color())),
         Ok(value) => say(page(&value, &args.window, out::color())),
         Err(error) => return fail(error),
     }

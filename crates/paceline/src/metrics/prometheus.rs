@@ -166,7 +166,7 @@ fn process(page: &mut Page, admin: &Admin) {
 
 fn gateway(page: &mut Page, admin: &Admin) {
     let queue = &admin.recorder.queue;
-    page.single(names::RECORDS, admin.recorder.board.last().1);
+    page.single(names::RECORDS, admin.recorder.latest.last().1);
     page.single(names::RECORDS_DROPPED, queue.dropped());
     page.single(names::RECORDS_WAITING, queue.waiting());
     storage(page, admin);

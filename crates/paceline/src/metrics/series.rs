@@ -331,6 +331,7 @@ mod tests {
             last_token: None,
             itl_p99: None,
             attempts: vec![attempt],
+            quality: None,
         }
     }
 

@@ -114,11 +114,41 @@ async fn series_and_costs_add_up_to_what_was_called() {
     let other = house.admin("/v1/performance/series?window=1h&model=another").await.json();
     assert_eq!((calls(&other["steps"]), &other["models"]), (0, &Value::Array(Vec::new())));
 
+    let wanted = "/v1/performance/series?window=1h&by=model&figures=calls,response_time_classes,ttft_p50_ms";
+    let lists = house.admin(wanted).await.json();
+    let sum = |of: &Value| of.as_array().unwrap().iter().map(|one| one.as_u64().unwrap()).sum::<u64>();
+    let (all, own) = (&lists["figures"], &lists["models"][0]["figures"]);
+    assert_eq!((sum(&all["calls"]), sum(&own["calls"])), (3, 3));
+    let span = all["calls"].as_array().unwrap().len();
+    assert!((60..=61).contains(&span), "a value for each minute of the hour: {span}");
+    assert_eq!(all["response_time_classes"].as_array().unwrap().len(), span);
+    let names = |of: &Value| of.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(own), ["calls", "ttft_p50_ms"]);
+    assert!(lists.get("steps").is_none() && lists["models"][0].get("classes").is_none());
+
     let costs = house.admin("/v1/costs").await.json();
     let month = &costs["month"];
     assert_eq!(month["cost_known_usd"], series["overview"]["cost_known_usd"]);
     assert_eq!(month["forecast_usd"], Value::Null, "nothing can be said after a few seconds");
     assert!(month["from"].as_str() <= costs["today"]["from"].as_str());
+}
+
+#[tokio::test]
+async fn answers_are_zipped_for_who_takes_it() {
+    use std::io::Read;
+    let house = House::new();
+    let path = "/v1/performance/series?window=1h";
+    let plain = house.admin(path).await;
+    assert_eq!(plain.header("content-encoding"), None);
+    let zipped = house.send(&Ask::get(path).header("accept-encoding", "br, gzip")).await;
+    assert_eq!((zipped.status, zipped.header("content-encoding")), (200, Some("gzip")));
+    assert_eq!(zipped.header("vary"), Some("accept-encoding"));
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(zipped.body.as_slice()).read_to_string(&mut text).unwrap();
+    assert!(text.starts_with("{\"class_bounds\"") && text.len() > zipped.body.len(), "{text}");
+    // Too little to be worth it.
+    let small = house.send(&Ask::get("/health/live").header("accept-encoding", "gzip")).await;
+    assert_eq!(small.header("content-encoding"), None);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
-//! `paceline route`: decisions of routes.
+//! `paceline route`: what routes decide, why, and what they would have decided.
 
+mod explain;
 mod replay;
 
 use clap::{Args, Subcommand};
@@ -9,19 +10,19 @@ use std::process::ExitCode;
 pub(crate) struct RouteArgs {
     #[command(subcommand)]
     what: What,
-    /// JSON for machines.
-    #[arg(long, global = true)]
-    json: bool,
 }
 
 #[derive(Debug, Subcommand)]
 enum What {
+    /// Say which model a call would get and why, or why a past call got its model.
+    Explain(explain::ExplainArgs),
     /// Let a route decide past calls again: what it would have cost, how fast and how good it would have been.
     Replay(replay::ReplayArgs),
 }
 
 pub(crate) fn run(args: &RouteArgs) -> ExitCode {
     match &args.what {
-        What::Replay(what) => replay::run(what, args.json),
+        What::Explain(args) => explain::run(args),
+        What::Replay(args) => replay::run(args),
     }
 }

@@ -1,8 +1,9 @@
 //! The files of `paceline router`: sets of outcomes, trained routers, predictions.
 
+use super::super::out::tell;
 use paceline_router::file;
 use paceline_router::model::Model;
-use paceline_router::set::Set;
+use paceline_router::set::{SLACK, Set};
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -31,7 +32,15 @@ pub(super) fn set(path: &Path) -> Result<Set, String> {
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
     let meta = path.with_extension("meta.json");
     let meta = if meta.exists() { Some(text(&meta)?) } else { None };
-    Set::parse(&name, &text(path)?, meta.as_deref())
+    let set = Set::parse(&name, &text(path)?, meta.as_deref())?;
+    if set.moved > 0 {
+        tell(format_args!(
+            "paceline: {}: {} of the qualities lay outside 0 to 1, by {SLACK} at most: taken for 0 or 1\n",
+            path.display(),
+            set.moved
+        ));
+    }
+    Ok(set)
 }
 
 /// The sets that a path means: itself, or all `*.jsonl` of the folder, by name.

@@ -74,6 +74,7 @@ pub(super) fn record(number: u64, start: i64, session: Option<&str>, task: Optio
         last_token: None,
         itl_p99: None,
         attempts: Vec::new(),
+        quality: None,
     }
 }
 

@@ -13,13 +13,13 @@ pub struct Last {
     pub tokens_per_second: Option<f64>,
 }
 
-/// The board.
+/// The last call, and the count.
 #[derive(Debug, Default)]
-pub struct Board {
+pub struct Latest {
     inner: Mutex<(Last, u64)>,
 }
 
-impl Board {
+impl Latest {
     fn lock(&self) -> MutexGuard<'_, (Last, u64)> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }

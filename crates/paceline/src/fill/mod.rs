@@ -166,6 +166,7 @@ impl World {
             last_token: first_token.map(|_| Offset(duration - dice.below(200_000))),
             itl_p99: first_token.map(|_| Offset((token_ms * 3e6) as u64 + dice.below(4_000_000))),
             attempts: vec![attempt],
+            quality: None,
         }
     }
 }
