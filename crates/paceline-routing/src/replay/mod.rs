@@ -38,8 +38,8 @@ use tally::{Outcome, PARTS, Seen};
 const MAX_WAITING: usize = 4096;
 /// Calls under way at once; of more the first to end counts as ended.
 const MAX_RUNNING: usize = 4096;
-/// Expectations are worked out anew when so much time has passed, in microseconds.
-const REFRESH_US: i64 = 1_000_000;
+/// Expectations are worked out anew when so much time has passed, in microseconds: as often as the gateway does.
+const REFRESH_US: i64 = 100_000;
 /// Deployments that served and are named; the others are one.
 const MAX_NAMED: usize = 64;
 
@@ -66,7 +66,6 @@ pub struct Replay {
 /// A record that is needed a while longer.
 struct Held {
     record: Arc<CallRecord>,
-    quality: Option<f64>,
     /// Whether it is decided again, and does not only teach.
     counts: bool,
 }
@@ -142,22 +141,21 @@ impl Replay {
         }
     }
 
-    /// Takes in a call that is decided again, in about the order in which calls began, and how its answer was scored where
-    /// somebody did, 0 to 1.
-    pub fn take(&mut self, record: &Arc<CallRecord>, quality: Option<f64>) {
-        self.hold(record, quality, true);
+    /// Takes in a call that is decided again, in about the order in which calls began.
+    pub fn take(&mut self, record: &Arc<CallRecord>) {
+        self.hold(record, true);
     }
 
     /// Takes in a call that only teaches; as [`Replay::take`], in one order with them.
-    pub fn learn(&mut self, record: &Arc<CallRecord>, quality: Option<f64>) {
-        self.hold(record, quality, false);
+    pub fn learn(&mut self, record: &Arc<CallRecord>) {
+        self.hold(record, false);
     }
 
-    fn hold(&mut self, record: &Arc<CallRecord>, quality: Option<f64>, counts: bool) {
+    fn hold(&mut self, record: &Arc<CallRecord>, counts: bool) {
         if record.operation != Operation::Chat {
             return;
         }
-        let held = Held { record: Arc::clone(record), quality, counts };
+        let held = Held { record: Arc::clone(record), counts };
         self.waiting.insert((record.started_at, record.id), held);
         if self.waiting.len() > MAX_WAITING
             && let Some((_, first)) = self.waiting.pop_first()
@@ -193,10 +191,11 @@ impl Replay {
     fn teach(&self, ended: &Held) {
         let record = &ended.record;
         self.board.fold(std::iter::once(&**record));
-        if let (Some(quality), Some(target)) = (ended.quality, &record.target) {
+        // When it was scored is not recorded; it counts from the call's end.
+        if let (Some(quality), Some(target)) = (record.quality, &record.target) {
             let task = record.labels.as_deref().and_then(|labels| labels.task_type.as_deref());
             let at = Timestamp(record.started_at.0.saturating_add_unsigned(record.duration.0 / 1000));
-            self.board.scored(&target.provider, &target.upstream_model, quality, task, at);
+            self.board.scored(&target.provider, &target.upstream_model, quality.into(), task, at);
         }
     }
 
@@ -228,14 +227,14 @@ impl Replay {
             route.decide(&question, &mut || 1.0).ok().map(|Decided { decision, .. }| decision)
         };
         let (open, policy) = (decide(&self.open), decide(&self.route));
-        self.count(&past, held.quality.is_some());
+        self.count(&past);
         let Some(open) = open else {
             self.counts.by_who.iter_mut().for_each(|(_, refused)| *refused += 1);
             return;
         };
         let view = self.route.view();
         let offers = rows::offers(&self.route, &view, &open, &past);
-        let outcome = self.outcome(&past, &open, &view, held.quality);
+        let outcome = self.outcome(&past, &open, &view);
         let choose = |who| match (who, &policy) {
             (Who::Policy, Some(decision)) => {
                 rows::of_policy(&self.route, decision, &offers, past.need.pinned)
@@ -261,13 +260,13 @@ impl Replay {
         });
     }
 
-    fn count(&mut self, past: &Past<'_>, scored: bool) {
+    fn count(&mut self, past: &Past<'_>) {
         let counts = &mut self.counts;
         let at = past.record.started_at;
         counts.calls += 1;
         counts.decided += u64::from(past.record.decision.is_some());
         counts.explored += u64::from(past.explored());
-        counts.scored += u64::from(scored);
+        counts.scored += u64::from(past.record.quality.is_some());
         counts.unplaced += u64::from(past.taken.is_none());
         let (first, last) = counts.span.unwrap_or((at, at));
         counts.span = Some((first.min(at), last.max(at)));
@@ -282,7 +281,7 @@ impl Replay {
     }
 
     /// What really came of a call; its score by the policy's weights.
-    fn outcome(&self, past: &Past<'_>, decision: &Decision, view: &View, quality: Option<f64>) -> Outcome {
+    fn outcome(&self, past: &Past<'_>, decision: &Decision, view: &View) -> Outcome {
         let record = past.record;
         let assumed = || match past.served {
             Some(served) => {
@@ -291,7 +290,8 @@ impl Replay {
             }
             None => record.target.as_deref().and_then(|target| (self.quality_of)(target)),
         };
-        let quality = if past.answered { quality.or_else(assumed) } else { Some(0.0) };
+        let scored = record.quality.map(f64::from);
+        let quality = if past.answered { scored.or_else(assumed) } else { Some(0.0) };
         let cost = record.cost.map(|cost| cost.0 as f64 / 1e12).or_else(|| self.price_of(past));
         let ms = record.duration.ms();
         let score = quality.map(|quality| realised(decision, ms, cost, Some(quality), past.answered));

@@ -17,6 +17,9 @@ const LEAST_COVERED: f64 = 0.95;
 /// A log without chance is a sample of a policy that does the same in so many calls.
 const SAME: f64 = 0.99;
 
+/// Where the sums of a cost are among those by metric.
+const COST: usize = Metric::Cost as usize;
+
 /// A replay's result.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {
@@ -95,8 +98,28 @@ pub struct Weighed {
     pub importance: [Option<Figure>; 4],
     /// Doubly robust, by metric.
     pub robust: [Option<Figure>; 4],
-    /// Cost, doubly robust, by the recorded cost of the same calls, less 1.
-    pub against_recorded: Option<Figure>,
+    /// Cost by the recorded cost of the same calls, less 1: by importance weighting, doubly robust.
+    pub against_recorded: [Option<Figure>; 2],
+}
+
+impl Weighed {
+    /// Of the two ways the one with the narrower interval.
+    pub fn sharper(&self, metric: Metric) -> Option<Figure> {
+        narrower(self.importance[metric as usize], self.robust[metric as usize])
+    }
+
+    /// Cost by the recorded cost of the same calls, less 1, by the way with the narrower interval.
+    pub fn against(&self) -> Option<Figure> {
+        let [importance, robust] = self.against_recorded;
+        narrower(importance, robust)
+    }
+}
+
+fn narrower(importance: Option<Figure>, robust: Option<Figure>) -> Option<Figure> {
+    match (importance, robust) {
+        (Some(importance), Some(robust)) if importance.width() < robust.width() => Some(importance),
+        (importance, robust) => robust.or(importance),
+    }
 }
 
 /// Why outcomes cannot be weighed.
@@ -162,8 +185,19 @@ impl fmt::Display for Doubt {
     }
 }
 
-fn less_one(sums: &Sums<PARTS>, at: usize) -> Option<f64> {
-    sums[at].ratio().map(|ratio| ratio - 1.0)
+/// Means by metric, of sums that begin at `first`.
+fn means(batches: &Batches<PARTS>, first: usize) -> [Option<Figure>; 4] {
+    Metric::ALL.map(|metric| {
+        let figure = batches.figure(|sums| sums[first + metric as usize].ratio())?;
+        Some(figure.within(metric.bounds()))
+    })
+}
+
+/// A cost by another, less 1; neither is negative.
+fn change(batches: &Batches<PARTS>, of: impl Fn(&Sums<PARTS>) -> Option<f64>) -> Option<Figure> {
+    batches
+        .figure(|sums| of(sums).map(|ratio| ratio - 1.0))
+        .map(|figure| figure.within((-1.0, f64::INFINITY)))
 }
 
 fn ordered(shares: impl Iterator<Item = (Name, f64)>) -> Vec<(Name, f64)> {
@@ -174,14 +208,11 @@ fn ordered(shares: impl Iterator<Item = (Name, f64)>) -> Vec<(Name, f64)> {
 
 pub(super) fn of(route: &Route, batches: &Batches<PARTS>, counts: &Counts) -> Report {
     let total = batches.total();
-    let means =
-        |first: usize| std::array::from_fn(|metric| batches.figure(|sums| sums[first + metric].ratio()));
     let all = counts.calls.max(1) as f64;
-    let cost = Metric::Cost as usize;
     let recorded = Recorded {
-        means: means(0),
-        cost_usd: total[cost].sum,
-        priced: total[cost].of as u64,
+        means: means(batches, 0),
+        cost_usd: total[COST].sum,
+        priced: total[COST].of as u64,
         shares: ordered(
             counts.by_recorded.iter().map(|(name, calls)| (Name::clone(name), *calls as f64 / all)),
         ),
@@ -193,16 +224,16 @@ pub(super) fn of(route: &Route, batches: &Batches<PARTS>, counts: &Counts) -> Re
             let deployment = &candidate.targets.first()?.deployment;
             Some((Name::clone(&deployment.name), share / (calls.max(1) as f64)))
         });
-        let direct = total[position(who, field::DIRECT + cost)];
+        let direct = total[position(who, field::DIRECT + COST)];
         Row {
             who,
             calls,
             refused: *refused,
-            direct: means(position(who, field::DIRECT)),
+            direct: means(batches, position(who, field::DIRECT)),
             cost_usd: direct.sum,
             priced: direct.of as u64,
-            against_recorded: batches.figure(|sums| less_one(sums, position(who, field::BY_RECORDED))),
-            against_baseline: batches.figure(|sums| less_one(sums, position(who, field::BY_BASELINE))),
+            against_recorded: change(batches, |sums| sums[position(who, field::BY_RECORDED)].ratio()),
+            against_baseline: change(batches, |sums| sums[position(who, field::BY_BASELINE)].ratio()),
             agreement: total[position(who, field::AGREED)].ratio(),
             shares: ordered(named),
             weighed: weighed(batches, &total, who, counts),
@@ -251,16 +282,19 @@ fn weighed(
     if highest < LEAST_COVERED {
         return Err(Doubt::Uncovered { covered });
     }
-    let means = |first: usize| {
-        std::array::from_fn(|metric| batches.figure(|sums| sums[position(who, first) + metric].ratio()))
+    let by_paid = |first: usize| {
+        change(batches, |sums| {
+            let paid = sums[position(who, field::PAID)].ratio().filter(|paid| *paid > 0.0)?;
+            Some(sums[position(who, first) + COST].ratio()? / paid)
+        })
     };
     Ok(Weighed {
         calls: weights.of as u64,
         effective,
         covered,
-        importance: means(field::IMPORTANCE),
-        robust: means(field::ROBUST),
-        against_recorded: batches.figure(|sums| less_one(sums, position(who, field::ROBUST_BY_RECORDED))),
+        importance: means(batches, position(who, field::IMPORTANCE)),
+        robust: means(batches, position(who, field::ROBUST)),
+        against_recorded: [by_paid(field::IMPORTANCE), by_paid(field::ROBUST)],
     })
 }
 
@@ -282,13 +316,19 @@ fn notes(route: &Route, counts: &Counts) -> Vec<String> {
         );
     }
     if route.policy.cascade.is_some() {
-        notes.push("a cascade's second model is not replayed: figures are of the first choice".to_owned());
+        notes.push("a cascade is not replayed: figures are of the model that is chosen without trying a cheaper one first".to_owned());
     }
     if route.policy.affinity {
         notes.push(
             "what draws calls to a provider's prompt cache is left out; caches are read as recorded"
                 .to_owned(),
         );
+    }
+    if counts.unplaced > 0 {
+        notes.push(format!(
+            "{} of {} calls went to models that are no candidates of the route",
+            counts.unplaced, counts.calls
+        ));
     }
     let unnamed = counts.calls - counts.decided;
     if counts.decided > 0 && unnamed > 0 {

@@ -34,6 +34,14 @@ impl Metric {
             Self::Score => "score",
         }
     }
+
+    /// The lowest and the highest that a mean can be.
+    pub(super) const fn bounds(self) -> (f64, f64) {
+        match self {
+            Self::Cost | Self::Latency => (0.0, f64::INFINITY),
+            Self::Quality | Self::Score => (0.0, 1.0),
+        }
+    }
 }
 
 /// Who decides.

@@ -55,6 +55,19 @@ pub struct Figure {
     pub range: Option<(f64, f64)>,
 }
 
+impl Figure {
+    /// The same, its interval cut where the truth cannot be.
+    pub(super) fn within(self, (low, high): (f64, f64)) -> Self {
+        let cut = |(from, to): (f64, f64)| (from.clamp(low, high), to.clamp(low, high));
+        Self { range: self.range.map(cut), ..self }
+    }
+
+    /// How wide its interval is.
+    pub(super) fn width(&self) -> f64 {
+        self.range.map_or(f64::INFINITY, |(low, high)| high - low)
+    }
+}
+
 /// Sums by batches of consecutive calls.
 #[derive(Debug)]
 pub(super) struct Batches<const N: usize> {

@@ -28,8 +28,8 @@ pub(super) mod field {
     pub(in super::super) const WEIGHTS: usize = 15;
     /// Their squares.
     pub(in super::super) const SQUARES: usize = 16;
-    /// Doubly robust cost by recorded cost, of calls that can be weighed.
-    pub(in super::super) const ROBUST_BY_RECORDED: usize = 17;
+    /// What calls that can be weighed really cost.
+    pub(in super::super) const PAID: usize = 17;
     pub(in super::super) const COUNT: usize = 18;
 }
 /// Parts of all.
@@ -100,6 +100,7 @@ impl Seen<'_> {
         let row = &mut sums[of(who, 0)..of(who, field::COUNT)];
         row[field::WEIGHTS].add(weight, 1.0);
         row[field::SQUARES].add(weight * weight, 1.0);
+        row[field::PAID].count(self.outcome.came[0]);
         let taken = self.offers.iter().find(|offer| Some(offer.at) == self.past.taken);
         for metric in 0..METRICS {
             let came = self.outcome.came[metric];
@@ -126,9 +127,6 @@ impl Seen<'_> {
                 robust.add(weight * (really.0 - said), weight * missed);
             }
             row[field::ROBUST + metric].add(robust.sum, robust.of);
-            if let (0, Some(came)) = (metric, came) {
-                row[field::ROBUST_BY_RECORDED].add(robust.sum, came);
-            }
         }
     }
 }

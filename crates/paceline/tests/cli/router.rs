@@ -94,12 +94,12 @@ fn a_router_is_trained_asked_and_judged() {
     assert_eq!(names, ["x", "a", "empty", "told"]);
     let number = |row: usize, key: &str, model: usize| rows[row][key][model].as_f64().unwrap();
     for (row, told) in rows.iter().enumerate() {
-        assert_eq!(told.as_object().unwrap().len(), 3, "{}", told);
+        assert_eq!(told.as_object().unwrap().len(), 3, "{told}");
         for model in 0..2 {
-            assert!((0.0..=1.0).contains(&number(row, "q", model)), "{}", told);
+            assert!((0.0..=1.0).contains(&number(row, "q", model)), "{told}");
         }
         assert!(number(row, "c", 0) > 0.0 && number(row, "c", 1) > 10.0 * number(row, "c", 0), "{}", told);
-        assert!(number(row, "q", 1) > 0.8, "{}", told);
+        assert!(number(row, "q", 1) > 0.8, "{told}");
     }
     assert!(number(0, "q", 0) < 0.35 && number(1, "q", 0) > 0.7, "{text}");
     assert!(number(3, "q", 0) < number(1, "q", 0), "a caller's word on the task counts: {text}");

@@ -33,7 +33,7 @@ pub(crate) struct ReplayArgs {
     /// The configuration file whose route decides, e.g. a changed copy of paceline.toml.
     #[arg(long, value_name = "FILE")]
     policy: PathBuf,
-    /// Which of its routes [default: the only one it states, else auto].
+    /// Which of its routes [default: the only one beside auto, else auto].
     #[arg(long, value_name = "NAME")]
     route: Option<String>,
     /// Calls that began at this time or later: how long ago (24h, 7d), or a time like 2026-11-23T02:17:00Z.
@@ -48,9 +48,12 @@ pub(crate) struct ReplayArgs {
     /// The data folder [default: what the policy's file says].
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// JSON for machines.
+    #[arg(long)]
+    json: bool,
 }
 
-pub(crate) fn run(args: &ReplayArgs, json: bool) -> ExitCode {
+pub(crate) fn run(args: &ReplayArgs) -> ExitCode {
     let filter = match filter(args, crate::recorder::now()) {
         Ok(filter) => filter,
         Err(error) => {
@@ -67,7 +70,7 @@ pub(crate) fn run(args: &ReplayArgs, json: bool) -> ExitCode {
     };
     match replayed(args, &config, &filter) {
         Ok((route, report, damaged)) => {
-            if json {
+            if args.json {
                 say(format_args!("{:#}\n", json::of(&route, &report)));
             } else {
                 say(page::of(&route, &args.policy, &report, out::color()));
@@ -116,9 +119,9 @@ fn replayed(
     let read = history.each(&all, &mut |records| {
         for record in &records {
             if filter.takes(record) {
-                replay.take(record, None);
+                replay.take(record);
             } else {
-                replay.learn(record, None);
+                replay.learn(record);
             }
         }
         true
@@ -142,7 +145,8 @@ fn route_name<'a>(args: &'a ReplayArgs, config: &'a Config) -> Result<&'a str, S
         let known = config.routes.iter().any(|route| route.name == *name || route.aliases.contains(name));
         return if known { Ok(name) } else { Err(format!("{file} has no route `{name}`; it has {}", all())) };
     }
-    let mut stated = config.routes.iter().filter(|route| !route.everything);
+    // `auto` is there of itself.
+    let mut stated = config.routes.iter().filter(|route| !(route.everything && route.name == "auto"));
     match (stated.next(), stated.next(), config.routes.first()) {
         (Some(only), None, _) | (None, _, Some(only)) => Ok(&only.name),
         (Some(_), Some(_), _) => Err(format!("{file} has several routes, say which with --route: {}", all())),

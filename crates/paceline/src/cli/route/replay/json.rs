@@ -57,13 +57,17 @@ fn row(route: &Route, row: &Row) -> Value {
 }
 
 fn weighed(weighed: &Weighed) -> Value {
+    let [importance, robust] = weighed.against_recorded;
     json!({
         "calls": weighed.calls,
         "effective_calls": weighed.effective,
         "mean_weight": weighed.covered,
         "importance": means(&weighed.importance),
         "doubly_robust": means(&weighed.robust),
-        "cost_against_recorded": weighed.against_recorded.map(figure),
+        "cost_against_recorded": {
+            "importance": importance.map(figure),
+            "doubly_robust": robust.map(figure),
+        },
     })
 }
 

@@ -37,7 +37,7 @@ pub(super) fn of(route: &Route, file: &Path, report: &Report, color: bool) -> St
     ));
     if report.rows.iter().any(|row| row.weighed.is_ok()) {
         page.push_str(&format!(
-            "\nBy what really came of calls that went there, weighed (doubly robust):\n{}",
+            "\nBy what really came of calls that went there, weighed:\n{}",
             weighed(route, report, color)
         ));
     }
@@ -157,16 +157,17 @@ fn direct(route: &Route, report: &Report, color: bool) -> String {
 fn weighed(route: &Route, report: &Report, color: bool) -> String {
     let row = |row: &Row| {
         let Ok(weighed) = &row.weighed else { return None };
-        let [latency, quality, score] = others(&weighed.robust);
+        let means = Metric::ALL.map(|metric| weighed.sharper(metric));
+        let [latency, quality, score] = others(&means);
         Some(vec![
             called(route, row.who),
             count(weighed.calls),
             format!("{:.0}", weighed.effective),
-            per_thousand(weighed.robust[COST]),
+            per_thousand(means[COST]),
             latency,
             quality,
             score,
-            ranged(weighed.against_recorded, change),
+            ranged(weighed.against(), change),
         ])
     };
     let rows: Vec<Vec<String>> = report.rows.iter().filter_map(row).collect();
@@ -219,26 +220,24 @@ fn sentences(route: &Route, report: &Report) -> Vec<String> {
     all.push(match &policy.weighed {
         Ok(weighed) => trusted(weighed, policy.calls),
         Err(doubt) => format!(
-            "To be trusted as far as the expectations are, no further: {doubt}. Intervals are of the calls, not of the \
-             expectations."
+            "All this is expected, not seen: {doubt}. The intervals say how calls differ, not how wrong the expectations are."
         ),
     });
     all
 }
 
 fn trusted(weighed: &Weighed, calls: u64) -> String {
-    let [_, latency, quality, _] = weighed.robust;
     let of = if weighed.calls < calls {
         format!("in the {} of {} calls where the log could do the same", count(weighed.calls), count(calls))
     } else {
         "in all calls".to_owned()
     };
     format!(
-        "By what really happened, {of}: cost {}, latency {}, quality {}. To be trusted: what happened there tells as much as \
-         {:.0} calls of its own, weights come to {:.2} a call (1 where the log goes wherever it goes).",
-        ranged(weighed.against_recorded, change),
-        ranged(latency, |ms| time(Some(ms))),
-        ranged(quality, |quality| format!("{quality:.3}")),
+        "By what really happened, {of}: cost {}, latency {}, quality {}. That tells as much as {:.0} calls of its own would; \
+         weights come to {:.2} a call (1 where the log goes wherever the policy goes).",
+        ranged(weighed.against(), change),
+        ranged(weighed.sharper(Metric::Latency), |ms| time(Some(ms))),
+        ranged(weighed.sharper(Metric::Quality), |quality| format!("{quality:.3}")),
         weighed.effective,
         weighed.covered,
     )
