@@ -17,18 +17,12 @@ enum What {
     /// Say which model a call would get and why, or why a past call got its model.
     Explain(explain::ExplainArgs),
     /// Let a route decide past calls again: what it would have cost, how fast and how good it would have been.
-    Replay {
-        #[command(flatten)]
-        what: replay::ReplayArgs,
-        /// JSON for machines.
-        #[arg(long)]
-        json: bool,
-    },
+    Replay(replay::ReplayArgs),
 }
 
 pub(crate) fn run(args: &RouteArgs) -> ExitCode {
     match &args.what {
         What::Explain(args) => explain::run(args),
-        What::Replay { what, json } => replay::run(what, *json),
+        What::Replay(args) => replay::run(args),
     }
 }
