@@ -298,7 +298,8 @@ fn a_policy_that_explored_replays_to_its_own_mean() {
         assert!((low..high).contains(&recorded), "{metric:?} {low} {high} {recorded}");
     }
     let (low, high) = weighed.against().unwrap().range.unwrap();
-    assert!(low <= 0.0 && high >= 0.0, "{low} {high}");
+    // Costs are exact in records and in single precision in decisions.
+    assert!(low <= 1e-8 && high >= -1e-8, "{low} {high}");
 }
 
 /// Nine in ten intervals hold the truth: over 40 logs, four who decide, three metrics, both ways of weighing and the sharper of the two, where the

@@ -90,7 +90,6 @@ async fn nothing_that_a_caller_sends_chooses_the_provider() {
             ("x-forwarded-host", &elsewhere),
             ("x-forwarded-server", &elsewhere),
             ("forwarded", &format!("host={elsewhere}")),
-            ("x-paceline-route", "http://evil"),
             ("x-base-url", &format!("http://{elsewhere}/v1")),
             ("x-paceline-provider", "evil"),
         ] {
@@ -101,6 +100,13 @@ async fn nothing_that_a_caller_sends_chooses_the_provider() {
             expected += 1;
         }
     }
+    let request = Ask::post(&targets[0], body.clone()).header("content-type", "application/json");
+    let routed = house.send(&request.header("x-paceline-route", &format!("http://{elsewhere}"))).await;
+    assert_eq!(
+        routed.refusal(),
+        (404, "route_not_found".to_owned()),
+        "a route is a name of the configuration"
+    );
     let sent = house.ledger(expected).await;
     for call in &sent {
         assert_eq!(call.path, "/v1/chat/completions");
