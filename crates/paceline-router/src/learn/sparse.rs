@@ -161,10 +161,10 @@ pub fn ridge(
         };
         match count {
             0..=4 => {
-                place(&block::<4>(part, rows, pick, penalty, rounds), part, weights.chunks_exact_mut(k), to)
+                place(&block::<4>(part, rows, pick, penalty, rounds), part, weights.chunks_exact_mut(k), to);
             }
             5..=8 => {
-                place(&block::<8>(part, rows, pick, penalty, rounds), part, weights.chunks_exact_mut(k), to)
+                place(&block::<8>(part, rows, pick, penalty, rounds), part, weights.chunks_exact_mut(k), to);
             }
             _ => place(
                 &block::<MANY>(part, rows, pick, penalty, rounds),
