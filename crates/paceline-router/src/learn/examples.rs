@@ -20,9 +20,9 @@ pub struct Scales {
     pub mean: [f32; HAND],
     /// One over its standard deviation, 0 where it is always alike.
     pub inverse: [f32; HAND],
-    /// What share of a prompt's words is known, which all but a twentieth of the prompts have.
+    /// Below which share of known words a prompt is unlike the others: half of what nearly all of them have.
     pub familiar: f32,
-    /// Mean square of the features, which all but a hundredth stay below.
+    /// Above which mean square of the features it is: one and a half times of what nearly all stay below.
     pub strange: f32,
 }
 
@@ -33,7 +33,7 @@ impl Scales {
     }
 
     /// How much a prompt is like those of the training, 0–1: by the share of its words that are known, and by how far
-    /// its features are from the usual. Nearly all prompts like the training's have 1.
+    /// its features are from the usual. Prompts like the training's have 1.
     pub fn trust(&self, known: f32, hand: &[f32; HAND]) -> f32 {
         let words = if known < self.familiar { known / self.familiar } else { 1.0 };
         let square = square(hand);
@@ -95,8 +95,8 @@ impl Examples {
             })
             .collect();
         let at = |values: Vec<f64>, share: f64| quantile(&values, share).unwrap_or_default() as f32;
-        scales.familiar = at(known.iter().map(|&known| known.into()).collect(), 0.05);
-        scales.strange = at(hand.iter().map(|hand| square(hand).into()).collect(), 0.99);
+        scales.familiar = 0.5 * at(known.iter().map(|&known| known.into()).collect(), 0.02);
+        scales.strange = 1.5 * at(hand.iter().map(|hand| square(hand).into()).collect(), 0.99);
         let trust = known.iter().zip(&hand).map(|(&known, hand)| scales.trust(known, hand)).collect();
         let mut text = Matrix::new(&scales.idf);
         for (grams, hand) in grams.iter().zip(&hand) {

@@ -99,7 +99,7 @@ impl Heads {
             |model: usize| rows.iter().zip(&along).flat_map(move |(&at, a)| inputs[at].quality(a, model));
         let target = |model: usize, at: usize| f64::from(set.rows[rows[at]].q[model]);
         // What models have in common first, then each near it.
-        let (mut prior, mut penalty) = ([0.0; QUALITY], [500.0; QUALITY]);
+        let (mut prior, mut penalty) = ([0.0; QUALITY], [5000.0; QUALITY]);
         prior[1..4].fill(1.0);
         penalty[..4].copy_from_slice(&[1.0, 5.0, 20.0, 20.0]);
         let common = {
@@ -109,7 +109,7 @@ impl Heads {
             let target = |place: usize| target(place / rows.len(), place % rows.len());
             dense::logistic(Table { values: &all, width: QUALITY }, &places, target, &prior, &penalty)
         };
-        let mut penalty = [350.0; QUALITY];
+        let mut penalty = [3500.0; QUALITY];
         penalty[..4].copy_from_slice(&[1.5, 7.0, 14.0, 14.0]);
         let penalty = penalty.map(|penalty| penalty * width as f64);
         let places: Vec<usize> = (0..rows.len()).collect();
