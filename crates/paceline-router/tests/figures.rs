@@ -5,7 +5,7 @@
 #![expect(clippy::print_stdout, reason = "the figures are what this is for")]
 
 use paceline_router::bandit::{Policy, run};
-use paceline_router::learn::train::train;
+use paceline_router::learn::train::{Proof, train};
 use paceline_router::set::Set;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -49,7 +49,7 @@ fn every_set_is_better_than_no_look_and_calibrated() {
             "{name:16} {:.4} ({:.4})      {no_look:.4}   {gain:+.4} ± {error:.4}   {ece:.3}  {seconds:.1}",
             aiq.0, aiq.1
         );
-        assert!(proofs.iter().all(|proof| proof.holds()), "{name}: {gain} ± {error}");
+        assert!(proofs.iter().all(Proof::holds), "{name}: {gain} ± {error}");
         assert!(aiq.0 > no_look && ece < 0.04, "{name}: {aiq:?} {no_look} {ece}");
     }
 }
