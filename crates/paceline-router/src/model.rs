@@ -103,7 +103,8 @@ impl Model {
         let mut tasks = std::mem::take(&mut room.shares);
         self.share(&room.scratch.grams.words, words_norm, &hand, known_task, &mut tasks);
         let trust = self.scales.trust(known(room.scratch.grams.words.len(), used), &hand);
-        let inputs = Inputs::new(&self.stage, Seen { tasks, outputs }, hand, prompt.len(), trust);
+        let mut inputs = Inputs::new(&self.stage, Seen { tasks, outputs }, hand, prompt.len(), trust);
+        inputs.told = known_task.is_some();
         self.heads.say(&inputs, out);
         room.shares = inputs.seen.tasks;
     }

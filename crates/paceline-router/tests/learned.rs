@@ -125,7 +125,7 @@ fn prompts_unlike_any_of_the_training_fall_back_to_the_models_means() {
             let off = (f64::from(out.q[at]) - means[at]).abs();
             assert!(off <= most, "{off} off at model {at}: {prompt:.40}");
             let share = f64::from(out.c[at]) / costs[at];
-            assert!((0.05..10.0).contains(&share), "costs {share} of the mean: {:.40}", prompt);
+            assert!((0.05..10.0).contains(&share), "costs {share} of the mean: {prompt:.40}");
         }
     };
     far("", 1e-6);

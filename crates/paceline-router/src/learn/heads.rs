@@ -34,6 +34,8 @@ pub struct Inputs {
     pub kilobytes: f32,
     /// How much the prompt is like those of the training, 0–1.
     pub trust: f32,
+    /// The caller said which task it is: what the text does not tell is then the task's mean, not that of all work.
+    pub told: bool,
 }
 
 impl Inputs {
@@ -47,6 +49,7 @@ impl Inputs {
             kilobytes: (bytes as f32 / 1000.0).min(64.0),
             seen,
             trust,
+            told: false,
         }
     }
 
@@ -183,7 +186,8 @@ impl Heads {
             let start = f64::from(row[1]);
             let head = sigmoid(start + (dot(&row, quality) - start).clamp(far.0, far.1));
             let known = self.blend * head + (1.0 - self.blend) * base;
-            out.q.push((trust * known + (1.0 - trust) * usual).clamp(0.0, 1.0) as f32);
+            let unread = if inputs.told { base } else { usual };
+            out.q.push((trust * known + (1.0 - trust) * unread).clamp(0.0, 1.0) as f32);
             let row = inputs.cost(model, mean);
             let start = f64::from(row[1]);
             let share = start + (dot(&row, cost) - start).clamp(dear.0, dear.1);

@@ -163,10 +163,10 @@ fn old_records_go_and_the_file_gets_smaller() {
     let store = open(Settings { keep: Duration::from_hours(48), ..settings(&folder) }).unwrap();
     store.tidy().unwrap();
     let left = listed(&store).len();
-    let scored = scores_on_disk(&folder);
+    let on_disk = scores_on_disk(&folder);
     assert!(
-        scored == exported_scores(&folder).len() && (80..92).contains(&scored),
-        "{scored} scores are left"
+        on_disk == exported_scores(&folder).len() && (80..92).contains(&on_disk),
+        "{on_disk} scores are left"
     );
     // Two days are 4,000 records; a segment goes when its newest record is too old.
     assert!((4000..4600).contains(&left), "{left} are left");
