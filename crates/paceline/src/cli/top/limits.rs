@@ -48,7 +48,7 @@ pub(super) fn page(data: &Data, width: usize) -> Vec<Line<'static>> {
 }
 
 fn used(name: &str, share: f64, words: &str, note: &str, width: usize) -> Line<'static> {
-    let label = (width / 3).clamp(18, 30);
+    let label = (width * 5 / 12).clamp(18, 30);
     let wide = (width / 6).clamp(8, 30);
     let mut spans = vec![plain(format!("{:<label$}", cut(name, label - 1)))];
     spans.extend(meter(share, wide));
