@@ -127,7 +127,7 @@ async fn a_call_without_a_model_is_told_what_it_may_do() {
     let house = house();
     for (model, role, status, code, said) in [
         (None, None, 400, "missing_model", &["names no model", "x-paceline-role"][..]),
-        (Some("auto"), None, 400, "missing_model", &["`auto`", "x-paceline-role"]),
+        (Some("role"), None, 400, "missing_model", &["`role`", "x-paceline-role"]),
         (
             None,
             Some("clark"),
