@@ -6,7 +6,7 @@ use crate::config::problem::Fault;
 use crate::config::resolve::Desk;
 use crate::config::values::{Auth, Link, Model, Provider, RouteModel, TIERS, Target, Tier};
 use crate::prices::service_of;
-use paceline_catalog::{Capability, Catalog, Entry, Modality};
+use paceline_catalog::{Capability, Catalog, Entry, Modality, ModelTier};
 use paceline_routing::estimate::Prior;
 use paceline_routing::need::Abilities;
 use paceline_routing::route::MAX_CANDIDATES;
@@ -58,16 +58,16 @@ impl Ground<'_> {
         desk: &mut Desk<'_>,
     ) -> Vec<RouteModel> {
         let list = format!("{path}.models");
-        let (mut served, mut named) = (BTreeSet::new(), Vec::new());
+        let (mut served, mut seen) = (BTreeSet::new(), Vec::new());
         let mut all: Vec<RouteModel> = Vec::new();
         for (index, name) in names.iter().enumerate() {
             let at = desk.item(&list, index);
             match known.meaning(name, desk) {
-                Ok(Meaning::One(link)) if named.contains(&link) => {
+                Ok(Meaning::One(link)) if seen.contains(&link) => {
                     desk.report.error(&at, Fault::new(format!("`{}` is there twice", shown(name))));
                 }
                 Ok(Meaning::One(link)) => {
-                    named.push(link.clone());
+                    seen.push(link.clone());
                     let candidate = self.candidate(link, &mut served);
                     if candidate.is_none() {
                         let message =
@@ -112,7 +112,7 @@ impl Ground<'_> {
         if model.is_some_and(|model| model.reasoning) {
             can = can.and(Abilities::REASONING);
         }
-        let stated = model.and_then(|model| model.tier).or_else(|| entry?.tier).map(|tier| tier.number());
+        let stated = model.and_then(|model| model.tier).or_else(|| entry?.tier).map(ModelTier::number);
         let tier = stated.or_else(|| self.tier_of(&link)).unwrap_or(0);
         Some(RouteModel {
             link,
