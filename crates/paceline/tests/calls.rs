@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a helper of a test may fail like the test")]
 
+#[path = "calls/chosen.rs"]
+mod chosen;
 #[path = "calls/fallback.rs"]
 mod fallback;
 #[path = "calls/faults.rs"]

@@ -14,6 +14,8 @@ mod files;
 mod layers;
 #[path = "config/never_panics.rs"]
 mod never_panics;
+#[path = "config/routes.rs"]
+mod routes;
 #[path = "config/secrets.rs"]
 mod secrets;
 #[path = "config/support.rs"]

@@ -112,6 +112,9 @@ async fn nothing_that_a_caller_sends_chooses_the_provider() {
         assert_eq!(call.path, "/v1/chat/completions");
         assert_eq!(received(call, "host"), Some(house.sim_address.to_string().as_str()));
     }
+    let route = Ask::post(&targets[0], body.clone()).header("content-type", "application/json");
+    let route = house.send(&route.header("x-paceline-route", "http://evil")).await;
+    assert_eq!(route.refusal(), (404, "route_not_found".into()));
     let models =
         [format!("http://{elsewhere}/v1/x"), format!("{elsewhere}/x"), "../x".into(), "sim/../../x".into()];
     for model in &models {

@@ -58,16 +58,16 @@ impl Ground<'_> {
         desk: &mut Desk<'_>,
     ) -> Vec<RouteModel> {
         let list = format!("{path}.models");
-        let (mut served, mut links) = (BTreeSet::new(), Vec::new());
+        let (mut served, mut seen) = (BTreeSet::new(), Vec::new());
         let mut all: Vec<RouteModel> = Vec::new();
         for (index, name) in names.iter().enumerate() {
             let at = desk.item(&list, index);
             match known.meaning(name, desk) {
-                Ok(Meaning::One(link)) if links.contains(&link) => {
+                Ok(Meaning::One(link)) if seen.contains(&link) => {
                     desk.report.error(&at, Fault::new(format!("`{}` is there twice", shown(name))));
                 }
                 Ok(Meaning::One(link)) => {
-                    links.push(link.clone());
+                    seen.push(link.clone());
                     let candidate = self.candidate(link, &mut served);
                     if candidate.is_none() {
                         let message =
