@@ -10,6 +10,8 @@ mod budget;
 mod capture;
 #[path = "cli/catalog.rs"]
 mod catalog;
+#[path = "cli/feedback.rs"]
+mod feedback;
 #[path = "cli/history.rs"]
 mod history;
 #[path = "cli/keys.rs"]
