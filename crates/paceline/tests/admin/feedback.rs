@@ -158,8 +158,6 @@ const TWO: &str = r#"
     [routes.pick]
     models = ["one", "two"]
     strategy = "highest_quality"
-    [routes.only]
-    models = ["one"]
 "#;
 
 /// A call about a kind of work; its id.
@@ -177,12 +175,24 @@ async fn taken(house: &House, task: &str) -> String {
     house.record(&id).await["model"].as_str().unwrap().to_owned()
 }
 
+/// Whom the route would take for SQL, and what it says.
+async fn recommended(house: &House) -> (String, Value) {
+    let told = house.admin("/v1/models/recommendations?route=pick&task_type=sql").await.json();
+    (told["selected_model"].as_str().unwrap().to_owned(), told)
+}
+
+/// Before anything is known one of them is taken; that one and the other.
+async fn both(house: &House) -> (String, &'static str) {
+    let first = recommended(house).await.0;
+    let other = if first == "one" { "two" } else { "one" };
+    (first, other)
+}
+
 #[tokio::test]
 async fn a_route_learns_by_kind_of_work_which_model_answers_well() {
     let house = House::and(TWO);
-    // Nothing tells them apart: one of them is as good as the other.
-    let bad = taken(&house, "sql").await;
-    let other = if bad == "one" { "two" } else { "one" };
+    let (bad, other) = both(&house).await;
+    assert_eq!((taken(&house, "sql").await, taken(&house, "poetry").await), (bad.clone(), bad.clone()));
     for _ in 0..30 {
         for (task, score) in [("sql", 0.0), ("poetry", 1.0)] {
             let id = about(&house, &bad, task).await;
@@ -191,36 +201,32 @@ async fn a_route_learns_by_kind_of_work_which_model_answers_well() {
     }
     for (task, wanted) in [("sql", other), ("poetry", &bad)] {
         assert_eq!(taken(&house, task).await, wanted, "{task}");
-        let path = format!("/v1/models/recommendations?route=pick&task_type={task}");
-        let told = house.admin(&path).await.json();
-        assert_eq!(told["selected_model"], wanted, "{told:#}");
     }
 }
 
 #[tokio::test]
 async fn a_kind_of_work_named_as_a_feature_is_learned_too_and_a_call_teaches_once() {
     let house = House::and(TWO);
+    let (bad, other) = both(&house).await;
     let mut body = ask(false);
-    body["model"] = json!("only");
+    body["model"] = json!("pick");
+    let features = format!("task_type=sql,available_models={bad}");
     let mut last = String::new();
     for _ in 0..30 {
-        let request = chat("burst", &body).header("x-paceline-features", "task_type=sql");
+        let request = chat("burst", &body).header("x-paceline-features", &features);
         last = house.send(&request).await.id();
         let record = house.record(&last).await;
-        assert_eq!((&record["task_type"], &record["model"]), (&json!("sql"), &json!("one")), "{record:#}");
+        assert_eq!((&record["task_type"], &record["model"]), (&json!("sql"), &json!(bad)), "{record:#}");
         judge(&house, "", &json!({"call_id": last, "thumbs": "down"})).await;
     }
-    let expected = async || {
-        let told = house.admin("/v1/models/recommendations?route=pick&task_type=sql").await.json();
-        assert_eq!(told["selected_model"], "two", "{told:#}");
-        told["alternatives"].clone()
-    };
-    let before = expected().await;
+    let before = recommended(&house).await;
+    assert_eq!(before.0, other, "{:#}", before.1);
     for _ in 0..40 {
         assert_eq!(judge(&house, "", &json!({"call_id": last, "thumbs": "up"})).await.status, 200);
     }
-    let quality = |of: &Value| of[1]["quality"].clone();
-    assert_eq!(quality(&expected().await), quality(&before));
+    let after = recommended(&house).await;
+    let quality = |told: &Value| told["alternatives"][0]["quality"].clone();
+    assert_eq!((after.0.as_str(), quality(&after.1)), (other, quality(&before.1)), "{:#}", after.1);
 }
 
 fn folder(name: &str) -> PathBuf {
@@ -271,9 +277,10 @@ fn age(data: &Path) {
 async fn what_scores_taught_is_known_after_a_restart_for_days() {
     let data = folder("restart");
     let first = kept(&data);
+    let (bad, other) = both(&first).await;
     let mut last = String::new();
     for _ in 0..30 {
-        last = about(&first, "one", "sql").await;
+        last = about(&first, &bad, "sql").await;
         judge(&first, "", &json!({"call_id": last, "score": 0.1})).await;
     }
     drop(first);
@@ -285,8 +292,8 @@ async fn what_scores_taught_is_known_after_a_restart_for_days() {
         // It is read beside the start: it is waited for.
         let began = Instant::now();
         loop {
-            let told = house.admin("/v1/models/recommendations?route=pick&task_type=sql").await.json();
-            if told["selected_model"] == "two" {
+            let (taken, told) = recommended(&house).await;
+            if taken == other {
                 break;
             }
             assert!(began.elapsed() < PATIENCE, "{days} days: {told:#}");
