@@ -8,6 +8,8 @@ mod calls;
 mod captures;
 #[path = "admin/dashboard.rs"]
 mod dashboard;
+#[path = "admin/feedback.rs"]
+mod feedback;
 #[path = "admin/history.rs"]
 mod history;
 #[path = "admin/indicators.rs"]

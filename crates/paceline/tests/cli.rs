@@ -14,6 +14,8 @@ mod catalog;
 mod demo;
 #[path = "cli/deployments.rs"]
 mod deployments;
+#[path = "cli/feedback.rs"]
+mod feedback;
 #[path = "cli/history.rs"]
 mod history;
 #[path = "cli/keys.rs"]
