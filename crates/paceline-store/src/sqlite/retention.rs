@@ -35,6 +35,7 @@ pub(super) fn step(
         }
     }
     more |= tail(history, oldest)?;
+    more |= patches(history)?;
     more |= rollups(history, now)?;
     let sql = "DELETE FROM gap WHERE at IN (SELECT at FROM gap WHERE at < ?1 LIMIT ?2)";
     more |= history.execute(sql, params![oldest, ROWS])? > 0;
@@ -48,10 +49,10 @@ pub(super) fn step(
 
 /// Deletes the oldest segment where it is too old or the file too large.
 fn segment(history: &mut Connection, oldest: i64, max_bytes: u64) -> Result<bool, StoreError> {
-    let sql = "SELECT id, id_max, t_max FROM segment ORDER BY id_max LIMIT 1";
-    let first: Option<(i64, Vec<u8>, i64)> =
-        history.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
-    let Some((id, id_max, newest)) = first else { return Ok(false) };
+    let sql = "SELECT id, t_max FROM segment ORDER BY id_max LIMIT 1";
+    let first: Option<(i64, i64)> =
+        history.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    let Some((id, newest)) = first else { return Ok(false) };
     if newest >= oldest && used_bytes(history)? <= max_bytes {
         return Ok(false);
     }
@@ -59,13 +60,6 @@ fn segment(history: &mut Connection, oldest: i64, max_bytes: u64) -> Result<bool
     let (first, last) = blocks::keys(id);
     transaction.execute("DELETE FROM segment_column WHERE key BETWEEN ?1 AND ?2", [first, last])?;
     transaction.execute("DELETE FROM segment WHERE id = ?1", [id])?;
-    // Ids go up with time: no later segment holds a call that a patch up to here is for, but for a few that overlap.
-    let next: Option<Vec<u8>> = transaction
-        .query_row("SELECT MIN(id_min) FROM segment", [], |row| row.get::<_, Option<Vec<u8>>>(0))
-        .optional()?
-        .flatten();
-    let bound = next.filter(|next| *next < id_max).unwrap_or(id_max);
-    transaction.execute("DELETE FROM patch WHERE call < ?1", [bound])?;
     transaction.commit()?;
     Ok(true)
 }
@@ -83,6 +77,16 @@ fn tail(history: &Connection, oldest: i64) -> Result<bool, StoreError> {
     let sql =
         "DELETE FROM tail WHERE seq IN (SELECT seq FROM tail WHERE t_max < ?1 AND generation <= ?2 LIMIT 64)";
     Ok(history.execute(sql, params![oldest, rolled as i64])? > 0)
+}
+
+/// Deletes what was learned of calls that are older than every record.
+fn patches(history: &Connection) -> Result<bool, StoreError> {
+    let sql = "SELECT MIN(id_min) FROM (SELECT id_min FROM segment UNION ALL SELECT id_min FROM tail)";
+    let first: Option<Vec<u8>> = history.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+    // Without any record all go: no id is longer.
+    let first = first.unwrap_or_else(|| vec![u8::MAX; 32]);
+    let sql = "DELETE FROM patch WHERE call IN (SELECT call FROM patch WHERE call < ?1 LIMIT ?2)";
+    Ok(history.prepare_cached(sql)?.execute(params![first, ROWS])? > 0)
 }
 
 fn rollups(history: &Connection, now: Timestamp) -> Result<bool, StoreError> {

@@ -6,7 +6,9 @@ use crate::records::{entry, names, records, start_ms};
 use paceline_store::error::StoreError;
 use paceline_store::filter::Filter;
 use paceline_store::sqlite::{HISTORY, History, Retention, Settings, SqliteStore, TABLES, VERSION, copy};
-use paceline_store::store::Store;
+use paceline_store::store::{Patch, Store};
+use paceline_types::money::Cost;
+use paceline_types::record::CallRecord;
 use rusqlite::Connection;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
@@ -151,6 +153,31 @@ fn old_records_go_and_the_file_gets_smaller() {
 }
 
 #[test]
+fn what_was_learned_goes_with_its_record() {
+    let folder = Folder::new("learned");
+    let patches = || -> i64 {
+        let file = Connection::open(folder.0.join(HISTORY)).unwrap();
+        file.query_row("SELECT count(*) FROM patch", [], |row| row.get(0)).unwrap()
+    };
+    // Too few for a segment, and enough for some; all are of 37 hours ago.
+    for (count, segment) in [(40, 500), (2000, 500)] {
+        let store = open(Settings { segment, ..settings(&folder) }).unwrap();
+        let all = records(22, count, 1);
+        store.append(all.iter().cloned().map(entry).collect());
+        store.tidy().unwrap();
+        let learned = |record: &CallRecord| Patch { id: record.id, cost: Some(Cost(7)), source: "x".into() };
+        store.patch(&all.iter().step_by(3).map(learned).collect::<Vec<_>>()).unwrap();
+        store.tidy().unwrap();
+        assert!(patches() > 10, "{count}: what is learned of records that are kept stays");
+        store.stop();
+        drop(store);
+        let store = open(Settings { keep: Duration::from_hours(36), ..settings(&folder) }).unwrap();
+        store.tidy().unwrap();
+        assert_eq!((store.state().records, patches()), (0, 0), "{count}");
+    }
+}
+
+#[test]
 fn a_copy_made_while_records_come_is_whole_and_can_be_served() {
     let (folder, backup) = (Folder::new("copied"), Folder::new("copy"));
     let store = Arc::new(open(settings(&folder)).unwrap());
@@ -178,7 +205,7 @@ fn a_copy_made_while_records_come_is_whole_and_can_be_served() {
     let mut exported = Vec::new();
     let history = History::open(&folder.0).unwrap();
     store.settle().unwrap();
-    let mut take = |records: Vec<Arc<paceline_types::record::CallRecord>>| {
+    let mut take = |records: Vec<Arc<CallRecord>>| {
         exported.extend(records.iter().map(|record| format!("{record:?}")));
         true
     };
@@ -306,7 +333,7 @@ fn while_the_disk_takes_nothing_the_oldest_are_given_up_counted_and_noted() {
     for first in (0..many).step_by(1000) {
         let one = |n: u64| {
             let id = paceline_types::id::CallId::new(started, n, worker);
-            entry(paceline_types::record::CallRecord { id, ..sample.clone() })
+            entry(CallRecord { id, ..sample.clone() })
         };
         store.append((first..first + 1000).map(one).collect());
     }
