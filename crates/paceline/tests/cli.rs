@@ -14,6 +14,8 @@ mod catalog;
 mod history;
 #[path = "cli/keys.rs"]
 mod keys;
+#[path = "cli/operations.rs"]
+mod operations;
 #[path = "cli/program.rs"]
 mod program;
 #[path = "cli/reload.rs"]
