@@ -29,6 +29,22 @@ pub fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(bytes);
 }
 
+/// Appends what `write` appends, with its length before it, as [`put_bytes`] would.
+pub fn put_framed(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    let start = out.len();
+    // Most fit behind a length of one byte; what is longer is moved once.
+    out.push(0);
+    write(out);
+    let length = out.len() - start - 1;
+    if length < 0x80 {
+        out[start] = length as u8;
+        return;
+    }
+    let mut head = Vec::with_capacity(10);
+    put(&mut head, length as u64);
+    out.splice(start..=start, head);
+}
+
 /// Maps signed to unsigned so that small values of either sign are small.
 pub const fn zigzag(value: i64) -> u64 {
     ((value << 1) ^ (value >> 63)) as u64
@@ -53,6 +69,13 @@ impl<'a> Reader<'a> {
 
     /// A number.
     pub fn number(&mut self) -> Option<u64> {
+        // Most numbers are of one byte.
+        if let Some((&first, rest)) = self.0.split_first()
+            && first < 0x80
+        {
+            self.0 = rest;
+            return Some(u64::from(first));
+        }
         u64::try_from(self.wide()?).ok()
     }
 

@@ -60,7 +60,18 @@ impl Facet {
 
     /// The key of a call in this facet; `None` when it has no name for it.
     pub fn key(self, names: &Names) -> Option<Key> {
-        self.of(names).map(KeyRef::owned)
+        self.of(names).map(|_| self.shared(names))
+    }
+
+    /// A key of these names, which it shares.
+    fn shared(self, names: &Names) -> Key {
+        let shared = |name: &Name| Name::clone(name);
+        Key(match self {
+            Self::Served => [shared(&names.provider), shared(&names.model), shared(&names.region)],
+            Self::Tenant => [shared(&names.tenant), shared(&names.model), shared(&names.provider)],
+            Self::Role => [shared(&names.role), Name::default(), Name::default()],
+            Self::Task => [shared(&names.task), Name::default(), Name::default()],
+        })
     }
 
     /// What is left of a key for which there is no room: a tenant keeps its own sums, everything else is put together.
@@ -83,9 +94,15 @@ pub struct Key(pub [Name; 3]);
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct KeyRef<'a>([&'a str; 3]);
 
+impl Key {
+    fn by_ref(&self) -> KeyRef<'_> {
+        KeyRef([&self.0[0], &self.0[1], &self.0[2]])
+    }
+}
+
 impl KeyRef<'_> {
     fn owned(self) -> Key {
-        Key(self.0.map(Name::from))
+        Key(self.0.map(|name| if name.is_empty() { Name::default() } else { name.into() }))
     }
 }
 
@@ -138,18 +155,20 @@ pub struct Bucket {
 impl Bucket {
     /// Where the tally of a key lies, made when it is not there and there are fewer than `most`; else that of a wider key.
     ///
-    /// New calls leave room for wider keys; what is merged has been through this once and keeps its keys.
-    fn place(&mut self, facet: Facet, key: KeyRef<'_>, most: usize) -> usize {
+    /// New calls leave room for wider keys; what is merged has been through this once and keeps its keys. `own` makes the
+    /// key where it is new.
+    fn place(&mut self, facet: Facet, key: KeyRef<'_>, most: usize, own: impl FnOnce() -> Key) -> usize {
         if let Some(&place) = self.places.get(&key) {
             return place;
         }
         let narrowed = facet.narrowed(key);
         let has_room = self.places.len() < 2 * MAX_KEYS || self.places.contains_key(&narrowed);
-        let key = match (self.places.len() < most, has_room) {
-            (true, _) => key,
-            (false, true) => narrowed,
-            (false, false) => KeyRef([OTHER; 3]),
-        };
+        if self.places.len() < most {
+            self.sums.push(Tally::default());
+            self.places.insert(own(), self.sums.len() - 1);
+            return self.sums.len() - 1;
+        }
+        let key = if has_room { narrowed } else { KeyRef([OTHER; 3]) };
         match self.places.entry_ref(&key) {
             EntryRef::Occupied(entry) => *entry.get(),
             EntryRef::Vacant(entry) => {
@@ -159,16 +178,13 @@ impl Bucket {
         }
     }
 
-    /// The tally of a key: see [`Bucket::place`].
-    fn at(&mut self, facet: Facet, key: KeyRef<'_>, most: usize) -> &mut Tally {
-        let place = self.place(facet, key, most);
-        &mut self.sums[place]
-    }
-
     /// Adds the sums of another.
     pub fn merge(&mut self, facet: Facet, other: &Self) {
         for (key, tally) in other.iter() {
-            self.at(facet, KeyRef([&key.0[0], &key.0[1], &key.0[2]]), MOST_KEYS).merge(tally);
+            let place = self.place(facet, key.by_ref(), MOST_KEYS, || key.clone());
+            if let Some(sums) = self.sums.get_mut(place) {
+                sums.merge(tally);
+            }
         }
     }
 
@@ -192,14 +208,11 @@ impl Bucket {
     /// Appends the bucket's bytes.
     pub fn encode(&self, out: &mut Vec<u8>) {
         pack::put(out, self.sums.len() as u64);
-        let mut bytes = Vec::new();
         for (key, tally) in self.iter() {
             for name in &key.0 {
                 pack::put_bytes(out, name.as_bytes());
             }
-            bytes.clear();
-            tally.encode(&mut bytes);
-            pack::put_bytes(out, &bytes);
+            pack::put_framed(out, |out| tally.encode(out));
         }
     }
 
@@ -215,7 +228,11 @@ impl Bucket {
 
     /// Adds what [`Bucket::encode`] wrote; `None` when the bytes are no bucket (what was read until then stays added).
     pub fn merge_encoded(&mut self, facet: Facet, bytes: &[u8]) -> Option<()> {
-        Self::decode(bytes, |names, tally| self.at(facet, KeyRef(names), MOST_KEYS).merge_encoded(tally))
+        Self::decode(bytes, |names, tally| {
+            let key = KeyRef(names);
+            let place = self.place(facet, key, MOST_KEYS, || key.owned());
+            self.sums.get_mut(place)?.merge_encoded(tally)
+        })
     }
 }
 
@@ -250,7 +267,9 @@ impl Buckets {
         let facets = self.starts.entry(start).or_default();
         for (facet, bucket) in Facet::ALL.into_iter().zip(facets) {
             let Some(key) = facet.of(names) else { continue };
-            let place = self.recent.place(facet, start, names, || bucket.place(facet, key, MAX_KEYS));
+            let place = self
+                .recent
+                .place(facet, start, names, || bucket.place(facet, key, MAX_KEYS, || facet.shared(names)));
             if let Some(tally) = bucket.sums.get_mut(place) {
                 tally.add(sample);
             }
@@ -271,13 +290,15 @@ impl Buckets {
         self.starts.iter().flat_map(facets).filter(|(.., bucket)| !bucket.sums.is_empty())
     }
 
-    /// Adds the buckets of a narrower level that began at `from` (Unix seconds) or later.
-    pub fn widen(&mut self, narrow: &Self, from: i64) {
+    /// Without any call.
+    pub fn is_empty(&self) -> bool {
+        self.starts.is_empty()
+    }
+
+    /// Adds the buckets of the same or a narrower level.
+    pub fn widen(&mut self, narrow: &Self) {
         for (facet, start, bucket) in narrow.iter() {
-            let start = self.level.floor(start);
-            if start >= self.level.floor(from) {
-                self.bucket(facet, start).merge(facet, bucket);
-            }
+            self.bucket(facet, self.level.floor(start)).merge(facet, bucket);
         }
     }
 

@@ -17,8 +17,13 @@ const SMALLEST: f64 = 1e-6;
 /// Bins are numbered from the smallest to the largest value told apart (10¹²): about 2,100 of them.
 const MAX_BINS: usize = 2100;
 
+/// So many bins are kept one by one; a sketch that needs more keeps a row of them.
+const FEW: usize = 24;
+/// A row gets so much room below a value that lies before it, because others follow.
+const ROOM: usize = 16;
+
 /// How values are spread.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct Sketch {
     count: u64,
     sum: f64,
@@ -26,9 +31,114 @@ pub struct Sketch {
     max: f64,
     /// Values at or below [`SMALLEST`].
     zeros: u64,
-    /// The number of the first bin in `bins`.
-    first: usize,
-    bins: Vec<u32>,
+    bins: Bins,
+}
+
+/// How many values are in each bin. Most sketches are of a few calls, whose values lie far apart.
+#[derive(Clone, Debug)]
+enum Bins {
+    /// The number of a bin above, how many are in it in the lower 16 bits; in the order of bins, none empty.
+    Few(Vec<u32>),
+    /// The bins from number `first` on.
+    Row { first: usize, counts: Vec<u32> },
+}
+
+impl Default for Bins {
+    fn default() -> Self {
+        Self::Few(Vec::new())
+    }
+}
+
+impl Bins {
+    /// Those that hold something, in their order: number and count.
+    fn iter(&self) -> impl Iterator<Item = (usize, u32)> {
+        let (few, first, row): (&[u32], usize, &[u32]) = match self {
+            Self::Few(few) => (few, 0, &[]),
+            Self::Row { first, counts } => (&[], *first, counts),
+        };
+        let row = row.iter().enumerate().filter(|(_, count)| **count > 0);
+        few.iter().map(|&one| split(one)).chain(row.map(move |(at, &count)| (first + at, count)))
+    }
+
+    /// Adds so many values to a bin.
+    fn add(&mut self, bin: usize, more: u32) {
+        if more == 0 {
+            return;
+        }
+        if let Self::Few(few) = self {
+            let at = few.partition_point(|&one| split(one).0 < bin);
+            let has_room = few.len() < FEW;
+            match few.get_mut(at).filter(|one| split(**one).0 == bin) {
+                Some(one) if u16::try_from(split(*one).1.saturating_add(more)).is_ok() => {
+                    *one += more;
+                    return;
+                }
+                None if has_room && u16::try_from(more).is_ok() => {
+                    few.insert(at, (bin as u32) << 16 | more);
+                    return;
+                }
+                _ => {}
+            }
+        }
+        let (first, counts) = self.row(bin, bin);
+        if let Some(slot) = bin.checked_sub(first).and_then(|at| counts.get_mut(at)) {
+            *slot = slot.saturating_add(more);
+        }
+    }
+
+    /// As a row that has room for the bins from `low` to `high`: the number of its first bin, and its counts.
+    fn row(&mut self, low: usize, high: usize) -> (usize, &mut Vec<u32>) {
+        if let Self::Few(few) = self {
+            let ends = few.first().zip(few.last()).map(|(one, other)| (split(*one).0, split(*other).0));
+            let (least, most) = ends.map_or((low, high), |ends| (ends.0.min(low), ends.1.max(high)));
+            let first = least.saturating_sub(ROOM);
+            let mut counts = vec![0; most + 1 - first];
+            for (bin, count) in few.iter().map(|&one| split(one)) {
+                counts[bin - first] = count;
+            }
+            *self = Self::Row { first, counts };
+        }
+        match self {
+            Self::Row { first, counts } => {
+                if low < *first {
+                    let start = low.saturating_sub(ROOM);
+                    counts.splice(0..0, std::iter::repeat_n(0, *first - start));
+                    *first = start;
+                }
+                if high + 1 - *first > counts.len() {
+                    counts.resize(high + 1 - *first, 0);
+                }
+                (*first, counts)
+            }
+            Self::Few(few) => (low, few),
+        }
+    }
+
+    /// Adds all of another.
+    fn merge(&mut self, other: &Self) {
+        match other {
+            Self::Few(few) => few.iter().map(|&one| split(one)).for_each(|(bin, more)| self.add(bin, more)),
+            Self::Row { first: from, counts: others } => {
+                let Some(last) = others.len().checked_sub(1) else { return };
+                let (first, counts) = self.row(*from, from + last);
+                for (slot, &more) in counts[from - first..].iter_mut().zip(others) {
+                    *slot = slot.saturating_add(more);
+                }
+            }
+        }
+    }
+}
+
+/// One of few: the number of its bin, and how many are in it.
+fn split(one: u32) -> (usize, u32) {
+    ((one >> 16) as usize, one & u32::from(u16::MAX))
+}
+
+impl PartialEq for Sketch {
+    fn eq(&self, other: &Self) -> bool {
+        let parts = |of: &Self| (of.count, of.sum, of.min, of.max, of.zeros);
+        parts(self) == parts(other) && self.bins.iter().eq(other.bins.iter())
+    }
 }
 
 fn bin(value: f64) -> usize {
@@ -81,30 +191,14 @@ impl Sketch {
             self.zeros += 1;
             return;
         };
-        // Nearly always the bin is there.
-        if let Some(slot) = bin.checked_sub(self.first).and_then(|at| self.bins.get_mut(at)) {
+        // Where there are many, the bin is nearly always there.
+        if let Bins::Row { first, counts } = &mut self.bins
+            && let Some(slot) = bin.checked_sub(*first).and_then(|at| counts.get_mut(at))
+        {
             *slot = slot.saturating_add(1);
             return;
         }
-        self.reach(bin, bin);
-        let slot = &mut self.bins[bin - self.first];
-        *slot = slot.saturating_add(1);
-    }
-
-    /// Makes room for the bins from `low` to `high`.
-    fn reach(&mut self, low: usize, high: usize) {
-        if self.bins.is_empty() {
-            self.first = low;
-        }
-        if low < self.first {
-            let more = self.first - low;
-            self.bins.splice(0..0, std::iter::repeat_n(0, more));
-            self.first = low;
-        }
-        let len = high + 1 - self.first;
-        if len > self.bins.len() {
-            self.bins.resize(len, 0);
-        }
+        self.bins.add(bin, 1);
     }
 
     /// Adds all values of another sketch.
@@ -120,13 +214,7 @@ impl Sketch {
         self.count += other.count;
         self.sum += other.sum;
         self.zeros += other.zeros;
-        if let Some(last) = other.bins.len().checked_sub(1) {
-            self.reach(other.first, other.first + last);
-            for (at, &more) in other.bins.iter().enumerate() {
-                let slot = &mut self.bins[other.first + at - self.first];
-                *slot = slot.saturating_add(more);
-            }
-        }
+        self.bins.merge(&other.bins);
     }
 
     /// The value at quantile `q` (0 to 1), within [`RELATIVE_ERROR`]; `None` without values.
@@ -140,10 +228,10 @@ impl Sketch {
         if rank < seen {
             return Some(self.min);
         }
-        for (at, &count) in self.bins.iter().enumerate() {
+        for (bin, count) in self.bins.iter() {
             seen += u64::from(count);
             if rank < seen {
-                return Some(value_of(self.first + at).clamp(self.min, self.max));
+                return Some(value_of(bin).clamp(self.min, self.max));
             }
         }
         Some(self.max)
@@ -154,8 +242,8 @@ impl Sketch {
     pub fn histogram(&self, bounds: &[f64]) -> Vec<u64> {
         let mut counts = vec![0; bounds.len() + 1];
         counts[0] += self.zeros;
-        for (at, &count) in self.bins.iter().enumerate().filter(|(_, count)| **count > 0) {
-            let value = value_of(self.first + at);
+        for (bin, count) in self.bins.iter() {
+            let value = value_of(bin);
             counts[bounds.partition_point(|&bound| bound < value)] += u64::from(count);
         }
         counts
@@ -171,13 +259,16 @@ impl Sketch {
             out.extend_from_slice(&value.to_le_bytes());
         }
         pack::put(out, self.zeros);
-        let filled = self.bins.iter().filter(|&&count| count > 0).count();
+        let filled = match &self.bins {
+            Bins::Few(few) => few.len(),
+            Bins::Row { counts, .. } => counts.iter().filter(|&&count| count > 0).count(),
+        };
         pack::put(out, filled as u64);
         let mut before = 0;
-        for (at, &count) in self.bins.iter().enumerate().filter(|(_, count)| **count > 0) {
-            pack::put(out, (self.first + at - before) as u64);
+        for (bin, count) in self.bins.iter() {
+            pack::put(out, (bin - before) as u64);
             pack::put(out, u64::from(count));
-            before = self.first + at;
+            before = bin;
         }
     }
 
@@ -201,18 +292,16 @@ impl Sketch {
             if bin >= MAX_BINS {
                 return None;
             }
-            self.reach(bin, bin);
-            let slot = &mut self.bins[bin - self.first];
-            *slot = slot.saturating_add(count);
+            self.bins.add(bin, count);
         }
         Some(())
     }
 
     /// Forgets all values and keeps the room.
     pub fn clear(&mut self) {
-        let mut bins = std::mem::take(&mut self.bins);
-        bins.clear();
-        *self = Self { bins, ..Self::default() };
+        let (Bins::Few(mut room) | Bins::Row { counts: mut room, .. }) = std::mem::take(&mut self.bins);
+        room.clear();
+        *self = Self { bins: Bins::Few(room), ..Self::default() };
     }
 
     /// How many values.
@@ -299,6 +388,27 @@ mod tests {
                 prop_assert_eq!(left.quantile(q), all.quantile(q));
             }
         }
+    }
+
+    #[test]
+    fn few_and_many_are_the_same_sketch() {
+        // One value so often that its count has no room among few, and so many values that they need a row.
+        let often = sketch(&vec![7.0; 70_000]);
+        assert_eq!((often.count(), often.quantile(0.5)), (70_000, Some(7.0)));
+        let values: Vec<f64> = (0..100).map(|n| 1.1f64.powi(50 - n)).collect();
+        let many = sketch(&values);
+        // Merged one by one, in another order, and cleared in between.
+        let mut merged = many.clone();
+        merged.clear();
+        assert_eq!(merged, Sketch::default());
+        for value in values.iter().rev() {
+            merged.merge(&sketch(&[*value]));
+        }
+        for q in [0.0, 0.1, 0.5, 0.9, 1.0] {
+            assert_eq!(merged.quantile(q), many.quantile(q));
+        }
+        let bounds = [0.1, 1.0, 10.0];
+        assert_eq!(merged.histogram(&bounds), many.histogram(&bounds));
     }
 
     #[test]

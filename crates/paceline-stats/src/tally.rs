@@ -99,6 +99,41 @@ pub struct Tally {
     pub overhead_ms: Sketch,
 }
 
+/// The counts of a tally in the order in which they are written, each as `$by` says.
+macro_rules! counts {
+    ($tally:expr, $($by:tt)+) => {
+        [
+            $($by)+ $tally.calls,
+            $($by)+ $tally.ok,
+            $($by)+ $tally.errors,
+            $($by)+ $tally.partial,
+            $($by)+ $tally.canceled,
+            $($by)+ $tally.refused,
+            $($by)+ $tally.streams,
+            $($by)+ $tally.fallbacks,
+            $($by)+ $tally.input_tokens,
+            $($by)+ $tally.output_tokens,
+            $($by)+ $tally.cache_read_tokens,
+            $($by)+ $tally.reasoning_tokens,
+            $($by)+ $tally.usage_not_reported,
+            $($by)+ $tally.cost_unknown,
+        ]
+    };
+}
+
+/// The sketches of a tally in the order in which they are written.
+macro_rules! sketches {
+    ($tally:expr, $($by:tt)+) => {
+        [
+            $($by)+ $tally.duration_ms,
+            $($by)+ $tally.ttft_ms,
+            $($by)+ $tally.tpot_ms,
+            $($by)+ $tally.tokens_per_second,
+            $($by)+ $tally.overhead_ms,
+        ]
+    };
+}
+
 impl Tally {
     /// Adds one call.
     pub fn add(&mut self, call: &Sample) {
@@ -126,7 +161,7 @@ impl Tally {
                 None => self.cost_unknown += 1,
             }
         }
-        for (sketch, point) in self.sketches().into_iter().zip(call.points) {
+        for (sketch, point) in sketches!(self, &mut).into_iter().zip(call.points) {
             if let Some(point) = point {
                 sketch.add_point(point);
             }
@@ -168,40 +203,9 @@ impl Tally {
         }
     }
 
-    fn counts(&mut self) -> [&mut u64; 14] {
-        [
-            &mut self.calls,
-            &mut self.ok,
-            &mut self.errors,
-            &mut self.partial,
-            &mut self.canceled,
-            &mut self.refused,
-            &mut self.streams,
-            &mut self.fallbacks,
-            &mut self.input_tokens,
-            &mut self.output_tokens,
-            &mut self.cache_read_tokens,
-            &mut self.reasoning_tokens,
-            &mut self.usage_not_reported,
-            &mut self.cost_unknown,
-        ]
-    }
-
-    fn sketches(&mut self) -> [&mut Sketch; 5] {
-        [
-            &mut self.duration_ms,
-            &mut self.ttft_ms,
-            &mut self.tpot_ms,
-            &mut self.tokens_per_second,
-            &mut self.overhead_ms,
-        ]
-    }
-
     /// The tally as bytes. Later versions may append counts and sketches; readers skip what they do not know.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        // Written once in the order of reading: both lists exist only as mutable ones.
-        let mut whole = self.clone();
-        let counts = whole.counts();
+        let counts = counts!(self, &);
         pack::put(out, counts.len() as u64);
         for count in counts {
             pack::put(out, *count);
@@ -209,13 +213,10 @@ impl Tally {
         for cost in [self.cost_pico, self.cost_ok_pico] {
             pack::put_wide(out, (cost << 1 ^ cost >> 127) as u128);
         }
-        let sketches = whole.sketches();
+        let sketches = sketches!(self, &);
         pack::put(out, sketches.len() as u64);
-        let mut bytes = Vec::new();
         for sketch in sketches {
-            bytes.clear();
-            sketch.encode(&mut bytes);
-            pack::put_bytes(out, &bytes);
+            pack::put_framed(out, |out| sketch.encode(out));
         }
     }
 
@@ -223,7 +224,7 @@ impl Tally {
     pub fn merge_encoded(&mut self, bytes: &[u8]) -> Option<()> {
         let mut reader = Reader(bytes);
         let written = reader.count()?;
-        let mut counts = self.counts();
+        let mut counts = counts!(self, &mut);
         for at in 0..written {
             let count = reader.number()?;
             if let Some(sum) = counts.get_mut(at) {
@@ -235,7 +236,7 @@ impl Tally {
             *sum += (cost >> 1) as i128 ^ -((cost & 1) as i128);
         }
         let written = reader.count()?;
-        let mut sketches = self.sketches();
+        let mut sketches = sketches!(self, &mut);
         for at in 0..written {
             let bytes = reader.bytes()?;
             if let Some(sketch) = sketches.get_mut(at) {
@@ -247,9 +248,11 @@ impl Tally {
 
     /// Forgets everything and keeps the room.
     pub fn clear(&mut self) {
-        self.counts().into_iter().for_each(|count| *count = 0);
+        for count in counts!(self, &mut) {
+            *count = 0;
+        }
         (self.cost_pico, self.cost_ok_pico) = (0, 0);
-        self.sketches().into_iter().for_each(Sketch::clear);
+        sketches!(self, &mut).into_iter().for_each(Sketch::clear);
     }
 
     /// Calls that should have been answered: neither refused nor given up by the caller.

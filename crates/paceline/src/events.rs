@@ -1,15 +1,18 @@
 //! What people should hear of as it happens: places that are left alone or come back, budgets that are nearly used.
 
 use crate::admin::Admin;
+use crate::files::operations::event::{Event as Entry, EventKind};
+use crate::recorder::now;
 use paceline_gateway::Event;
 use paceline_routing::health::{Change, Why};
+use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// How often it is looked for news.
 const LOOK: Duration = Duration::from_millis(250);
 
-/// Says in the log what happens, for ever.
+/// Says in the log and in the operations log what happens, for ever.
 pub(crate) async fn tell(admin: Arc<Admin>) {
     let Some(gateway) = admin.gateway.get().map(Arc::clone) else { return };
     let mut tick = tokio::time::interval(LOOK);
@@ -17,6 +20,9 @@ pub(crate) async fn tell(admin: Arc<Admin>) {
     loop {
         tick.tick().await;
         while let Some(event) = gateway.events.take() {
+            if let (Some(files), Some(entry)) = (&admin.recorder.files, cooldown(&event)) {
+                files.event(entry);
+            }
             let (is_bad, line) = words(&event);
             if is_bad {
                 admin.recorder.log().warn(&line);
@@ -27,12 +33,33 @@ pub(crate) async fn tell(admin: Arc<Admin>) {
     }
 }
 
+/// A place that is left alone for a while, as the operations log tells it; `None` for everything else.
+fn cooldown(event: &Event) -> Option<Entry> {
+    let Event::Place { provider, model, key, change } = event else { return None };
+    let (seconds, reason) = match change {
+        Change::Opened(_, wait) => (Some(wait.as_secs_f64()), "failing"),
+        Change::Gated(wait) => (Some(wait.as_secs_f64()), "rate_limited"),
+        Change::KeyRefused => (None, "key_refused"),
+        Change::Recovered(_) => return None,
+    };
+    let details =
+        json!({ "deployment": place(provider, model), "key": key, "reason": reason, "seconds": seconds });
+    let mut entry = Entry::new(now(), EventKind::Cooldown, details);
+    entry.model = (!model.is_empty()).then(|| model.clone());
+    Some(entry)
+}
+
+/// The name of a place: of a provider as a whole where it has no model.
+fn place(provider: &str, model: &str) -> String {
+    if model.is_empty() { provider.to_owned() } else { format!("{provider}/{model}") }
+}
+
 /// In one line; `true` where somebody may have to act.
 fn words(event: &Event) -> (bool, String) {
     match event {
         Event::BudgetSoft { scope, detail } => (true, format!("budget nearly used: {scope}, {detail}")),
         Event::Place { provider, model, key, change } => {
-            let place = if model.is_empty() { provider.to_string() } else { format!("{provider}/{model}") };
+            let place = place(provider, model);
             let key = if key.is_empty() { String::new() } else { format!(" with the key of {key}") };
             match change {
                 Change::Opened(failures, wait) => (

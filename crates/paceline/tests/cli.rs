@@ -22,6 +22,8 @@ mod history;
 mod keys;
 #[path = "cli/kills.rs"]
 mod kills;
+#[path = "cli/operations.rs"]
+mod operations;
 #[path = "cli/program.rs"]
 mod program;
 #[path = "cli/reload.rs"]

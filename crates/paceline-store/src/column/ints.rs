@@ -26,14 +26,17 @@ macro_rules! by_width {
 /// Appends a column.
 pub(crate) fn encode(values: &[u64], out: &mut Vec<u8>) {
     let first = values.first().copied().unwrap_or(0);
+    // Many columns say the same in every row, which is seen several rows at a time.
+    let is_same = |some: &[u64]| some.iter().fold(0, |others, value| others | (value ^ first)) == 0;
+    if values.chunks(64).all(is_same) {
+        pack::put(out, first);
+        return out.push(0);
+    }
     let (base, top) =
         values.iter().fold((first, first), |(low, high), &value| (low.min(value), high.max(value)));
     let width = (64 - (top - base).leading_zeros()).div_ceil(8) as usize;
     pack::put(out, base);
     out.push(width as u8);
-    if width == 0 {
-        return;
-    }
     let start = out.len();
     out.resize(start + values.len() * width + PADDING, 0);
     let data = &mut out[start..start + values.len() * width];

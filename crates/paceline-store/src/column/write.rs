@@ -16,9 +16,50 @@ pub(crate) struct Columns {
     pub(crate) texts: Vec<TextColumn>,
     /// Ends and bytes of the tries, each with its call's decision behind them.
     pub(crate) attempts: (Vec<u64>, Vec<u8>),
-    /// The last caller and deployment with their numbers: most neighbours share them.
-    caller: Option<(Arc<Caller>, [u64; 3])>,
-    target: Option<(Arc<Deployment>, [u64; 4])>,
+    /// Callers, deployments and names with their numbers: most records share them with others.
+    callers: Known<Caller, 3>,
+    targets: Known<Deployment, 4>,
+    requested: Known<str, 1>,
+    /// The tags of the record at hand.
+    tags: Vec<u8>,
+}
+
+/// Things that many records share, with the numbers of their texts, by where they lie. A further one takes the room of
+/// another, which is then looked up again.
+#[derive(Debug)]
+struct Known<T: ?Sized, const N: usize>(Vec<Option<(Arc<T>, [u64; N])>>);
+
+/// Things that are remembered.
+const SLOTS: usize = 64;
+
+impl<T: ?Sized, const N: usize> Default for Known<T, N> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T: ?Sized, const N: usize> Known<T, N> {
+    /// The numbers of `thing`; `look_up` finds them where they are not remembered, as of what nobody shares. What is
+    /// remembered is held, so that nothing else can lie at its address.
+    fn codes(&mut self, thing: &Arc<T>, look_up: impl FnOnce() -> [u64; N]) -> [u64; N] {
+        if Arc::strong_count(thing) == 1 {
+            return look_up();
+        }
+        // Fibonacci hashing (Knuth, TAOCP 3, 6.4): the upper bits of a product depend on all bits below.
+        let hash = (Arc::as_ptr(thing).addr() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        if self.0.is_empty() {
+            self.0.resize_with(SLOTS, || None);
+        }
+        let Some(slot) = self.0.get_mut((hash >> (64 - SLOTS.ilog2())) as usize) else { return look_up() };
+        if let Some((known, codes)) = slot
+            && Arc::ptr_eq(known, thing)
+        {
+            return *codes;
+        }
+        let codes = look_up();
+        *slot = Some((Arc::clone(thing), codes));
+        codes
+    }
 }
 
 impl Default for Columns {
@@ -28,8 +69,10 @@ impl Default for Columns {
             ints: (0..COLUMNS).map(|_| Vec::new()).collect(),
             texts: (0..COLUMNS).map(|_| TextColumn::default()).collect(),
             attempts: (Vec::new(), Vec::new()),
-            caller: None,
-            target: None,
+            callers: Known::default(),
+            targets: Known::default(),
+            requested: Known::default(),
+            tags: Vec::new(),
         }
     }
 }
@@ -64,11 +107,16 @@ impl Columns {
         for (column, text) in [
             (fields::ERROR_CODE, record.error_code.as_deref()),
             (fields::FINISH, record.finish_reason.as_deref()),
-            (fields::REQUESTED, record.requested_model.as_deref()),
             (fields::ROUTE_NAME, record.decision.as_ref().map(|decision| &*decision.route)),
         ] {
             self.texts[column].push(text.map(str::as_bytes));
         }
+        let names = &mut self.texts[fields::REQUESTED];
+        let code = record.requested_model.as_ref().map_or([0], |name| {
+            let look_up = || [names.code(name.as_bytes())];
+            self.requested.codes(name, look_up)
+        });
+        names.push_code(code[0]);
         attempts::put(&mut self.attempts.1, record);
         decisions::put(&mut self.attempts.1, record);
         self.attempts.0.push(self.attempts.1.len() as u64);
@@ -116,16 +164,13 @@ impl Columns {
     }
 
     fn caller(&mut self, caller: &Arc<Caller>) {
-        let known =
-            self.caller.as_ref().filter(|(last, _)| Arc::ptr_eq(last, caller)).map(|(_, codes)| *codes);
-        let codes = known.unwrap_or_else(|| {
-            let codes = [
-                self.texts[fields::TENANT].code(caller.tenant.as_bytes()),
-                self.texts[fields::WORKSPACE].code(caller.workspace.as_bytes()),
-                caller.key.as_ref().map_or(0, |key| self.texts[fields::KEY].code(key.as_bytes())),
-            ];
-            self.caller = Some((Arc::clone(caller), codes));
-            codes
+        let texts = &mut self.texts;
+        let codes = self.callers.codes(caller, || {
+            [
+                texts[fields::TENANT].code(caller.tenant.as_bytes()),
+                texts[fields::WORKSPACE].code(caller.workspace.as_bytes()),
+                caller.key.as_ref().map_or(0, |key| texts[fields::KEY].code(key.as_bytes())),
+            ]
         });
         for (column, code) in [fields::TENANT, fields::WORKSPACE, fields::KEY].into_iter().zip(codes) {
             self.texts[column].push_code(code);
@@ -149,12 +194,12 @@ impl Columns {
         if labels.tags.is_empty() {
             self.texts[fields::TAGS].push(None);
         } else {
-            let mut packed = Vec::new();
+            self.tags.clear();
             for (name, value) in &labels.tags {
-                pack::put_bytes(&mut packed, name.as_bytes());
-                pack::put_bytes(&mut packed, value.as_bytes());
+                pack::put_bytes(&mut self.tags, name.as_bytes());
+                pack::put_bytes(&mut self.tags, value.as_bytes());
             }
-            self.texts[fields::TAGS].push(Some(&packed));
+            self.texts[fields::TAGS].push(Some(&self.tags));
         }
     }
 
@@ -162,17 +207,14 @@ impl Columns {
         let Some(target) = target else {
             return TARGET.into_iter().for_each(|column| self.texts[column].push_code(0));
         };
-        let known =
-            self.target.as_ref().filter(|(last, _)| Arc::ptr_eq(last, target)).map(|(_, codes)| *codes);
-        let codes = known.unwrap_or_else(|| {
-            let codes = [
-                self.texts[fields::PROVIDER].code(target.provider.as_bytes()),
-                self.texts[fields::MODEL].code(target.model.as_bytes()),
-                self.texts[fields::UPSTREAM].code(target.upstream_model.as_bytes()),
-                target.region.as_ref().map_or(0, |region| self.texts[fields::REGION].code(region.as_bytes())),
-            ];
-            self.target = Some((Arc::clone(target), codes));
-            codes
+        let texts = &mut self.texts;
+        let codes = self.targets.codes(target, || {
+            [
+                texts[fields::PROVIDER].code(target.provider.as_bytes()),
+                texts[fields::MODEL].code(target.model.as_bytes()),
+                texts[fields::UPSTREAM].code(target.upstream_model.as_bytes()),
+                target.region.as_ref().map_or(0, |region| texts[fields::REGION].code(region.as_bytes())),
+            ]
         });
         for (column, code) in TARGET.into_iter().zip(codes) {
             self.texts[column].push_code(code);

@@ -35,6 +35,9 @@ pub(super) fn checked(data: &[u8], crc: u32) -> Option<Block<'_>> {
     if crc32fast::hash(data) == crc { Block::parse(data) } else { None }
 }
 
+/// Bytes of a long column by which is told whether it shrinks.
+const PIECE: usize = 4096;
+
 /// Columns shrink by zstd's fastest level, where that saves something.
 pub(super) struct Packer(zstd::bulk::Compressor<'static>);
 
@@ -44,11 +47,21 @@ impl Packer {
         compressor.map(Self).map_err(|error| StoreError::Io("no memory to compress".into(), error))
     }
 
-    /// A column as it is stored: its length and whether it is packed (the lowest bit), then its bytes.
-    pub(super) fn pack(&mut self, raw: &[u8]) -> Vec<u8> {
-        let packed = self.0.compress(raw).ok().filter(|packed| packed.len() < raw.len() * 7 / 8);
-        let body = packed.as_deref().unwrap_or(raw);
-        Self::stored(raw.len(), packed.is_some(), body)
+    /// A column as it is stored: its length and whether it is packed (the lowest bit), then its bytes. What does not
+    /// shrink to `worth` of 8 parts is not worth the time.
+    pub(super) fn pack(&mut self, raw: &[u8], worth: usize) -> Vec<u8> {
+        // Noise is told by a piece of it.
+        let piece = raw.get(raw.len() / 2..raw.len() / 2 + PIECE).filter(|_| raw.len() > 4 * PIECE);
+        if piece.is_some_and(|piece| self.shrunk(piece, worth).is_none()) {
+            return Self::plain(raw);
+        }
+        let packed = self.shrunk(raw, worth);
+        Self::stored(raw.len(), packed.is_some(), packed.as_deref().unwrap_or(raw))
+    }
+
+    /// The bytes packed; `None` where that leaves more than `worth` of 8 parts.
+    fn shrunk(&mut self, raw: &[u8], worth: usize) -> Option<Vec<u8>> {
+        self.0.compress(raw).ok().filter(|packed| packed.len() < raw.len() * worth / 8)
     }
 
     /// A column as it is stored, not packed.

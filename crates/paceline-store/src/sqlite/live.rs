@@ -6,6 +6,7 @@ use crate::store::{Accounts, Entry, State};
 use paceline_stats::bucket::Level;
 use paceline_stats::rollup::{Bucket, Facet, kept};
 use paceline_types::decision::{Decision, Scored};
+use paceline_types::id::CallId;
 use paceline_types::record::{Attempt, CallRecord};
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -31,6 +32,8 @@ struct Pending {
     generation: u64,
     /// About the bytes that it takes.
     weight: usize,
+    /// Its id, so that sorting needs no look at the record.
+    id: CallId,
     record: Arc<CallRecord>,
 }
 
@@ -117,8 +120,8 @@ pub(crate) type OpenSums = (u64, Vec<(Level, i64, Bucket)>);
 /// What the writer finds to do.
 #[derive(Debug, Default)]
 pub(crate) struct Work {
-    /// Records of one generation.
-    pub(crate) records: Vec<Arc<CallRecord>>,
+    /// Records of one generation, with their ids.
+    pub(crate) records: Vec<(CallId, Arc<CallRecord>)>,
     pub(crate) generation: u64,
     /// How many were ever given up or written before these.
     first: u64,
@@ -171,7 +174,7 @@ impl Live {
         let early: Vec<_> = inner.closed.drain(..).collect();
         for generation in &early {
             for (sums, more) in inner.present.sums.iter_mut().zip(&generation.sums) {
-                sums.widen(more, i64::MIN / 2);
+                sums.widen(more);
             }
         }
         inner.present.records += early.iter().map(|generation| generation.records).sum::<u64>();
@@ -187,7 +190,8 @@ impl Live {
     /// Takes records.
     pub(crate) fn append(&self, entries: Vec<Entry>) {
         // In a pass of its own, that asks memory for many records at once.
-        let weights: Vec<usize> = entries.iter().map(|entry| weight(&entry.record)).collect();
+        let looks: Vec<(usize, CallId)> =
+            entries.iter().map(|entry| (weight(&entry.record), entry.record.id)).collect();
         let mut inner = self.lock();
         let count = entries.len() as u64;
         if inner.stop {
@@ -200,10 +204,10 @@ impl Live {
         let inner = &mut *inner;
         let minutes_from = kept(super::writer::wall())[Level::Minute as usize];
         let generation = inner.present.number;
-        for (Entry { record, names }, weight) in entries.into_iter().zip(weights) {
+        for (Entry { record, names }, (weight, id)) in entries.into_iter().zip(looks) {
             inner.present.add(&record, &names, minutes_from);
             inner.pending_bytes += weight;
-            inner.pending.push_back(Pending { generation, weight, record });
+            inner.pending.push_back(Pending { generation, weight, id, record });
         }
         inner.appended += count;
         while inner.pending.len() > MAX_PENDING || inner.pending_bytes > MAX_PENDING_BYTES {
@@ -243,7 +247,7 @@ impl Live {
         let generation = inner.pending.front().map_or(0, |pending| pending.generation);
         let same = inner.pending.iter().take(BATCH).take_while(|pending| pending.generation == generation);
         Work {
-            records: same.map(|pending| Arc::clone(&pending.record)).collect(),
+            records: same.map(|pending| (pending.id, Arc::clone(&pending.record))).collect(),
             generation,
             first: inner.settled,
             accounts: inner.accounts.take(),
@@ -268,7 +272,7 @@ impl Live {
         inner.gap = inner.gap.saturating_sub(saved);
         inner.dropped = inner.dropped.saturating_sub(saved);
         inner.records += work.records.len() as i64;
-        if let (None, Some(first)) = (inner.oldest, work.records.first()) {
+        if let (None, Some((_, first))) = (inner.oldest, work.records.first()) {
             inner.oldest = Some(first.started_at.0);
         }
         inner.degraded = None;

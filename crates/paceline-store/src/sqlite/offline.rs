@@ -71,7 +71,8 @@ pub fn copy(data: &Path, to: &Path) -> Result<Vec<PathBuf>, StoreError> {
         let (from, copy) = (data.join(name), to.join(name));
         if copy.exists() {
             let taken = std::io::Error::from(std::io::ErrorKind::AlreadyExists);
-            return Err(StoreError::Io(format!("{} is there already", copy.display()), taken));
+            let text = format!("{} is there already; name another folder", copy.display());
+            return Err(StoreError::Io(text, taken));
         }
         if !from.exists() {
             continue;

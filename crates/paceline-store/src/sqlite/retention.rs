@@ -89,6 +89,16 @@ fn tail(history: &Connection, oldest: i64) -> Result<bool, StoreError> {
     Ok(history.execute(sql, params![oldest, rolled as i64])? > 0)
 }
 
+/// Deletes what was learned of calls that are older than every record.
+fn patches(history: &Connection) -> Result<bool, StoreError> {
+    let sql = "SELECT MIN(id_min) FROM (SELECT id_min FROM segment UNION ALL SELECT id_min FROM tail)";
+    let first: Option<Vec<u8>> = history.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+    // Without any record all go: no id is longer.
+    let first = first.unwrap_or_else(|| vec![u8::MAX; 32]);
+    let sql = "DELETE FROM patch WHERE call IN (SELECT call FROM patch WHERE call < ?1 LIMIT ?2)";
+    Ok(history.prepare_cached(sql)?.execute(params![first, ROWS])? > 0)
+}
+
 fn rollups(history: &Connection, now: Timestamp) -> Result<bool, StoreError> {
     let mut more = false;
     for (level, from) in Level::ALL.into_iter().zip(kept(now)) {

@@ -7,11 +7,12 @@ use super::{NamesOf, read};
 use crate::column::table::Table;
 use crate::column::view::View;
 use crate::error::StoreError;
-use paceline_stats::bucket::Level;
+use paceline_stats::bucket::{Kept, Level};
 use paceline_stats::rollup::{Bucket, Buckets, Facet, ended, kept};
 use paceline_types::record::Status;
 use paceline_types::time::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// The last generation that is in the sums on disk.
@@ -38,45 +39,61 @@ pub(super) fn roll(
     Ok(())
 }
 
-fn add(history: &Connection, sums: &[Buckets; 2], now: Timestamp) -> Result<(), StoreError> {
+/// Each level is put together from the one below before the disk is asked: minutes to hours, hours to days and weeks.
+fn add(history: &Connection, [minutes, lone_hours]: &[Buckets; 2], now: Timestamp) -> Result<(), StoreError> {
     let from = kept(now);
-    for level in Level::ALL {
-        // What falls into the same bucket is put together before the disk is asked.
-        let mut wider = Buckets::new(level);
-        for narrow in sums.iter().filter(|sums| sums.level() <= level) {
-            wider.widen(narrow, from[level as usize]);
+    put(history, minutes, from)?;
+    let mut hours = Cow::Borrowed(lone_hours);
+    if !minutes.is_empty() {
+        hours.to_mut().widen(minutes);
+    }
+    put(history, &hours, from)?;
+    let mut days = Buckets::new(Level::Day);
+    days.widen(&hours);
+    put(history, &days, from)?;
+    let mut weeks = Buckets::new(Level::Week);
+    weeks.widen(&days);
+    put(history, &weeks, from)
+}
+
+/// Adds buckets to those of their level on disk, but for such as are no longer kept.
+fn put(history: &Connection, sums: &Buckets, from: Kept) -> Result<(), StoreError> {
+    let level = sums.level();
+    let from = level.floor(from[level as usize]);
+    for (facet, start, bucket) in sums.iter().filter(|(_, start, _)| *start >= from) {
+        let mut data = Vec::new();
+        match known(history, level, facet, start)? {
+            None => bucket.encode(&mut data),
+            Some(mut known) => {
+                known.merge(facet, bucket);
+                known.encode(&mut data);
+            }
         }
-        for (facet, start, bucket) in wider.iter() {
-            change(history, level, facet, start, true, |sums| sums.merge(facet, bucket))?;
-        }
+        write(history, level, facet, start, &data)?;
     }
     Ok(())
 }
 
-/// Changes the sums of one bucket and facet, which are made where they are not there only with `make`.
-fn change(
+/// The sums of a bucket and facet on disk. Such as cannot be read are begun anew: their calls are lost to the sums, those
+/// that come are not.
+fn known(history: &Connection, level: Level, facet: Facet, start: i64) -> Result<Option<Bucket>, StoreError> {
+    let sql = "SELECT data FROM rollup WHERE level = ?1 AND facet = ?2 AND bucket = ?3";
+    let read = |row: &Row<'_>| {
+        let mut sums = Bucket::default();
+        let whole = sums.merge_encoded(facet, row.get_ref(0)?.as_blob()?);
+        Ok(whole.map_or_else(Bucket::default, |()| sums))
+    };
+    let place = params![level as i64, facet as i64, start];
+    Ok(history.prepare_cached(sql)?.query_row(place, read).optional()?)
+}
+
+fn write(
     history: &Connection,
     level: Level,
     facet: Facet,
     start: i64,
-    make: bool,
-    change: impl FnOnce(&mut Bucket),
+    data: &[u8],
 ) -> Result<(), StoreError> {
-    let place = params![level as i64, facet as i64, start];
-    let sql = "SELECT data FROM rollup WHERE level = ?1 AND facet = ?2 AND bucket = ?3";
-    let known: Option<Vec<u8>> =
-        history.prepare_cached(sql)?.query_row(place, |row| row.get(0)).optional()?;
-    if known.is_none() && !make {
-        return Ok(());
-    }
-    let mut sums = Bucket::default();
-    // Sums that cannot be read are begun anew: their calls are lost to the sums, those that come are not.
-    if known.is_some_and(|known| sums.merge_encoded(facet, &known).is_none()) {
-        sums = Bucket::default();
-    }
-    change(&mut sums);
-    let mut data = Vec::new();
-    sums.encode(&mut data);
     let sql = "INSERT INTO rollup (level, facet, bucket, data) VALUES (?1, ?2, ?3, ?4)
                ON CONFLICT (level, facet, bucket) DO UPDATE SET data = excluded.data";
     history.prepare_cached(sql)?.execute(params![level as i64, facet as i64, start, data])?;
@@ -92,12 +109,14 @@ pub(super) fn recost(history: &Connection, changes: &[Recost]) -> Result<(), Sto
         }
         for facet in Facet::ALL {
             for (start, changes) in &buckets {
-                change(history, level, facet, *start, false, |sums| {
-                    for Recost { record, names, cost, .. } in changes {
-                        let ok = record.status == Status::Ok;
-                        sums.recost(facet, names, |tally| tally.recost(record.cost, *cost, ok));
-                    }
-                })?;
+                let Some(mut sums) = known(history, level, facet, *start)? else { continue };
+                for Recost { record, names, cost, .. } in changes {
+                    let ok = record.status == Status::Ok;
+                    sums.recost(facet, names, |tally| tally.recost(record.cost, *cost, ok));
+                }
+                let mut data = Vec::new();
+                sums.encode(&mut data);
+                write(history, level, facet, *start, &data)?;
             }
         }
     }

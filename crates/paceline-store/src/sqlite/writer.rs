@@ -7,6 +7,7 @@ use super::{Settings, retention, roll, seal};
 use crate::column::write::Columns;
 use crate::error::StoreError;
 use crate::store::{Account, AccountName, Accounts, Spent};
+use paceline_types::id::CallId;
 use paceline_types::record::CallRecord;
 use paceline_types::time::Timestamp;
 use rusqlite::{Connection, params};
@@ -183,10 +184,11 @@ impl Writer {
         }
         let transaction = history.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         if !work.records.is_empty() {
-            let mut records: Vec<&CallRecord> = work.records.iter().map(|record| &**record).collect();
+            let mut records: Vec<(CallId, &CallRecord)> =
+                work.records.iter().map(|(id, record)| (*id, &**record)).collect();
             // What is a segment's worth at once needs no tail.
             if records.len() >= self.settings.segment / 2 {
-                records.sort_by_key(|record| record.id);
+                records.sort_by_key(|(id, _)| *id);
                 segment(&transaction, &records, work.generation)?;
             } else {
                 insert(&transaction, &records, work.generation)?;
@@ -260,12 +262,12 @@ fn shorten_log(history: &Connection, folder: &Path, tried: &mut Option<Instant>)
 }
 
 /// Records as columns, and what is said of them beside.
-fn columns(records: &[&CallRecord], generation: u64) -> Option<(Columns, Place)> {
-    let first = records.first()?;
-    let (mut ids, mut times) = ((first.id, first.id), (first.started_at.0, first.started_at.0));
+fn columns(records: &[(CallId, &CallRecord)], generation: u64) -> Option<(Columns, Place)> {
+    let (first, record) = records.first()?;
+    let (mut ids, mut times) = ((*first, *first), (record.started_at.0, record.started_at.0));
     let mut columns = Columns::with_room(records.len());
-    for record in records {
-        ids = (ids.0.min(record.id), ids.1.max(record.id));
+    for (id, record) in records {
+        ids = (ids.0.min(*id), ids.1.max(*id));
         times = (times.0.min(record.started_at.0), times.1.max(record.started_at.0));
         columns.push(record);
     }
@@ -273,13 +275,21 @@ fn columns(records: &[&CallRecord], generation: u64) -> Option<(Columns, Place)>
 }
 
 /// Writes sorted records as one segment.
-fn segment(history: &Connection, records: &[&CallRecord], generation: u64) -> Result<(), StoreError> {
+fn segment(
+    history: &Connection,
+    records: &[(CallId, &CallRecord)],
+    generation: u64,
+) -> Result<(), StoreError> {
     let Some((mut columns, place)) = columns(records, generation) else { return Ok(()) };
     seal::put(history, &place, &mut columns)
 }
 
 /// Appends records to the tail as one block.
-fn insert(history: &Connection, records: &[&CallRecord], generation: u64) -> Result<(), StoreError> {
+fn insert(
+    history: &Connection,
+    records: &[(CallId, &CallRecord)],
+    generation: u64,
+) -> Result<(), StoreError> {
     let Some((columns, place)) = columns(records, generation) else { return Ok(()) };
     let data = columns.block();
     let mut statement = history.prepare_cached(

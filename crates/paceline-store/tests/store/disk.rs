@@ -198,6 +198,31 @@ fn scores_on_disk(folder: &Folder) -> usize {
 }
 
 #[test]
+fn what_was_learned_goes_with_its_record() {
+    let folder = Folder::new("learned");
+    let patches = || -> i64 {
+        let file = Connection::open(folder.0.join(HISTORY)).unwrap();
+        file.query_row("SELECT count(*) FROM patch", [], |row| row.get(0)).unwrap()
+    };
+    // Too few for a segment, and enough for some; all are of 37 hours ago.
+    for (count, segment) in [(40, 500), (2000, 500)] {
+        let store = open(Settings { segment, ..settings(&folder) }).unwrap();
+        let all = records(22, count, 1);
+        store.append(all.iter().cloned().map(entry).collect());
+        store.tidy().unwrap();
+        let learned = |record: &CallRecord| Patch { id: record.id, cost: Some(Cost(7)), source: "x".into() };
+        store.patch(&all.iter().step_by(3).map(learned).collect::<Vec<_>>()).unwrap();
+        store.tidy().unwrap();
+        assert!(patches() > 10, "{count}: what is learned of records that are kept stays");
+        store.stop();
+        drop(store);
+        let store = open(Settings { keep: Duration::from_hours(36), ..settings(&folder) }).unwrap();
+        store.tidy().unwrap();
+        assert_eq!((store.state().records, patches()), (0, 0), "{count}");
+    }
+}
+
+#[test]
 fn a_copy_made_while_records_come_is_whole_and_can_be_served() {
     let (folder, backup) = (Folder::new("copied"), Folder::new("copy"));
     let store = Arc::new(open(settings(&folder)).unwrap());

@@ -7,6 +7,7 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use paceline_store::filter::Filter;
+use paceline_types::error::ErrorKind;
 use paceline_types::id::CallId;
 use paceline_types::money::Cost;
 use paceline_types::record::{CallRecord, Status};
@@ -91,6 +92,8 @@ pub(crate) fn filter(query: &Query, now: Timestamp) -> Result<Filter, BadQuery> 
         since = Some(since.map_or(from, |since| since.max(from)));
     }
     let pair = |text: &str| text.split_once(':').map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let kinds = format!("one of {}", ErrorKind::ALL.map(ErrorKind::as_str).join(", "));
+    let kind = |text: &str| ErrorKind::ALL.iter().any(|kind| kind.as_str() == text).then(|| text.to_owned());
     Ok(Filter {
         since,
         until: time("until")?,
@@ -109,7 +112,7 @@ pub(crate) fn filter(query: &Query, now: Timestamp) -> Result<Filter, BadQuery> 
         key: owned("key"),
         tag: query.parsed("tag", "key:value", pair)?,
         status: query.parsed("status", "ok, error, partial, canceled or refused", Status::parse)?,
-        error_kind: owned("error_kind"),
+        error_kind: query.parsed("error_kind", &kinds, kind)?,
         cache: owned("cache"),
         min_cost: query.parsed("min_cost_usd", "an amount like 0.01", Cost::parse_usd)?,
         min_duration_ms: query.parsed("min_duration_ms", "a whole number", |text| text.parse().ok())?,

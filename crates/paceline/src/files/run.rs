@@ -1,5 +1,6 @@
 //! Files while the program runs: what is given to the operations log, and when snapshots are written.
 
+use super::operations::event::Event;
 use super::operations::{OperationsLog, OperationsSettings};
 use super::own::Keep;
 use super::snapshot::{Measured, SnapshotSettings, Snapshots, Sums};
@@ -43,6 +44,11 @@ impl Files {
     /// Takes finished calls; never waits.
     pub fn calls(&self, records: &[Arc<CallRecord>]) {
         self.operations.calls(records);
+    }
+
+    /// Something happened beside calls; never waits.
+    pub fn event(&self, event: Event) {
+        self.operations.event(event);
     }
 
     /// Writes what is due. Waits for the disk.

@@ -166,6 +166,7 @@ async fn bad_questions_are_told_what_is_wrong() {
         ("zzz=1", "zzz", "known are"),
         ("model=a&model=b", "model", "twice"),
         ("status=fine", "status", "ok, error, partial, canceled or refused"),
+        ("error_kind=rate_limit", "error_kind", "rate_limited"),
         ("limit=0", "limit", "1 to 1000"),
         ("limit=1001", "limit", "1 to 1000"),
         ("limit=ten", "limit", "not `ten`"),

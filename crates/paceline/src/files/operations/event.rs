@@ -21,7 +21,7 @@ pub enum EventKind {
     /// A provider failed otherwise: status 5xx, no connection, a broken or senseless answer, our key refused. `attempt`,
     /// `seconds`, `error_kind`, `http_status`, `error_message`.
     ProviderError,
-    /// A deployment is left alone for a while. `deployment`, `seconds`, `reason`.
+    /// A deployment is left alone for a while. `deployment`, `key` (where its key comes from), `seconds`, `reason`.
     Cooldown,
     /// The log is not whole: `lines` could not be written, or `calls` came faster than they could be.
     LogGap,
