@@ -64,16 +64,6 @@ fn segment(history: &mut Connection, oldest: i64, max_bytes: u64) -> Result<bool
     Ok(true)
 }
 
-/// Deletes what was learned later of calls that are gone: those before the oldest that is left.
-fn patches(history: &Connection) -> Result<bool, StoreError> {
-    let sql = "DELETE FROM patch WHERE call IN (
-                 SELECT call FROM patch
-                 WHERE call < COALESCE((SELECT MIN(id_min) FROM (
-                                 SELECT id_min FROM tail UNION ALL SELECT id_min FROM segment)), ?1)
-                 LIMIT ?2)";
-    Ok(history.execute(sql, params![[0xff_u8; 17], ROWS])? > 0)
-}
-
 /// Bytes that hold something.
 pub(super) fn used_bytes(history: &Connection) -> Result<u64, StoreError> {
     let number =
