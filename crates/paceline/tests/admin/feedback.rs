@@ -254,9 +254,7 @@ fn age(data: &Path) {
     };
     History::open(data).unwrap().each(&Filter::default(), &mut take).unwrap();
     std::fs::remove_file(data.join("history.db")).unwrap();
-    let store =
-        SqliteStore::open(Settings::new(data, Arc::new(names)), Box::new(|_, text| eprintln!("{text}")))
-            .unwrap();
+    let store = SqliteStore::open(Settings::new(data, Arc::new(names)), Box::new(|_, _| {})).unwrap();
     let mut scores = Vec::new();
     for record in &mut all {
         let (ms, count, worker) = record.id.parts();

@@ -139,10 +139,10 @@ fn weights_are_divided_by_their_sum() {
         let policy = &route(&config, name).policy;
         (policy.strategy, policy.weights)
     };
-    let weights = |latency, quality, cost| Weights { latency, quality, cost };
-    assert_eq!(weighs("own"), (Strategy::Custom, weights(0.0, 0.25, 0.75)));
-    assert_eq!(weighs("named"), (Strategy::Custom, weights(0.25, 0.25, 0.5)));
-    assert_eq!(weighs("auto"), (Strategy::Custom, weights(0.25, 0.25, 0.5)), "weights are there to be used");
+    let of = |latency, quality, cost| Weights { latency, quality, cost };
+    assert_eq!(weighs("own"), (Strategy::Custom, of(0.0, 0.25, 0.75)));
+    assert_eq!(weighs("named"), (Strategy::Custom, of(0.25, 0.25, 0.5)));
+    assert_eq!(weighs("auto"), (Strategy::Custom, of(0.25, 0.25, 0.5)), "weights are there to be used");
     assert_eq!(weighs("fast").0, Strategy::LowestLatency);
     assert_eq!(self::config("", &[]).routing.strategy, Strategy::Balanced);
 }
@@ -233,7 +233,7 @@ impl Folder {
             ..Row::default()
         };
         let rows = (0..120).map(row).collect();
-        let set = Set { name: "made-up".into(), models: models.map(String::from).to_vec(), rows };
+        let set = Set { name: "made-up".into(), models: models.map(String::from).to_vec(), rows, moved: 0 };
         std::fs::write(folder.join("a.router"), write(&train(&set, 1).unwrap().0)).unwrap();
         std::fs::write(folder.join("bad.router"), "no router").unwrap();
         Self(folder)
