@@ -80,7 +80,8 @@ fn without_models_a_route_is_made_of_the_tiers_each_once() {
 
 #[test]
 fn at_most_thirty_two_models_are_taken() {
-    let many: String = (0..40).map(|at| format!("m{at} = \"openai/m{at}\"\n")).collect();
+    let many: Vec<String> = (0..40).map(|at| format!("m{at} = \"openai/m{at}\"\n")).collect();
+    let many = many.concat();
     let auto = loaded(&format!("[models]\n{many}"), &[]);
     assert_eq!((route(&auto.config, "auto").models.len(), auto.warnings.len()), (32, 0));
     let asked = loaded(&format!("[models]\n{many}[routes.all]\n"), &[]);
