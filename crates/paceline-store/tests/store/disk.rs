@@ -210,7 +210,12 @@ fn what_was_learned_goes_with_its_record() {
         let all = records(22, count, 1);
         store.append(all.iter().cloned().map(entry).collect());
         store.tidy().unwrap();
-        let learned = |record: &CallRecord| Patch { id: record.id, cost: Some(Cost(7)), source: "x".into() };
+        let learned = |record: &CallRecord| Patch {
+            id: record.id,
+            cost: Some(Cost(7)),
+            quality: None,
+            source: "x".into(),
+        };
         store.patch(&all.iter().step_by(3).map(learned).collect::<Vec<_>>()).unwrap();
         store.tidy().unwrap();
         assert!(patches() > 10, "{count}: what is learned of records that are kept stays");
