@@ -145,6 +145,12 @@ pub fn decision_answer(decision: &Decision, top_n: usize) -> Value {
         "expected_latency": taken.map(|one| short(one.expected_latency_ms / 1000.0)),
         "expected_quality": taken.map(|one| short(one.expected_quality)),
         "score": taken.map(|one| short(one.score)),
+        "scores": taken.map(|one| json!({
+            "latency": short(one.latency),
+            "quality": short(one.quality),
+            "cost": short(one.cost),
+            "reliability": short(one.reliability),
+        })),
         "optimization_type": "routing",
         "alternatives": others.take(top_n).map(|(_, other)| one(other)).collect::<Vec<_>>(),
         "rejected": rejected.collect::<Vec<_>>(),

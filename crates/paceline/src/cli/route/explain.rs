@@ -156,14 +156,15 @@ fn page(found: &Value, color: bool) -> String {
     let first = [found.get("chosen").unwrap_or(found)];
     let number = |value: &Value| value.as_f64().map_or("-".to_owned(), |number| format!("{number:.3}"));
     let row = |one: &Value| {
+        let scores = one.get("scores").filter(|scores| scores.is_object()).unwrap_or(one);
         let model = one.get("model").filter(|model| model.is_string()).unwrap_or(&one["selected_model"]);
         vec![
             text(model),
             text(&one["provider"]),
             number(&one["score"]),
-            number(&one["latency"]),
-            number(&one["quality"]),
-            number(&one["cost"]),
+            number(&scores["latency"]),
+            number(&scores["quality"]),
+            number(&scores["cost"]),
             time(one["expected_latency"].as_f64().map(|seconds| seconds * 1000.0)),
             one["expected_cost"].as_f64().map_or("-".into(), |usd| format!("{usd:.6}")),
             number(&one["expected_quality"]),

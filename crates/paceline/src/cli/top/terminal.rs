@@ -17,6 +17,9 @@ const WAITING: usize = 64;
 /// How long news may wait while no key is pressed.
 const TURN: Duration = Duration::from_millis(100);
 
+/// How often it is looked whether the terminal is still there.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// Gives the terminal back when it goes; panics are told after that, by the hook of `try_init`.
 struct Restore;
 
@@ -47,7 +50,12 @@ pub(super) fn run(door: Door, refresh: Duration, color: bool) -> Result<(), Stri
     };
     let stop = heard.map_err(|error| format!("signals cannot be heard: {error}"))?;
     let spawned = std::thread::Builder::new().name("paceline-top".into()).spawn(move || {
-        runtime.block_on(tell(&door, refresh, wanted, stop, &send));
+        runtime.block_on(async {
+            tokio::select! {
+                () = tell(&door, refresh, wanted, stop, &send) => {}
+                () = terminal_gone() => std::process::exit(1),
+            }
+        });
     });
     spawned.map_err(|error| format!("no thread: {error}"))?;
     let terminal = ratatui::try_init().map_err(|error| {
@@ -59,6 +67,17 @@ pub(super) fn run(door: Door, refresh: Duration, color: bool) -> Result<(), Stri
     let ended = show(terminal, &mut shown, &wish, &news);
     drop(restore);
     ended
+}
+
+/// Over when the terminal is closed. Who waits for keys is not told of that: there is nothing to read, for ever.
+async fn terminal_gone() {
+    let mut tick = tokio::time::interval(LOOK);
+    loop {
+        tick.tick().await;
+        if rustix::termios::tcgetattr(std::io::stdin()).is_err() {
+            return;
+        }
+    }
 }
 
 struct Shown {
@@ -92,8 +111,6 @@ fn show(
                 return Ok(());
             }
         }
-        // A terminal that was closed is told as nothing to read, for ever.
-        rustix::termios::tcgetattr(std::io::stdin()).map_err(|error| lost(error.into()))?;
         let wanted = shown.screen.wish();
         wish.send_if_modified(|before| {
             let is_other = *before != wanted;
