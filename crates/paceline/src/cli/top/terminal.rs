@@ -51,10 +51,12 @@ pub(super) fn run(door: Door, refresh: Duration, color: bool) -> Result<(), Stri
     let stop = heard.map_err(|error| format!("signals cannot be heard: {error}"))?;
     let spawned = std::thread::Builder::new().name("paceline-top".into()).spawn(move || {
         runtime.block_on(async {
-            tokio::select! {
-                () = tell(&door, refresh, wanted, stop, &send) => {}
-                () = terminal_gone() => std::process::exit(1),
-            }
+            // A signal ends the asking, and may come because the terminal was closed.
+            let gone = async {
+                terminal_gone().await;
+                std::process::exit(1)
+            };
+            tokio::join!(tell(&door, refresh, wanted, stop, &send), gone);
         });
     });
     spawned.map_err(|error| format!("no thread: {error}"))?;
