@@ -203,8 +203,6 @@ fn page(found: &Value, color: bool) -> String {
             text(&told["cost_usd"]),
         ));
     }
-    if let Some(why) = found.pointer("/cache/why").and_then(Value::as_str) {
-        page.push_str(&format!("cache: {why}\n"));
-    }
-    page
+    let cache = found.pointer("/cache/why").and_then(Value::as_str);
+    page + &cache.map_or_else(String::new, |why| format!("cache: {why}\n"))
 }
