@@ -8,9 +8,16 @@ mod web;
 
 use crate::metadata::{Metadata, cargo};
 use crate::{Stop, deny, report, tidy};
+use std::io::IsTerminal;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
+
+/// How long one command may take: many times what it needs, and less than CI waits for all of them.
+const LONGEST: Duration = Duration::from_secs(45 * 60);
+/// Between two looks whether a command has ended.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// What a step runs with.
 pub(crate) struct Context {
@@ -164,14 +171,37 @@ fn cargo_step(context: &Context, args: &[&str]) -> Result<Outcome, String> {
     Ok(Outcome::Passed)
 }
 
-/// Runs a command with its output shown; the error says which one and how it ended.
+/// Runs a command with its output shown; the error says which one and how it ended. What does not end is killed, with
+/// all it started: a test that hangs fails, and its name is in the output above.
 pub(crate) fn run_command(command: &mut Command) -> Result<(), String> {
+    run_within(command, LONGEST)
+}
+
+fn run_within(command: &mut Command, longest: Duration) -> Result<(), String> {
     let program = Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy();
     let shown = format!("{program} {}", shown_args(command));
-    match command.status() {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(format!("`{shown}` ended with {status}")),
-        Err(error) => Err(format!("`{shown}` did not start: {error}")),
+    // Somebody at a terminal stops all of it by Ctrl-C, which reaches only what is in the terminal's own group.
+    if !std::io::stdin().is_terminal() {
+        command.process_group(0);
+    }
+    let mut child = match command.spawn() {
+        Ok(child) => child,
+        Err(error) => return Err(format!("`{shown}` did not start: {error}")),
+    };
+    let began = Instant::now();
+    loop {
+        match child.try_wait() {
+            Ok(Some(status)) if status.success() => return Ok(()),
+            Ok(Some(status)) => return Err(format!("`{shown}` ended with {status}")),
+            Ok(None) if began.elapsed() < longest => std::thread::sleep(LOOK),
+            Ok(None) => {
+                // First the group: what hangs is most often not the command itself but what it started.
+                let _ = Command::new("kill").args(["-KILL", "--", &format!("-{}", child.id())]).status();
+                let _ = (child.kill(), child.wait());
+                return Err(format!("`{shown}` did not end within {}", seconds(longest)));
+            }
+            Err(error) => return Err(format!("`{shown}` cannot be waited for: {error}")),
+        }
     }
 }
 
@@ -228,5 +258,7 @@ mod tests {
         let told = run_command(Command::new("false").arg("x")).unwrap_err();
         assert!(told.contains("`false x` ended with"), "{told}");
         assert!(run_command(&mut Command::new("no-such-program")).unwrap_err().contains("did not start"));
+        let told = run_within(Command::new("sleep").arg("60"), Duration::ZERO).unwrap_err();
+        assert!(told.contains("`sleep 60` did not end within"), "{told}");
     }
 }

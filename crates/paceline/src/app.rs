@@ -15,15 +15,14 @@ use crate::recorder::{RecordQueue, Recorder, now};
 use crate::reload::Source;
 use crate::tokens::BytePairs;
 use arc_swap::ArcSwap;
-use paceline_gateway::{Gateway, Patience, ServeError, Server, Standing, Totals};
-use paceline_routing::spend::{Span, Spend};
+use paceline_gateway::{Gateway, Patience, ServeError, Server};
 use paceline_sim::{SimConfig, SimServer};
 use paceline_store::control::Control;
 use paceline_store::error::StoreError;
 use paceline_store::memory::MemoryStore;
 use paceline_store::memory_control::MemoryControl;
 use paceline_store::sqlite::{Settings, SqliteStore};
-use paceline_store::store::{Account, Spent, Store};
+use paceline_store::store::Store;
 use paceline_types::ports::RecordSink;
 use std::fmt;
 use std::future::Future;
@@ -163,7 +162,7 @@ impl App {
         let files = tokio::spawn(write_files(Arc::clone(&self.admin)));
         let events = tokio::spawn(crate::events::tell(Arc::clone(&self.admin)));
         let bodies = tokio::spawn(keep_bodies(Arc::clone(&self.admin)));
-        let accounts = tokio::spawn(open_accounts(Arc::clone(&self.admin)));
+        let accounts = tokio::spawn(crate::accounts::open(Arc::clone(&self.admin)));
         let keys = tokio::spawn(read_keys(Arc::clone(&self.admin)));
         let learning = tokio::spawn(crate::learning::from_history(Arc::clone(&self.admin)));
         let draining = async {
@@ -183,6 +182,7 @@ impl App {
         accounts.abort();
         keys.abort();
         learning.abort();
+        crate::accounts::close(&self.admin);
         let recorder = &self.admin.recorder;
         if let Some(files) = &recorder.files {
             files.close(&*recorder.store, recorder.log());
@@ -277,57 +277,6 @@ async fn read_keys(admin: Arc<Admin>) {
             admin.recorder.log().info("the keys that were made here are known again");
         }
     }
-}
-
-/// What callers used before this start is in their accounts, and goes on being kept. Until it is known nothing is kept:
-/// it would be less than what is there.
-async fn open_accounts(admin: Arc<Admin>) {
-    let Some(gateway) = admin.gateway.get().map(Arc::clone) else { return };
-    let mut told = false;
-    loop {
-        match admin.ask(|store| store.accounts()).await {
-            Ok(accounts) => {
-                let known = accounts.into_iter().map(|(name, account)| {
-                    let Account { calls, input_tokens, output_tokens, cost_pico, spent } = account;
-                    let span = |start, spent_pico| Span { start, spent_pico, ..Span::default() };
-                    let spend = Spend {
-                        day: span(spent.day_start, spent.day_pico),
-                        month: span(spent.month_start, spent.month_pico),
-                        reserved_pico: spent.open_pico,
-                    };
-                    (
-                        name,
-                        Standing { totals: Totals { calls, input_tokens, output_tokens, cost_pico }, spend },
-                    )
-                });
-                gateway.open_accounts(known);
-                break;
-            }
-            Err(_) if told => {}
-            Err(_) => {
-                told = true;
-                admin
-                    .recorder
-                    .log()
-                    .warn("what callers used before is not known yet: history cannot be read");
-            }
-        }
-        tokio::time::sleep(TURN).await;
-    }
-    admin.recorder.accounts_from(move || {
-        let account = |(name, Standing { totals, spend }): (_, Standing)| {
-            let Totals { calls, input_tokens, output_tokens, cost_pico } = totals;
-            let spent = Spent {
-                day_start: spend.day.start,
-                day_pico: spend.day.spent_pico,
-                month_start: spend.month.start,
-                month_pico: spend.month.spent_pico,
-                open_pico: spend.reserved_pico,
-            };
-            (name, Account { calls, input_tokens, output_tokens, cost_pico, spent })
-        };
-        gateway.known.ledger.accounts().into_iter().map(account).collect()
-    });
 }
 
 /// Starts the simulated provider on a free port of this machine: the path to it is that to any provider.

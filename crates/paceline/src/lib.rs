@@ -1,5 +1,6 @@
 //! Paceline, assembled: command line, configuration, admin side, and the one place that knows every room.
 
+pub(crate) mod accounts;
 pub mod admin;
 pub mod app;
 pub mod assemble;

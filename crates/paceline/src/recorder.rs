@@ -167,9 +167,23 @@ impl Recorder {
         &self.log
     }
 
-    /// From now on the store keeps what `accounts` tells with the records.
+    /// From now on the store keeps what `accounts` tells, first for the calls whose records it already has, then with
+    /// every batch of records.
     pub fn accounts_from(&self, accounts: impl Fn() -> Accounts + Send + Sync + 'static) {
         let _ = self.accounts.set(Box::new(accounts));
+        self.keep_accounts();
+    }
+
+    /// Whether what callers use is kept.
+    pub(crate) fn keeps_accounts(&self) -> bool {
+        self.accounts.get().is_some()
+    }
+
+    /// The store keeps the accounts as they are now, where what was used before is known.
+    pub(crate) fn keep_accounts(&self) {
+        if let Some(accounts) = self.accounts.get() {
+            self.store.keep_accounts(accounts());
+        }
     }
 
     /// From now on `learner` sees every batch of finished calls.
@@ -244,9 +258,7 @@ impl Recorder {
             learner(&entries);
         }
         // A call is in its account before its record is in the queue: what is kept with these records is never behind.
-        if let Some(accounts) = self.accounts.get() {
-            self.store.keep_accounts(accounts());
-        }
+        self.keep_accounts();
         self.store.append(entries);
         let dropped = self.queue.dropped();
         let told = self.told_drops.swap(dropped, Ordering::Relaxed);

@@ -55,7 +55,7 @@ struct Inner {
     dropped: u64,
     damaged: HashSet<String>,
     degraded: Option<String>,
-    /// When the oldest waiting record must be on its way.
+    /// When what has waited longest must be on its way.
     due: Option<Instant>,
     /// Somebody waits for records, or for sums.
     hurry: bool,
@@ -87,6 +87,20 @@ fn weight(record: &CallRecord) -> usize {
 }
 
 impl Inner {
+    /// Whether something waits to be written.
+    fn has_work(&self) -> bool {
+        !self.pending.is_empty() || self.accounts.is_some()
+    }
+
+    /// What waits is to be on its way within `window`; returns whether nothing was due before.
+    fn soon(&mut self, window: Duration) -> bool {
+        let is_first = self.due.is_none();
+        if is_first {
+            self.due = Some(Instant::now() + window);
+        }
+        is_first
+    }
+
     /// Takes the oldest that wait away.
     fn take(&mut self, count: usize) {
         let taken = self.pending.drain(..count.min(self.pending.len()));
@@ -216,11 +230,7 @@ impl Live {
             inner.gap += 1;
             inner.dropped += 1;
         }
-        let first = inner.due.is_none();
-        if first {
-            inner.due = Some(Instant::now() + self.window);
-        }
-        if first || inner.pending.len() >= EAGER {
+        if inner.soon(self.window) || inner.pending.len() >= EAGER {
             self.wake.notify_one();
         }
     }
@@ -236,11 +246,11 @@ impl Live {
                 || inner.tidy
                 || inner.hurry && !inner.pending.is_empty()
                 || inner.pending.len() >= EAGER
-                || inner.due.is_some_and(|due| due <= now && !inner.pending.is_empty());
+                || inner.due.is_some_and(|due| due <= now && inner.has_work());
             if ready || now >= until {
                 break;
             }
-            let next = inner.due.filter(|_| !inner.pending.is_empty()).map_or(until, |due| due.min(until));
+            let next = inner.due.filter(|_| inner.has_work()).map_or(until, |due| due.min(until));
             let wait = next.saturating_duration_since(now);
             inner = self.wake.wait_timeout(inner, wait).unwrap_or_else(PoisonError::into_inner).0;
         }
@@ -276,8 +286,8 @@ impl Live {
             inner.oldest = Some(first.started_at.0);
         }
         inner.degraded = None;
-        if inner.pending.is_empty() {
-            inner.hurry = false;
+        inner.hurry &= !inner.pending.is_empty();
+        if !inner.has_work() {
             inner.due = None;
         }
         self.done.notify_all();
@@ -411,9 +421,13 @@ impl Live {
         self.done.notify_all();
     }
 
-    /// Gives the accounts for the next commit.
+    /// Gives the accounts for the next commit, which is within the window also where there are no records for it.
     pub(crate) fn keep_accounts(&self, accounts: Accounts) {
-        self.lock().accounts = Some(accounts);
+        let mut inner = self.lock();
+        inner.accounts = Some(accounts);
+        if inner.soon(self.window) {
+            self.wake.notify_one();
+        }
     }
 
     /// A block could not be read; each counts once.

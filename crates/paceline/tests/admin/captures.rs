@@ -269,7 +269,7 @@ async fn a_capture_expires() {
 
 #[tokio::test]
 async fn bodies_are_there_after_a_restart_and_captures_are_not() {
-    let data = std::env::temp_dir().join(format!("paceline-captures-{}", std::process::id()));
+    let data = crate::support::house::fresh("captures");
     let house = |more: &str| {
         House::with(&format!("{USUAL}\n{more}"), &[("PACELINE_DATA", &data.display().to_string())])
     };

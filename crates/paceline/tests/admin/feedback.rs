@@ -230,7 +230,7 @@ async fn a_kind_of_work_named_as_a_feature_is_learned_too_and_a_call_teaches_onc
 }
 
 fn folder(name: &str) -> PathBuf {
-    std::env::temp_dir().join(format!("paceline-feedback-{}-{name}", std::process::id()))
+    crate::support::house::fresh(&format!("feedback-{name}"))
 }
 
 fn kept(data: &Path) -> House {

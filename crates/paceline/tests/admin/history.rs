@@ -7,7 +7,7 @@ use paceline_types::record::CallRecord;
 use std::path::{Path, PathBuf};
 
 fn folder(name: &str) -> PathBuf {
-    std::env::temp_dir().join(format!("paceline-history-{}-{name}", std::process::id()))
+    crate::support::house::fresh(&format!("history-{name}"))
 }
 
 fn house(data: &Path, more: &str) -> House {
@@ -31,12 +31,8 @@ async fn records_statistics_and_accounts_go_on_after_a_restart() {
     second.send(&chat("", &ask(false))).await;
     second.newest_of(3).await;
     // What was used before is read beside the start: it is waited for.
-    let overview = loop {
-        let summary = second.admin("/v1/performance/summary").await.json();
-        if summary["overview"]["ever"]["calls"] != 1 {
-            break summary["overview"].clone();
-        }
-    };
+    let summary = second.until("/v1/performance/summary", |now| now["overview"]["ever"]["calls"] != 1).await;
+    let overview = summary["overview"].clone();
     assert_eq!((&overview["ever"]["calls"], &overview["calls"]), (&3.into(), &3.into()));
     assert_eq!(overview["total_requests"], 1, "since this start");
     drop(second);
@@ -58,11 +54,8 @@ async fn a_restart_is_no_way_round_a_budget() {
     let second = house(&data, rules);
     let spent = |state: &serde_json::Value| state["scopes"][0]["budget_day"]["spent_usd"].clone();
     // What was spent before is read beside the start: it is waited for.
-    while spent(&second.admin("/v1/limits").await.json()) == "0" {
-        // sleep: only between two looks.
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-    }
-    assert_eq!(spent(&second.admin("/v1/limits").await.json()), "0.015");
+    let state = second.until("/v1/limits", |now| spent(now) != "0").await;
+    assert_eq!(spent(&state), "0.015");
     let reply = second.send(&chat("burst,tokens=15", &body)).await;
     assert_eq!(reply.refusal(), (429, "budget_exceeded".into()), "{}", reply.text());
     drop(second);

@@ -13,7 +13,7 @@ const PICO: u128 = 1_000_000_000_000;
 const HOUR: u128 = 3_600_000_000_000;
 
 fn folder(name: &str) -> PathBuf {
-    std::env::temp_dir().join(format!("paceline-machines-{}-{name}", std::process::id()))
+    crate::support::house::fresh(&format!("machines-{name}"))
 }
 
 fn house(data: &Path, more: &str) -> House {

@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// The provider's key.
@@ -41,8 +41,12 @@ pub(crate) const USUAL: &str = r#"
     smart = "sim/smart"
 "#;
 
+/// How old a house may get: a test that goes on asking after that waits for what will not come.
+const LIFE: Duration = Duration::from_secs(300);
+
 /// A running Paceline and its provider. Both end when it is dropped.
 pub(crate) struct House {
+    began: Instant,
     pub(crate) address: SocketAddr,
     pub(crate) sim: SimHandle,
     pub(crate) sim_address: SocketAddr,
@@ -69,7 +73,14 @@ impl Drop for House {
 pub(super) fn folder() -> PathBuf {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let number = COUNT.fetch_add(1, Ordering::Relaxed);
-    std::env::temp_dir().join(format!("paceline-house-{}-{number}", std::process::id()))
+    fresh(&format!("house-{number}"))
+}
+
+/// A place for a folder of that name; what a process of the same number once left there is gone.
+pub(crate) fn fresh(name: &str) -> PathBuf {
+    let path = std::env::temp_dir().join(format!("paceline-{}-{name}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&path);
+    path
 }
 
 impl House {
@@ -120,6 +131,7 @@ impl House {
         });
         let (address, sim, sim_address) = started.recv().expect("Paceline starts");
         Self {
+            began: Instant::now(),
             address,
             sim,
             sim_address,
@@ -141,6 +153,7 @@ impl House {
 
     /// One request on a connection of its own.
     pub(crate) async fn send(&self, ask: &Ask) -> Reply {
+        assert!(self.began.elapsed() < LIFE, "the test waits for what does not come");
         exchange(self.address, ask).await
     }
 
@@ -164,6 +177,20 @@ impl House {
             None => ask,
         };
         self.send(&ask).await
+    }
+
+    /// An answer of the admin side, once it is as `is_so` wants it.
+    pub(crate) async fn until(&self, path: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+        let began = Instant::now();
+        loop {
+            let now = self.admin(path).await.json();
+            if is_so(&now) {
+                return now;
+            }
+            assert!(began.elapsed() < PATIENCE, "{path} stays {now:#}");
+            // sleep: only between two looks.
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
     }
 
     /// One record, once it is there: where tokens have to be counted that is a little after the answer.
