@@ -15,7 +15,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// How long one command may take: many times what it needs, and less than CI waits for all of them.
-const LONGEST: Duration = Duration::from_secs(45 * 60);
+const LONGEST: Duration = Duration::from_mins(45);
 /// Between two looks whether a command has ended.
 const LOOK: Duration = Duration::from_millis(20);
 

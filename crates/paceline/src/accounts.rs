@@ -43,12 +43,12 @@ pub(crate) fn close(admin: &Admin) {
 
 fn begin(admin: &Admin, before: Accounts) {
     let Some(gateway) = admin.gateway.get().map(Arc::clone) else { return };
-    gateway.open_accounts(before.into_iter().map(|(name, account)| (name, standing(account))));
+    gateway.open_accounts(before.into_iter().map(|(name, account)| (name, standing(&account))));
     admin.recorder.accounts_from(move || used(&gateway));
 }
 
-fn standing(account: Account) -> Standing {
-    let Account { calls, input_tokens, output_tokens, cost_pico, spent } = account;
+fn standing(account: &Account) -> Standing {
+    let Account { calls, input_tokens, output_tokens, cost_pico, spent } = *account;
     let span = |start, spent_pico| Span { start, spent_pico, ..Span::default() };
     let spend = Spend {
         day: span(spent.day_start, spent.day_pico),

@@ -30,11 +30,20 @@ pub use names::directory;
 /// The tenant and workspace of calls that carry no key.
 pub const DEFAULT_TENANT: &str = "default";
 
-/// Takes in the simulated provider in process; alone, its models are the configuration's.
+/// Takes in the simulated provider in process; alone, its models are the configuration's, without short names that
+/// routes have.
 pub fn add_simulated(config: &mut Config, address: SocketAddr, models: &[String]) {
     config.add_simulated(address);
     if config.models.is_empty() && config.providers.len() == 1 && config.simulated {
-        config.models.extend(models.iter().map(|name| Model::simulated(name)));
+        let routes = config.routes.iter();
+        let taken: Vec<&String> =
+            routes.flat_map(|route| std::iter::once(&route.name).chain(&route.aliases)).collect();
+        let model = |name: &String| {
+            let mut model = Model::simulated(name);
+            model.aliases.retain(|alias| !taken.contains(&alias));
+            model
+        };
+        config.models.extend(models.iter().map(model));
     }
 }
 

@@ -39,6 +39,18 @@ async fn without_any_configuration_auto_chooses_among_simulated_models() {
 }
 
 #[tokio::test]
+async fn a_route_may_be_called_like_a_simulated_model() {
+    let usual = "[server]\nlisten = \"127.0.0.1:0\"\n[log]\nlevel = \"off\"\n";
+    for more in ["", "[routing]\nenabled = false\n"] {
+        let house = House::with(&format!("{usual}{more}[routes.fast]\nmodels = [\"sim/smart\"]\n"), &[]);
+        for (name, model) in [("fast", "sim/smart"), ("sim/fast", "sim/fast"), ("smart", "sim/smart")] {
+            let (reply, record) = house.call(&call(name)).await;
+            assert_eq!((reply.status, &record["model"]), (200, &json!(model)), "{name} {more}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn routes_weigh_as_the_file_says_and_go_on_when_models_fail() {
     let house = House::and(MORE);
     for (name, route, chosen) in

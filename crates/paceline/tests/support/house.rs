@@ -42,7 +42,7 @@ pub(crate) const USUAL: &str = r#"
 "#;
 
 /// How old a house may get: a test that goes on asking after that waits for what will not come.
-const LIFE: Duration = Duration::from_secs(300);
+const LIFE: Duration = Duration::from_mins(5);
 
 /// A running Paceline and its provider. Both end when it is dropped.
 pub(crate) struct House {
