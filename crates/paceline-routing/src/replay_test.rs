@@ -302,6 +302,19 @@ fn a_policy_that_explored_replays_to_its_own_mean() {
     assert!(low <= 1e-8 && high >= -1e-8, "{low} {high}");
 }
 
+/// Models differ in the length of their answers; where they were tried by chance that is known of those who were not taken.
+#[test]
+fn what_was_tried_tells_how_long_answers_are() {
+    let same = policy(Strategy::CostEffective);
+    let made = log(3000, same.clone(), Explores::Share(0.2), same.clone(), 11);
+    let report = replay(same, &made.records);
+    for (who, truth) in Who::ALL.into_iter().zip(&made.truth) {
+        let (said, is) = (report.rows[who as usize].direct[0].unwrap().value, truth.of(0, 3000.0));
+        // What is expected is of answers: up to 5 % of calls had none.
+        assert!((-0.02..0.08).contains(&(said / is - 1.0)), "{who:?}: {said} {is}");
+    }
+}
+
 /// Nine in ten intervals hold the truth: over 40 logs, four who decide, three metrics, both ways of weighing and the sharper of the two, where the
 /// log allows any. With so many intervals, and few calls behind those of logs that explore little, .86 is wide enough a limit.
 #[test]

@@ -4,6 +4,7 @@
 //! what could have been known when it began, from calls that had ended by then. Nothing is drawn by chance: exploring and
 //! the shuffled control are means over what they may take.
 
+mod lengths;
 mod past;
 mod report;
 mod rows;
@@ -20,6 +21,7 @@ use crate::decide::{Decided, Question, realised};
 use crate::estimate::View;
 use crate::place::Policy;
 use crate::route::{Candidate, MAX_CANDIDATES, Route, RouteEntry, RoutePolicy};
+use lengths::Lengths;
 use paceline_types::decision::Decision;
 use paceline_types::deployment::Deployment;
 use paceline_types::id::{CallId, Name};
@@ -59,6 +61,7 @@ pub struct Replay {
     known_at: Option<Timestamp>,
     waiting: BTreeMap<(Timestamp, CallId), Held>,
     running: BTreeMap<(Timestamp, CallId), Held>,
+    lengths: Lengths,
     batches: Batches<PARTS>,
     counts: Counts,
 }
@@ -136,6 +139,7 @@ impl Replay {
             known_at: None,
             waiting: BTreeMap::new(),
             running: BTreeMap::new(),
+            lengths: Lengths::default(),
             batches: Batches::default(),
             counts: Counts::default(),
         }
@@ -188,8 +192,9 @@ impl Replay {
         self.running.insert((ended, held.record.id), held);
     }
 
-    fn teach(&self, ended: &Held) {
+    fn teach(&mut self, ended: &Held) {
         let record = &ended.record;
+        self.lengths.learn(record, &self.route);
         self.board.fold(std::iter::once(&**record));
         // When it was scored is not recorded; it counts from the call's end.
         if let (Some(quality), Some(target)) = (record.quality, &record.target) {
@@ -233,7 +238,7 @@ impl Replay {
             return;
         };
         let view = self.route.view();
-        let offers = rows::offers(&self.route, &view, &open, &past);
+        let offers = rows::offers(&self.route, &view, &open, &past, &self.lengths);
         let outcome = self.outcome(&past, &open, &view);
         let choose = |who| match (who, &policy) {
             (Who::Policy, Some(decision)) => {

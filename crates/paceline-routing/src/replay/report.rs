@@ -304,7 +304,13 @@ fn notes(route: &Route, counts: &Counts) -> Vec<String> {
         "limits, complexity and strategies that callers named are not recorded: each call is decided by the route's own; what \
          it asked of a model is known only where it kept a candidate out"
             .to_owned(),
-        "direct figures take each answer to be as long as the recorded one".to_owned(),
+        if counts.explored > 0 {
+            "direct figures take each answer to be as long as the recorded one, times how much longer that model's answers \
+             are by the calls that were sent by chance"
+                .to_owned()
+        } else {
+            "direct figures take each answer to be as long as the recorded one".to_owned()
+        },
     ];
     if counts.scored == 0 {
         notes.push("no answer was scored: quality is what the estimates say, not what was seen".to_owned());

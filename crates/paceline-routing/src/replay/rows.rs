@@ -1,5 +1,6 @@
 //! Whom each policy would have taken for a call, and what was to be expected of it.
 
+use super::lengths::Lengths;
 use super::past::{Past, seat};
 use crate::estimate::View;
 use crate::route::Route;
@@ -82,13 +83,19 @@ pub(super) struct Offer {
     pub(super) at: usize,
     /// Before the call: by the expected length of the answer.
     pub(super) ahead: [Option<f64>; 4],
-    /// With the tokens that were really used.
+    /// With the prompt's tokens as they were, and an answer as long as the recorded one is at this candidate.
     pub(super) after: [Option<f64>; 4],
     pub(super) reliability: f64,
 }
 
 /// What was to be expected of everybody who could have taken the call; `decision` knows no limits.
-pub(super) fn offers(route: &Route, view: &View, decision: &Decision, past: &Past<'_>) -> Vec<Offer> {
+pub(super) fn offers(
+    route: &Route,
+    view: &View,
+    decision: &Decision,
+    past: &Past<'_>,
+    lengths: &Lengths,
+) -> Vec<Offer> {
     let offer = |scored: &Scored| {
         let at = seat(route, &scored.deployment)?;
         let quality = f64::from(scored.quality);
@@ -99,9 +106,14 @@ pub(super) fn offers(route: &Route, view: &View, decision: &Decision, past: &Pas
             Some(f64::from(scored.score)),
         ];
         let reliability = f64::from(scored.reliability);
-        let Some(usage) = past.record.usage else {
+        let Some(mut usage) = past.record.usage else {
             return Some(Offer { at, ahead, after: [None, None, ahead[2], ahead[3]], reliability });
         };
+        if let Some(served) = past.served {
+            let longer = lengths.by(at, served);
+            usage.output_tokens = (usage.output_tokens as f64 * longer).round() as u64;
+            usage.reasoning_tokens = (usage.reasoning_tokens as f64 * longer) as u64;
+        }
         let estimate = view.estimates.get(at)?;
         let latency = estimate.first_token_ms(usage.input_tokens as f64)
             + estimate.tpot_ms * usage.output_tokens.max(1) as f64;

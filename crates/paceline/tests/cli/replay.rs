@@ -71,13 +71,23 @@ fn calls_without_decisions_get_expectations_and_the_reason() {
     let page = replay(&folder, &[]);
     for part in [
         "all openai/gpt-4o (baseline)",
-        "The policy would have cost $",
+        "the policy would have cost $",
         "no route decided these calls",
         "no answer was scored",
     ] {
         assert!(page.out.contains(part), "{part}: {}", page.out);
     }
     assert_eq!(replay(&folder, &[]).out, page.out, "the same records, the same page");
+}
+
+#[test]
+fn without_a_provider_simulated_models_are_the_candidates() {
+    let folder =
+        filled("[routes.two]\nmodels = [\"sim/fast\", \"sim/smart\"]\nstrategy = \"highest_quality\"\n");
+    let ended = folder.run(&["route", "replay", "--policy", "next.toml", "--data", "d", "--json"], &[]);
+    assert_eq!(ended.code, 0, "{}", ended.err);
+    let value: Value = serde_json::from_str(&ended.out).unwrap();
+    assert_eq!(result(&value, "policy")["shares"], serde_json::json!({"sim/smart": 1.0}), "{value:#}");
 }
 
 #[test]

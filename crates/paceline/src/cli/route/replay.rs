@@ -15,10 +15,12 @@ use paceline_routing::board::Board;
 use paceline_routing::estimate::Prior;
 use paceline_routing::replay::{QualityOf, Replay, Report};
 use paceline_routing::route::Route;
+use paceline_sim::SimConfig;
 use paceline_store::filter::Filter;
 use paceline_store::sqlite::History;
 use paceline_types::deployment::Deployment;
 use paceline_types::time::Timestamp;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -62,7 +64,7 @@ pub(crate) fn run(args: &ReplayArgs) -> ExitCode {
         }
     };
     let config = match config::load(Flags::default(), Some(&args.policy)) {
-        Ok(loaded) => loaded.config,
+        Ok(loaded) => with_simulated(loaded.config),
         Err(error) => {
             tell(error.render(out::error_color()));
             return ExitCode::from(FAILED);
@@ -83,6 +85,15 @@ pub(crate) fn run(args: &ReplayArgs) -> ExitCode {
         }
         Err(error) => fail(error),
     }
+}
+
+/// Where the simulated provider would be started its models are there; nobody is asked, so it needs no address.
+fn with_simulated(mut config: Config) -> Config {
+    if config.simulated {
+        let names: Vec<String> = SimConfig::default().models.into_iter().map(|model| model.name).collect();
+        assemble::add_simulated(&mut config, SocketAddr::from(([127, 0, 0, 1], 0)), &names);
+    }
+    config
 }
 
 fn filter(args: &ReplayArgs, now: Timestamp) -> Result<Filter, String> {

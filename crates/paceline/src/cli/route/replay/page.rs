@@ -192,9 +192,13 @@ fn sentences(route: &Route, report: &Report) -> Vec<String> {
         all.push("The policy's own limits let no model take any of these calls.".to_owned());
         return all;
     }
+    // What was seen comes before what was expected.
+    if let Ok(weighed) = &policy.weighed {
+        all.push(trusted(weighed, policy.calls));
+    }
     all.push(match (policy.against_recorded, policy.priced) {
         (Some(against), _) => format!(
-            "The policy would have cost {} where {} was paid: {}; by the baseline {}: {}.",
+            "By what was expected, the policy would have cost {} where {} was paid: {}; by the baseline {}: {}.",
             usd(policy.cost_usd),
             usd(report.recorded.cost_usd),
             ranged(Some(against), change),
@@ -217,12 +221,11 @@ fn sentences(route: &Route, report: &Report) -> Vec<String> {
     ));
     let agreement = policy.agreement.unwrap_or(0.0) * 100.0;
     all.push(format!("In {agreement:.0} % of the calls that is what was done."));
-    all.push(match &policy.weighed {
-        Ok(weighed) => trusted(weighed, policy.calls),
-        Err(doubt) => format!(
+    if let Err(doubt) = &policy.weighed {
+        all.push(format!(
             "All this is expected, not seen: {doubt}. The intervals say how calls differ, not how wrong the expectations are."
-        ),
-    });
+        ));
+    }
     all
 }
 
