@@ -11,6 +11,7 @@ import struct
 import termios
 import time
 
+import openai
 import pytest
 
 from harness import BINARY, PATIENCE_S
@@ -94,15 +95,18 @@ class Terminal:
         return os.waitstatus_to_exitcode(status)
 
 
-def test_views_follow_keys_and_calls_come_by_themselves(client, gateway):
-    terminal = Terminal(["top", "--url", gateway.root])
-    terminal.wait_for("Last minute", "all")
+def test_views_follow_keys_and_calls_come_by_themselves(start):
+    # Its own, so that the call on top is the one that is made here.
+    own = start(None)
+    terminal = Terminal(["top", "--url", own.root])
+    terminal.wait_for("Last minute")
     terminal.press("3")
     terminal.wait_for("enter open")
-    client.chat.completions.create(model="chat-instant", messages=ASK)
+    with openai.OpenAI(base_url=own.base_url, api_key="unused", max_retries=0) as client:
+        client.chat.completions.create(model="instant", messages=ASK)
     terminal.wait_for("sim/instant")
     terminal.press("\r")
-    terminal.wait_for("What happened when", "asked for as chat-instant")
+    terminal.wait_for("What happened when", "asked for as instant")
     terminal.press("?")
     terminal.wait_for("another view")
     terminal.press("x5")
