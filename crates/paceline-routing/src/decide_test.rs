@@ -9,7 +9,7 @@ use crate::health::HealthPolicy;
 use crate::need::Abilities;
 use crate::place::{Place, PlaceName};
 use crate::plan::{Patience, TargetFacts};
-use crate::route::{RouteEntry, RoutePolicy};
+use crate::route::{Candidate, RouteEntry, RoutePolicy};
 use paceline_types::price::{Price, Rate, Rates};
 use std::time::Duration;
 

@@ -3,6 +3,7 @@
 //! Quiet: no socket, no clock, no randomness.
 
 pub mod adaptive;
+mod admit;
 pub mod affinity;
 pub mod belief;
 pub mod board;
