@@ -93,23 +93,23 @@ fn is_called(candidate: &Candidate, name: &str) -> bool {
     })
 }
 
-/// Whether one of its targets may be asked, and which counts: the one that saw the prompt, else the first that may.
+/// Whether a target is where the call allows, and may be asked now.
+pub(crate) fn is_open(target: &Target, question: &Question<'_>) -> bool {
+    is_there(target, question.need)
+        && target.places.iter().any(|place| {
+            !matches!(place.health.look(question.now, &question.policy.health), Verdict::Closed { .. })
+        })
+}
+
+/// Whether one of its targets may be asked, and which counts: `wanted`, else the first that may.
 pub(crate) fn reachable(
     candidate: &Candidate,
     question: &Question<'_>,
-    seen: Option<usize>,
+    wanted: Option<usize>,
 ) -> (bool, usize) {
-    let open = |target: &Target| {
-        is_there(target, question.need)
-            && target.places.iter().any(|place| {
-                !matches!(place.health.look(question.now, &question.policy.health), Verdict::Closed { .. })
-            })
-    };
-    if let Some(seen) = seen.filter(|seen| candidate.targets.get(*seen).is_some_and(open)) {
-        return (true, seen);
-    }
-    match candidate.targets.iter().position(open) {
-        Some(first) => (true, first),
+    let first = || candidate.targets.iter().position(|target| is_open(target, question));
+    match wanted.or_else(first) {
+        Some(target) => (true, target),
         None => (false, 0),
     }
 }

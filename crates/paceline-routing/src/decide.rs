@@ -3,7 +3,7 @@
 //! The same view, call, moment and chance give the same decision.
 
 use crate::admit::{Limits, fits, is_there, reachable};
-use crate::affinity::cached_tokens;
+use crate::affinity::{Kept, cached_tokens};
 use crate::choose::Chance;
 use crate::estimate::{View, cost_usd};
 use crate::expect::{Beside, Scores, Taken, output_tokens};
@@ -68,6 +68,8 @@ struct Considered {
     target: u16,
     /// The number of its first target among those of the route.
     first: u16,
+    /// That target saw the prompt's beginning, and is asked for it.
+    drawn: bool,
 }
 
 /// A candidate before it is scored.
@@ -79,6 +81,7 @@ struct Looked {
     open: bool,
     target: u16,
     first: u16,
+    drawn: bool,
 }
 
 impl Route {
@@ -96,7 +99,7 @@ impl Route {
         let seen = question.prefix.filter(|_| self.policy.affinity);
         let seen = seen.and_then(|prefix| self.affinity.last(prefix, seconds(question.at)));
         let (known, count) = (view.known(), self.candidates.len());
-        let (looked, beside) = self.look(question, &view, seen);
+        let (looked, beside) = self.look(question, &view, weights, seen);
         let mut taken = Taken::of(known, &beside, need, count);
         self.price(&mut taken, &beside, question, &view, &looked);
         let scores = Scores::of(known, &beside, &taken, (need, weights), count);
@@ -116,7 +119,8 @@ impl Route {
             // Scores are not negative, so that their bits are in their order.
             let by_score = u64::from(!scores.score[at].to_bits()) << 16;
             let rank = by_score | u64::from(self.by_name[usize::from(one.first) + target]);
-            let one = Considered { rank, at: at as u16, target: one.target, first: one.first };
+            let one =
+                Considered { rank, at: at as u16, target: one.target, first: one.first, drawn: one.drawn };
             if why.is_none() { considered.push(one) } else { left_alone.push(one) }
         }
         considered.sort_unstable_by_key(|one| one.rank);
@@ -159,6 +163,7 @@ impl Route {
         &self,
         question: &Question<'_>,
         view: &View,
+        weights: Weights,
         seen: Option<usize>,
     ) -> ([Looked; MAX_CANDIDATES], Beside) {
         let need = question.need;
@@ -175,10 +180,15 @@ impl Route {
             let base = usize::from(first);
             first = first.saturating_add(candidate.targets.len() as u16);
             one.why = fits(candidate, need, estimate.output_tokens);
-            let (open, number) = reachable(candidate, question, seen.map(|seen| seen.wrapping_sub(base)));
-            (one.open, one.target) = (open, number as u16);
+            let mine = seen.and_then(|seen| seen.checked_sub(base));
+            let mine = mine.filter(|mine| {
+                let there = Kept { candidate, at, target: *mine };
+                there.is_worth(estimate, known, question, weights)
+            });
+            let (open, number) = reachable(candidate, question, mine);
+            (one.open, one.target, one.drawn) = (open, number as u16, mine == Some(number));
             let mut fresh = prompt;
-            if seen == Some(base + number) {
+            if one.drawn {
                 let cached = cached_tokens(need.input_tokens) as f32;
                 beside.cached[at] = cached;
                 fresh -= cached;
@@ -291,7 +301,7 @@ impl Route {
             let candidate = &self.candidates[usize::from(one.at)];
             let target = usize::from(one.target);
             if rank == 0 {
-                pick = if candidate.targets.len() > 1 && target > 0 { Pick::First } else { candidate.pick };
+                pick = if one.drawn { Pick::First } else { candidate.pick };
             }
             let preferred = std::iter::once(target);
             let others = (0..candidate.targets.len()).filter(|at| *at != target);
