@@ -1,11 +1,11 @@
 //! Which candidates may take a call: those that can, are there, and are expected to keep to its limits.
 
-use crate::decide::Question;
 use crate::estimate::Estimate;
 use crate::expect::Taken;
 use crate::health::Verdict;
 use crate::need::{Complexity, Need};
 use crate::plan::Target;
+use crate::question::Question;
 use crate::route::{Candidate, RoutePolicy};
 use crate::score::COMPLEX_FLOOR;
 use paceline_types::decision::Refusal;

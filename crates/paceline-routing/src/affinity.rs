@@ -1,10 +1,10 @@
 //! Which target last saw a prompt's beginning: its provider may still have it in its cache.
 
 use crate::admit::is_open;
-use crate::decide::Question;
 use crate::estimate::{Estimate, cost_usd};
 use crate::expect::{Known, output_tokens};
 use crate::plan::Target;
+use crate::question::Question;
 use crate::route::Candidate;
 use crate::score;
 use paceline_types::decision::Weights;

@@ -8,35 +8,17 @@ use crate::choose::Chance;
 use crate::estimate::{View, cost_usd};
 use crate::expect::{Beside, Scores, Taken, output_tokens};
 use crate::need::{Abilities, Need};
-use crate::place::Policy;
 use crate::plan::{Pick, Plan, Target};
+use crate::question::Question;
 use crate::route::{MAX_CANDIDATES, Route};
 use crate::score::{self, Standing};
 use paceline_types::decision::{Decision, Refusal, Strategy, Weights};
 use paceline_types::deployment::Deployment;
 use paceline_types::time::Timestamp;
 use std::sync::Arc;
-use std::time::Instant;
 
 /// The most candidates that a plan tries one after the other.
 const MAX_TRIED: usize = 8;
-
-/// A call that is to be decided.
-#[derive(Clone, Copy, Debug)]
-pub struct Question<'a> {
-    /// What it asks.
-    pub need: &'a Need,
-    /// When.
-    pub now: Instant,
-    /// When, by the wall clock: prices change.
-    pub at: Timestamp,
-    /// Stands for the beginning of its prompt.
-    pub prefix: Option<u64>,
-    /// Quality by the route's quality model, in the order of its models.
-    pub learned: Option<&'a [f32]>,
-    /// How health is judged.
-    pub policy: &'a Policy,
-}
 
 /// Nobody may take a call.
 #[derive(Clone, Debug, PartialEq)]

@@ -22,6 +22,7 @@ pub mod nearest;
 pub mod need;
 pub mod place;
 pub mod plan;
+pub mod question;
 pub mod replay;
 pub mod retry;
 pub mod route;

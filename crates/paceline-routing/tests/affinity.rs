@@ -6,12 +6,12 @@
 use paceline_routing::board::Board;
 use paceline_routing::chain::{Link, Place};
 use paceline_routing::choose::{Choice, Spot, choose};
-use paceline_routing::decide::Question;
 use paceline_routing::directory::{Directory, ProviderEntry};
 use paceline_routing::estimate::Prior;
 use paceline_routing::need::{Abilities, Need};
 use paceline_routing::place::{Fleet, Policy};
 use paceline_routing::plan::{Patience, Pick, Plan};
+use paceline_routing::question::Question;
 use paceline_routing::route::{CandidateEntry, Route, RouteEntry, RoutePolicy};
 use paceline_types::ports::PriceBook;
 use paceline_types::price::{Price, Rate, Rates};
