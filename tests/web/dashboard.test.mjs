@@ -198,6 +198,38 @@ test("one crosshair goes over all charts, and each has its figures as a table", 
   });
 });
 
+test("one crosshair also goes over the heat map, both ways, and dragging on it zooms", async () => {
+  await look("/ui/models?range=7d", async (page) => {
+    const line = page.getByRole("region", { name: "Response time over time" });
+    const heat = page.getByRole("region", { name: "Response times over time" });
+    const stamp = (of) => of.locator("figcaption.readout > span:first-child").innerText();
+    const over = await line.locator(".u-over").boundingBox();
+    await page.mouse.move(over.x + over.width * 0.4, over.y + 60);
+    await heat.locator(".heat-moment").waitFor();
+    assert.match(await stamp(line), /\d\d:\d\d$/);
+    assert.equal(await stamp(heat), await stamp(line));
+    assert.match(await heat.locator(".readout").innerText(), /no answers|most take/);
+    await page.mouse.move(5, 5);
+    await heat.locator(".heat-moment").waitFor({ state: "detached" });
+    const canvas = heat.locator("canvas");
+    await canvas.scrollIntoViewIfNeeded();
+    const box = await canvas.boundingBox();
+    await page.mouse.move(box.x + box.width * 0.7, box.y + 30);
+    await heat.locator(".heat-moment").waitFor();
+    assert.match(await stamp(heat), /\d\d:\d\d$/);
+    assert.equal(await stamp(line), await stamp(heat));
+    await page.mouse.move(5, 5);
+    await line.getByText("a point each").waitFor();
+    await page.mouse.move(box.x + box.width * 0.5, box.y + 30);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width * 0.8, box.y + 40, { steps: 5 });
+    const selected = await heat.locator(".u-select").boundingBox();
+    assert.ok(Math.abs(selected.width / box.width - 0.3) < 0.05, `${selected.width} of ${box.width}`);
+    await page.mouse.up();
+    await page.waitForURL(/since=.*until=/);
+  });
+});
+
 test("it says when Paceline does not answer, and goes on by itself", async () => {
   const page = await open(browser);
   await page.goto(`${paceline.url}/ui/models?range=30d`);
