@@ -208,6 +208,9 @@ function timeLabels(grid: Grid, width: number): [number, string][] {
     return begins.flatMap((at, column) => (isNew(at, column) ? [[column, moment(at.getTime()).slice(0, -6)]] : []));
   }
   const every = MINUTES.find((minutes) => span / minutes <= Math.max(2, width / 90)) ?? 720;
-  const isRound = (at: Date): boolean => (at.getHours() * 60 + at.getMinutes()) % every === 0;
-  return begins.flatMap((at, column) => (isRound(at) ? [[column, clock(at.getTime()).slice(0, 5)]] : []));
+  return begins.flatMap((at, column) => {
+    const minute = at.getHours() * 60 + at.getMinutes();
+    if (minute % every !== 0) return [];
+    return [[column, minute === 0 ? moment(at.getTime()).slice(0, -6) : clock(at.getTime()).slice(0, 5)]];
+  });
 }

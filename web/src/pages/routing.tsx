@@ -44,7 +44,7 @@ function Nothing({ words }: { words: string }): ReactNode {
         <Command text={`curl ${location.origin}/v1/chat/completions -H 'content-type: application/json' \\\n  -d '${body}'`} />
         <p className="dim">
           Then this page shows which models were chosen, how often that was right, and what it saved; and the call&apos;s own page
-          shows who was weighed against whom.
+          shows who was weighed against whom. A wider range may show older decisions.
         </p>
       </Empty>
     </Panel>
