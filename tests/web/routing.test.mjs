@@ -156,6 +156,7 @@ test("routing follows a zoom, and a routed call says by which route", async () =
   await page.getByText("Nothing was routed in the zoomed span").waitFor();
   await page.goto(`${paceline.url}/ui/calls?route=auto`);
   await page.getByRole("button", { name: /route = auto/ }).waitFor();
+  await page.locator("tbody tr").first().waitFor();
   assert.equal(await page.locator("tbody tr").count(), 1);
   const judged = await fetch(`${paceline.url}/v1/feedback`, {
     method: "POST",

@@ -5,10 +5,13 @@ import type { Series } from "../api/types";
 import { clock, count, moment, ms } from "../format";
 import { colour, useThemeTurn } from "../theme";
 import { useMoment } from "./moment";
+import { Readout } from "./readout";
 
 const LEFT = 62;
 const BOTTOM = 24;
 const ROW = 13;
+
+const HOW = <span className="dim">each column shows where the answers of its time lie; the fullest class of a column is strongest</span>;
 
 /** A place on it; without a row when the moment is pointed at elsewhere. */
 interface Cell {
@@ -63,16 +66,16 @@ export function Heatmap({ series, onZoom }: { series: Series; onZoom: (since: nu
 
   return (
     <figure className="chart">
-      <figcaption className="readout" aria-hidden="true">
+      <Readout room={HOW}>
         {cell === null ? (
-          <span className="dim">each column shows where the answers of its time lie; the fullest class of a column is strongest</span>
+          HOW
         ) : (
           <>
             <span>{stamp(grid, cell.column)}</span>
             <span>{told(grid, cell)}</span>
           </>
         )}
-      </figcaption>
+      </Readout>
       <div className="plot">
         <canvas
           ref={canvas}

@@ -7,6 +7,7 @@ import { clock, moment, type Unit, written } from "../format";
 import { colour, useThemeTurn } from "../theme";
 import { endLabels, labelRoom, scaleTop, timeAxis } from "./drawing";
 import { useMoment } from "./moment";
+import { Readout } from "./readout";
 
 export interface Line {
   label: string;
@@ -118,9 +119,7 @@ export function TimeChart({ title, data, lines, unit, height = TALL, onZoom }: P
 
   return (
     <figure className="chart">
-      <figcaption className="readout" aria-hidden="true">
-        {readout(data, lines, unit, at)}
-      </figcaption>
+      <Readout room={readout(data, lines, unit, data.times.length - 1)}>{readout(data, lines, unit, at)}</Readout>
       <div ref={host} className="plot" role="img" aria-label={`${title}: ${spoken(lines, unit)}`} />
       <AsTable title={title} data={data} lines={lines} unit={unit} />
     </figure>
