@@ -188,13 +188,47 @@ test("one crosshair goes over all charts, and each has its figures as a table", 
     await page.locator(".plot canvas").nth(3).waitFor();
     const box = await page.locator(".plot .u-over").first().boundingBox();
     await page.mouse.move(box.x + box.width * 0.4, box.y + 40);
-    const stamps = page.locator("figcaption.readout > span:first-child", { hasText: /^\d\d:\d\d$/ });
+    const stamps = page.locator(".readout > span:first-child", { hasText: /^\d\d:\d\d$/ });
     await stamps.nth(3).waitFor();
     assert.equal(new Set(await stamps.allInnerTexts()).size, 1);
     await page.getByText("Table of First token").click();
     const table = page.getByRole("region", { name: "First token as a table" });
     await table.locator("tbody tr").nth(95).waitFor();
     assert.match(await table.innerText(), /\d ms/);
+  });
+});
+
+test("one crosshair also goes over the heat map, both ways, and dragging on it zooms", async () => {
+  await look("/ui/models?range=7d", async (page) => {
+    const line = page.getByRole("region", { name: "Response time over time" });
+    const heat = page.getByRole("region", { name: "Response times over time" });
+    const stamp = (of) => of.locator(".readout > span:first-child").innerText();
+    const over = await line.locator(".u-over").boundingBox();
+    await page.mouse.move(over.x + over.width * 0.4, over.y + 60);
+    await heat.locator(".heat-moment").waitFor();
+    assert.match(await stamp(line), /\d\d:\d\d$/);
+    assert.equal(await stamp(heat), await stamp(line));
+    assert.match(await heat.locator(".readout").innerText(), /no answers|most take/);
+    await page.mouse.move(5, 5);
+    await heat.locator(".heat-moment").waitFor({ state: "detached" });
+    const canvas = heat.locator("canvas");
+    await canvas.scrollIntoViewIfNeeded();
+    const box = await canvas.boundingBox();
+    await page.mouse.move(box.x + box.width * 0.7, box.y + 30);
+    await heat.locator(".heat-moment").waitFor();
+    // It must not move away under the pointer because another chart says more now.
+    assert.equal((await canvas.boundingBox()).y, box.y);
+    assert.match(await stamp(heat), /\d\d:\d\d$/);
+    assert.equal(await stamp(line), await stamp(heat));
+    await page.mouse.move(5, 5);
+    await line.getByText("a point each").first().waitFor();
+    await page.mouse.move(box.x + box.width * 0.5, box.y + 30);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width * 0.8, box.y + 40, { steps: 5 });
+    const selected = await heat.locator(".u-select").boundingBox();
+    assert.ok(Math.abs(selected.width / box.width - 0.3) < 0.05, `${selected.width} of ${box.width}`);
+    await page.mouse.up();
+    await page.waitForURL(/since=.*until=/);
   });
 });
 

@@ -17,7 +17,7 @@ after(async () => {
   await paceline?.stop();
 });
 
-for (const path of ["/", "/ui/models", "/ui/calls", "/ui/limits", "/ui/health"]) {
+for (const path of ["/", "/ui/models", "/ui/calls", "/ui/routing", "/ui/limits", "/ui/health"]) {
   test(`${path} is marked as simulated and is not empty`, async () => {
     const page = await open(browser);
     try {

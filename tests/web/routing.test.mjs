@@ -141,6 +141,39 @@ test("without decisions it says how to get one", async () => {
   });
 });
 
+test("routing follows a zoom, and a routed call says by which route", async () => {
+  const routed = await call(paceline.url, { model: "auto" });
+  const page = await open(browser);
+  await page.goto(`${paceline.url}/ui/routing?range=1h`);
+  const models = page.getByRole("region", { name: "Models chosen" }).first();
+  await models.getByText("last hour").waitFor();
+  const asked = page.waitForRequest(/\/v1\/routing\/stats\?since=.*&until=/);
+  await page.getByRole("button", { name: "zoom in" }).click();
+  await page.waitForURL(/since=.*until=/);
+  await asked;
+  // Long ago nothing was decided.
+  await page.goto(`${paceline.url}/ui/routing?since=2001-02-03T04:00:00Z&until=2001-02-03T05:00:00Z`);
+  await page.getByText("Nothing was routed in the zoomed span").waitFor();
+  await page.goto(`${paceline.url}/ui/calls?route=auto`);
+  await page.getByRole("button", { name: /route = auto/ }).waitFor();
+  await page.locator("tbody tr").first().waitFor();
+  assert.equal(await page.locator("tbody tr").count(), 1);
+  const judged = await fetch(`${paceline.url}/v1/feedback`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ call_id: routed, score: 0.75 }),
+  });
+  assert.equal(judged.status, 200, await judged.text());
+  await page.goto(`${paceline.url}/ui/calls/${routed}`);
+  const headers = await page.getByRole("region", { name: "Answer headers" }).innerText();
+  assert.match(headers, /x-paceline-route\s+auto/);
+  assert.match(headers, /x-paceline-reason\s+\S+ by \S+, score/);
+  assert.doesNotMatch(headers, /confidence/);
+  assert.match(await page.getByRole("region", { name: "Who was asked" }).innerText(), /Quality\s+0\.75/);
+  assert.deepEqual(page.complaints.filter((text) => !text.includes("404")), []);
+  await page.context().close();
+});
+
 for (const theme of ["light", "dark"]) {
   test(`nothing serious for who cannot see or point, nothing too wide, ${theme}`, async () => {
     const judge = async (page) => {

@@ -8,11 +8,15 @@ mkdirSync(folder, { recursive: true });
 const browser = await launch();
 const calls = await fetch(`${url}/v1/calls?limit=1000`).then((answer) => answer.json());
 const telling = calls.calls.find((call) => call.attempts.length > 1 && call.ttft_ms !== null) ?? calls.calls[0];
+// Of those that a route decided, one that had the most to weigh.
+const weighed = (call) => (call.decision?.candidates?.length ?? 0) * 2 + (call.ttft_ms === null ? 0 : 1);
+const routed = calls.calls.filter((call) => call.decision).sort((a, b) => weighed(b) - weighed(a))[0];
 const PAGES = {
   overview: "/",
-  models: "/ui/models?range=7d",
+  models: `/ui/models?range=${process.env.RANGE ?? "7d"}`,
   calls: "/ui/calls",
   call: `/ui/calls/${telling?.id ?? "none"}`,
+  decision: `/ui/calls/${routed?.id ?? "none"}`,
   routing: "/ui/routing",
   limits: "/ui/limits",
   health: "/ui/health",

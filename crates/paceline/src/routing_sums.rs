@@ -39,6 +39,7 @@ impl Control {
 struct OfModel {
     decisions: u64,
     answered: u64,
+    failed: u64,
     tokens: u64,
     cost: i64,
     latency_ms: f64,
@@ -94,7 +95,8 @@ impl RoutingSums {
         self.fallbacks += u64::from(record.attempts.iter().any(|one| one.reason == AttemptReason::Fallback));
         let answered = record.status == Status::Ok;
         self.answered += u64::from(answered);
-        self.failed += u64::from(matches!(record.status, Status::Error | Status::Partial));
+        let failed = matches!(record.status, Status::Error | Status::Partial);
+        self.failed += u64::from(failed);
         let cost = record.cost.map_or(0, |cost| cost.0);
         let tokens = record.usage.map_or(0, |usage| usage.input_tokens + usage.output_tokens);
         self.cost += cost;
@@ -102,7 +104,7 @@ impl RoutingSums {
         if answered {
             self.latency_ms += record.duration.ms();
         }
-        self.model(record, answered, cost, tokens);
+        self.model(record, (answered, failed), cost, tokens);
         if let Some(is_right) = Self::verdict(record) {
             self.judged += 1;
             self.right += u64::from(is_right);
@@ -118,7 +120,7 @@ impl RoutingSums {
         self.controls(decision);
     }
 
-    fn model(&mut self, record: &CallRecord, answered: bool, cost: i64, tokens: u64) {
+    fn model(&mut self, record: &CallRecord, (answered, failed): (bool, bool), cost: i64, tokens: u64) {
         let Some(target) = record.target.as_deref() else { return };
         let key = (target.model.to_string(), target.provider.to_string());
         if self.models.len() >= MAX_MODELS && !self.models.contains_key(&key) {
@@ -127,6 +129,7 @@ impl RoutingSums {
         let sum = self.models.entry(key).or_default();
         sum.decisions += 1;
         sum.answered += u64::from(answered);
+        sum.failed += u64::from(failed);
         sum.cost += cost;
         sum.tokens += tokens;
         if answered {
@@ -185,7 +188,7 @@ impl RoutingSums {
                 "cost_usd": Cost(sum.cost),
                 "usd_per_1k_tokens": per_1k(sum.cost, sum.tokens),
                 "mean_latency_ms": ratio(sum.latency_ms, sum.answered as f64),
-                "success_rate": ratio(sum.answered as f64, sum.decisions as f64),
+                "success_rate": ratio(sum.answered as f64, (sum.answered + sum.failed) as f64),
             })
         });
         let counted = |counts: &mut dyn Iterator<Item = (String, u64)>, what: &str| -> Vec<Value> {

@@ -187,7 +187,8 @@ export interface Call {
   output_tokens_per_second: number | null;
   overhead_ms: number | null;
   attempts: Attempt[];
-  quality: unknown;
+  /** How good the answer was, from 0 to 1, where somebody said so. */
+  quality: number | null;
   tags: Record<string, string>;
 }
 
@@ -301,6 +302,8 @@ export interface Pulse {
 
 /** Why a call went where it went; what is not known is left out. */
 export interface Decision {
+  /** The model that was chosen; another may have answered. */
+  selected_model?: string | null;
   strategy?: string | null;
   reasoning?: string | null;
   confidence?: number | null;

@@ -16,7 +16,7 @@ export interface Bar {
 export function Bars({ label, bars, unit, markWords }: { label: string; bars: Bar[]; unit: Unit; markWords?: string }): ReactNode {
   const most = Math.max(...bars.map((bar) => Math.max(bar.value ?? 0, bar.mark ?? 0)), 0) || 1;
   return (
-    <ul className="bars" aria-label={label}>
+    <ul className={markWords === undefined ? "bars bars-plain" : "bars"} aria-label={label}>
       {bars.map((bar) => (
         <li key={bar.name}>
           <span className="bar-name" title={bar.name}>

@@ -27,10 +27,10 @@ export function timeAxis(): uPlot.Axis {
   };
 }
 
-/** Room for the names at the right, in pixels: about seven a letter. */
+/** Room for the names at the right, in pixels: about seven a letter; without names for half of a last time. */
 export function labelRoom(lines: Line[], width: number): number {
   const longest = Math.max(0, ...lines.filter((line) => !line.bars).map((line) => line.label.length));
-  return longest === 0 ? 12 : Math.min(width < 520 ? 86 : 150, 12 + longest * 7);
+  return longest === 0 ? 20 : Math.min(width < 520 ? 86 : 150, 12 + longest * 7);
 }
 
 /** Names at the ends of their lines, apart from each other. */
@@ -46,6 +46,12 @@ export function endLabels(plot: uPlot, lines: Line[]): void {
   placed.sort((a, b) => a.y - b.y);
   const gap = 13 * ratio;
   let floor = bbox.top + 4 * ratio;
+  // Those at the bottom move up: below it are the axis and its times.
+  let ceiling = bbox.top + bbox.height - 5 * ratio;
+  for (const one of placed.toReversed()) {
+    one.y = Math.min(one.y, ceiling);
+    ceiling = one.y - gap;
+  }
   const letters = Math.floor((plot.width - (bbox.left + bbox.width) / ratio - 8) / 6.5);
   ctx.save();
   ctx.font = `${11 * ratio}px ${colour("--font")}`;

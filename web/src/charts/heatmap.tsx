@@ -4,24 +4,34 @@ import { type PointerEvent, type ReactNode, useEffect, useMemo, useRef, useState
 import type { Series } from "../api/types";
 import { clock, count, moment, ms } from "../format";
 import { colour, useThemeTurn } from "../theme";
+import { useMoment } from "./moment";
+import { Readout } from "./readout";
 
 const LEFT = 62;
 const BOTTOM = 24;
 const ROW = 13;
 
+const HOW = <span className="dim">each column shows where the answers of its time lie; the fullest class of a column is strongest</span>;
+
+/** A place on it; without a row when the moment is pointed at elsewhere. */
 interface Cell {
   column: number;
-  row: number;
+  row: number | undefined;
 }
 
 export function Heatmap({ series, onZoom }: { series: Series; onZoom: (since: number, until: number) => void }): ReactNode {
   const canvas = useRef<HTMLCanvasElement>(null);
   const [width, setWidth] = useState(600);
   const [cell, setCell] = useState<Cell | null>(null);
-  const start = useRef<number | null>(null);
+  const [start, setStart] = useState<number | null>(null);
   const turn = useThemeTurn();
   const grid = useMemo(() => gridOf(series), [series]);
   const height = grid.rows.length * ROW + BOTTOM;
+  const wide = (width - LEFT) / grid.columns;
+  const tell = useMoment((time) => {
+    const column = time === null ? -1 : grid.column(time);
+    setCell(column >= 0 && column < grid.columns ? { column, row: undefined } : null);
+  });
 
   useEffect(() => {
     const node = canvas.current?.parentElement;
@@ -37,45 +47,70 @@ export function Heatmap({ series, onZoom }: { series: Series; onZoom: (since: nu
 
   const place = (event: PointerEvent): Cell | null => {
     const box = event.currentTarget.getBoundingClientRect();
-    const column = Math.floor(((event.clientX - box.left - LEFT) / (width - LEFT)) * grid.columns);
+    const column = Math.floor((event.clientX - box.left - LEFT) / wide);
     const row = grid.rows.length - 1 - Math.floor((event.clientY - box.top) / ROW);
     return column >= 0 && column < grid.columns && row >= 0 && row < grid.rows.length ? { column, row } : null;
   };
+  const point = (to: Cell | null): void => {
+    setCell(to);
+    tell(to === null ? null : grid.time(to.column + 0.5));
+  };
   const release = (event: PointerEvent): void => {
     const end = place(event)?.column;
-    const from = start.current;
-    start.current = null;
-    if (from === null || end === undefined || end === from) return;
-    onZoom(grid.time(Math.min(from, end)), grid.time(Math.max(from, end) + 1));
+    setStart(null);
+    if (start === null || end === undefined || end === start) return;
+    onZoom(grid.time(Math.min(start, end)), grid.time(Math.max(start, end) + 1));
   };
+  const from = cell === null ? 0 : Math.min(cell.column, start ?? cell.column);
+  const to = cell === null ? 0 : Math.max(cell.column, start ?? cell.column);
 
   return (
     <figure className="chart">
-      <figcaption className="readout" aria-hidden="true">
+      <Readout room={HOW}>
         {cell === null ? (
-          <span className="dim">each column shows where the answers of its time lie; the fullest class of a column is strongest</span>
+          HOW
         ) : (
-          <span>
-            {grid.step >= 3600 ? moment(grid.time(cell.column)) : clock(grid.time(cell.column)).slice(0, 5)} ·{" "}
-            {grid.words(cell.row)} · {count(grid.at(cell.column, cell.row))} of {count(grid.sum(cell.column))} answers
-          </span>
+          <>
+            <span>{stamp(grid, cell.column)}</span>
+            <span>{told(grid, cell)}</span>
+          </>
         )}
-      </figcaption>
+      </Readout>
       <div className="plot">
         <canvas
           ref={canvas}
           role="img"
           aria-label={`Response times over time. ${grid.spoken}`}
-          onPointerMove={(event) => setCell(place(event))}
-          onPointerLeave={() => setCell(null)}
-          onPointerDown={(event) => {
-            start.current = place(event)?.column ?? null;
+          onPointerMove={(event) => point(place(event))}
+          onPointerLeave={() => {
+            setStart(null);
+            point(null);
           }}
+          onPointerDown={(event) => setStart(place(event)?.column ?? null)}
           onPointerUp={release}
         />
+        {cell !== null && start === null && (
+          <span className="heat-moment" style={{ left: LEFT + (cell.column + 0.5) * wide, height: height - BOTTOM }} />
+        )}
+        {cell !== null && start !== null && (
+          <span className="u-select" style={{ left: LEFT + from * wide, width: (to - from + 1) * wide, top: 0, height: height - BOTTOM }} />
+        )}
       </div>
     </figure>
   );
+}
+
+const stamp = (grid: Grid, column: number): string =>
+  grid.step >= 3600 ? moment(grid.time(column)) : clock(grid.time(column)).slice(0, 5);
+
+/** What is known of a class, or, of a moment pointed at elsewhere, of its fullest class. */
+function told(grid: Grid, { column, row }: Cell): string {
+  const sum = grid.sum(column);
+  if (row !== undefined) return `${grid.words(row)} · ${count(grid.at(column, row))} of ${count(sum)} answers`;
+  if (sum === 0) return "no answers";
+  const counts = grid.rows.map((_, at) => grid.at(column, at));
+  const most = Math.max(...counts);
+  return `most take ${grid.words(counts.indexOf(most))} · ${count(most)} of ${count(sum)} answers`;
 }
 
 interface Grid {
@@ -83,6 +118,7 @@ interface Grid {
   rows: number[];
   step: number;
   time: (column: number) => number;
+  column: (time: number) => number;
   at: (column: number, row: number) => number;
   sum: (column: number) => number;
   words: (row: number) => string;
@@ -112,6 +148,7 @@ function gridOf(series: Series): Grid {
     rows,
     step,
     time: (column) => (begin + column * step) * 1000,
+    column: (time) => Math.floor((time / 1000 - begin) / step),
     at,
     sum: (column) => (byColumn[column] ?? []).reduce((sum, calls) => sum + calls, 0),
     words,
@@ -152,11 +189,31 @@ function draw(canvas: HTMLCanvasElement, grid: Grid, width: number, height: numb
     ctx.fillText(grid.label(row), LEFT - 8, (grid.rows.length - row) * ROW);
   }
   ctx.textAlign = "center";
-  const labels = Math.max(2, Math.min(8, Math.floor(width / 110)));
-  for (let at = 0; at < labels; at += 1) {
-    const column = Math.floor(((at + 0.5) / labels) * grid.columns);
-    const time = grid.time(column);
-    const text = grid.step >= 3600 ? moment(time).slice(0, grid.step >= 10_800 ? -6 : undefined) : clock(time).slice(0, 5);
-    ctx.fillText(text, LEFT + (column + 0.5) * wide, height - BOTTOM / 2);
+  let free = LEFT;
+  for (const [column, text] of timeLabels(grid, width)) {
+    const at = LEFT + column * wide;
+    const half = ctx.measureText(text).width / 2;
+    if (at - half < free || at + half > width) continue;
+    free = at + half + 14;
+    ctx.fillText(text, at, height - BOTTOM / 2);
   }
+}
+
+/** Distances of times that are written, in minutes. */
+const MINUTES = [1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720];
+
+/** Columns and what is written below their beginnings: days of a long span, else round times. */
+function timeLabels(grid: Grid, width: number): [number, string][] {
+  const begins = Array.from({ length: grid.columns }, (_, column) => new Date(grid.time(column)));
+  const span = (grid.columns * grid.step) / 60;
+  if (span > 2 * 1440) {
+    const isNew = (at: Date, column: number): boolean => column > 0 && at.getDate() !== begins[column - 1]?.getDate();
+    return begins.flatMap((at, column) => (isNew(at, column) ? [[column, moment(at.getTime()).slice(0, -6)]] : []));
+  }
+  const every = MINUTES.find((minutes) => span / minutes <= Math.max(2, width / 90)) ?? 720;
+  return begins.flatMap((at, column) => {
+    const minute = at.getHours() * 60 + at.getMinutes();
+    if (minute % every !== 0) return [];
+    return [[column, minute === 0 ? moment(at.getTime()).slice(0, -6) : clock(at.getTime()).slice(0, 5)]];
+  });
 }

@@ -6,6 +6,8 @@ import "uplot/dist/uPlot.min.css";
 import { clock, moment, type Unit, written } from "../format";
 import { colour, useThemeTurn } from "../theme";
 import { endLabels, labelRoom, scaleTop, timeAxis } from "./drawing";
+import { useMoment } from "./moment";
+import { Readout } from "./readout";
 
 export interface Line {
   label: string;
@@ -49,6 +51,15 @@ export function TimeChart({ title, data, lines, unit, height = TALL, onZoom }: P
   latest.current = values;
   const span = useRef(data);
   span.current = data;
+  // uPlot's charts tell each other; what is drawn otherwise is told here, and tells them.
+  const isTold = useRef(false);
+  const tell = useMoment((time) => {
+    const own = plot.current;
+    if (own === null) return;
+    isTold.current = true;
+    own.setCursor({ left: time === null ? -10 : own.valToPos(time / 1000, "x"), top: 10 });
+    isTold.current = false;
+  });
 
   useEffect(() => {
     const node = host.current;
@@ -71,7 +82,13 @@ export function TimeChart({ title, data, lines, unit, height = TALL, onZoom }: P
       axes: [timeAxis(), valueAxis(unit, height)],
       series: [{}, ...lines.map((line) => series(line))],
       hooks: {
-        setCursor: [(own) => setAt(own.cursor.idx ?? null)],
+        setCursor: [
+          (own) => {
+            setAt(own.cursor.idx ?? null);
+            const left = own.cursor.left ?? -1;
+            if (own.cursor.event != null && !isTold.current) tell(left < 0 ? null : own.posToVal(left, "x") * 1000);
+          },
+        ],
         setSelect: [
           (own) => {
             if (own.select.width < 8) return;
@@ -94,7 +111,7 @@ export function TimeChart({ title, data, lines, unit, height = TALL, onZoom }: P
       plot.current = null;
     };
     // `shape` says all of `lines` that is drawn but for the values, which `setData` brings.
-  }, [shape, unit, height, turn]);
+  }, [shape, unit, height, turn, tell]);
 
   useEffect(() => {
     plot.current?.setData(values);
@@ -102,9 +119,7 @@ export function TimeChart({ title, data, lines, unit, height = TALL, onZoom }: P
 
   return (
     <figure className="chart">
-      <figcaption className="readout" aria-hidden="true">
-        {readout(data, lines, unit, at)}
-      </figcaption>
+      <Readout room={readout(data, lines, unit, data.times.length - 1)}>{readout(data, lines, unit, at)}</Readout>
       <div ref={host} className="plot" role="img" aria-label={`${title}: ${spoken(lines, unit)}`} />
       <AsTable title={title} data={data} lines={lines} unit={unit} />
     </figure>

@@ -18,7 +18,7 @@ interface Row {
   parts: Part[];
 }
 
-const REASONS: Record<string, string> = { first: "first try", retry: "once more, after a wait", fallback: "another target" };
+const REASONS: Record<string, string> = { first: "first try", retry: "once more, after a wait", fallback: "another target", cascade: "the better model" };
 
 function attemptRow(attempt: Attempt, call: Call): Row {
   const from = attempt.started_ms;

@@ -45,6 +45,7 @@ export function Call({ id }: { id: string }): ReactNode {
         )}{" "}
         · {usd(call.cost_usd)}
         {call.attempts.length > 1 && <> · {call.attempts.length} tries</>}
+        {call.quality !== null && <> · quality {decimal(call.quality, 2)}</>}
       </p>
       {call.status !== "ok" && call.status !== "canceled" && (
         <div className="trouble">
@@ -56,7 +57,7 @@ export function Call({ id }: { id: string }): ReactNode {
       </Panel>
       {decision && (
         <Panel title="Decision" note="why it went where it went">
-          <DecisionFacts of={decision} chosen={call.deployment} />
+          <DecisionFacts of={decision} served={call.deployment} />
         </Panel>
       )}
       <div className="grid three">
@@ -145,6 +146,7 @@ function Course({ call }: { call: Record }): ReactNode {
         ["Served by", call.deployment ?? NONE],
         ["Tried", tried.length === 0 ? "nobody was asked" : tried.join(" → ")],
         ["Route, strategy", [call.route, call.strategy].filter(Boolean).join(", ") || "none: targets in the configured order"],
+        [<Define key="q" what="told">Quality</Define>, call.quality === null ? "nobody has said" : decimal(call.quality, 2)],
         ["Cache", call.cache],
         ["Finish reason", call.finish_reason ?? NONE],
       ]}
@@ -161,12 +163,22 @@ function Headers({ call }: { call: Record }): ReactNode {
         ["x-paceline-call-id", call.id],
         ["x-paceline-model", call.model ?? NONE],
         ["x-paceline-provider", call.provider ?? NONE],
+        ...(call.route === null ? [] : routed(call)),
         ["x-paceline-attempts", decimal(call.attempts.length, 0)],
         ["x-paceline-cache", call.cache],
         ["x-paceline-cost-usd", call.stream ? "not on streams" : (call.cost_usd ?? NONE)],
       ]}
     />
   );
+}
+
+/** The sentence that the record has beside it is longer: it also says how sure the choice was. */
+function routed(call: Record): [string, string][] {
+  const { reasoning } = decisionOf(call.decision) ?? {};
+  return [
+    ["x-paceline-route", call.route ?? NONE],
+    ["x-paceline-reason", typeof reasoning === "string" ? reasoning.replace(/; confidence [\d.]+$/, "") : NONE],
+  ];
 }
 
 interface Captured {

@@ -16,8 +16,10 @@ const STATUSES = ["", "ok", "error", "partial", "canceled", "refused"] as const;
 const TEXTS = [
   ["model", "Model or deployment"],
   ["provider", "Provider"],
+  ["route", "Route"],
   ["key", "Key"],
   ["tenant", "Tenant"],
+  ["workspace", "Workspace"],
   ["session", "Session"],
   ["task", "Task"],
   ["role", "Role"],
@@ -47,7 +49,7 @@ export function Calls(): ReactNode {
   const isFiltered = FILTERS.some((name) => params.get(name));
   const calls = found.data?.calls;
   const clear = (
-    <button type="button" className="button small" onClick={() => set(Object.fromEntries(FILTERS.map((name) => [name, null])))}>
+    <button type="button" className="button small" onClick={() => set(Object.fromEntries([...FILTERS, "cursor"].map((name) => [name, null])))}>
       Clear the filters
     </button>
   );

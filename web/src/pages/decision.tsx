@@ -12,13 +12,17 @@ export function decisionOf(value: unknown): Told | undefined {
   return Object.keys(value).length > 0 ? (value as Told) : undefined;
 }
 
-export function DecisionFacts({ of, chosen }: { of: Told; chosen: string | null }): ReactNode {
+/** `served` is the deployment that answered in the end. */
+export function DecisionFacts({ of, served }: { of: Told; served: string | null }): ReactNode {
   const candidates = rows<Candidate>(of.candidates);
   const rejected = rows<Rejected>(of.rejected);
+  const isChosen = (one: Candidate): boolean =>
+    typeof of.selected_model === "string" ? one.model === of.selected_model : served !== null && (named(one) === served || one.model === served);
+  const chosen = candidates.find(isChosen);
   return (
     <>
       {of.reasoning && <p className="pad decision-words">{of.reasoning}</p>}
-      <Expected of={of} />
+      <Expected of={of} other={chosen !== undefined && served !== null && named(chosen) !== served ? served : null} />
       {candidates.length > 0 && <Candidates of={candidates} chosen={chosen} />}
       {rejected.length > 0 && (
         <>
@@ -49,7 +53,7 @@ function named(one: Candidate | Rejected): string {
   return one.provider && !model.startsWith(`${one.provider}/`) ? `${one.provider}/${model}` : model;
 }
 
-function Expected({ of }: { of: Told }): ReactNode {
+function Expected({ of, other }: { of: Told; other: string | null }): ReactNode {
   const facts: [ReactNode, ReactNode][] = [];
   const add = (name: ReactNode, value: unknown, words: () => string): void => {
     if (value !== undefined && value !== null) facts.push([name, words()]);
@@ -69,6 +73,7 @@ function Expected({ of }: { of: Told }): ReactNode {
       .map(([name, share]) => `${name} ${percent(Number(share), 0)}`)
       .join(", "),
   );
+  if (other !== null) facts.push(["answered by another", other]);
   if (of.escalated === true) facts.push([<Define key="x" what="escalated">escalated</Define>, "yes"]);
   if (of.explored === true) facts.push([<Define key="e" what="explored">explored</Define>, "yes"]);
   add(<Define what="propensity">chance of this choice</Define>, of.propensity, () => percent(of.propensity));
@@ -90,7 +95,7 @@ const TERMS = [
   ["cost_score", "Cost"],
 ] as const;
 
-function Candidates({ of, chosen }: { of: Candidate[]; chosen: string | null }): ReactNode {
+function Candidates({ of, chosen }: { of: Candidate[]; chosen: Candidate | undefined }): ReactNode {
   const known = (value: (one: Candidate) => unknown): boolean => of.some((one) => value(one) !== undefined && value(one) !== null);
   const columns: Column<Candidate>[] = [
     {
@@ -99,7 +104,8 @@ function Candidates({ of, chosen }: { of: Candidate[]; chosen: string | null }):
       by: named,
       cell: (one) => (
         <>
-          {named(one)} {isChosen(one, chosen) && <span className="status status-ok">chosen</span>}
+          {named(one)}
+          {isAlias(one) && <span className="dim"> as {one.model}</span>} {one === chosen && <span className="status status-ok">chosen</span>}
         </>
       ),
     },
@@ -119,12 +125,13 @@ function Candidates({ of, chosen }: { of: Candidate[]; chosen: string | null }):
       columns={columns}
       rows={of}
       id={named}
-      rowClass={(one) => (isChosen(one, chosen) ? "chosen" : "")}
+      rowClass={(one) => (one === chosen ? "chosen" : "")}
     />
   );
 }
 
-const isChosen = (one: Candidate, chosen: string | null): boolean => chosen !== null && (named(one) === chosen || one.model === chosen);
+/** The sentence says models as callers know them. */
+const isAlias = (one: Candidate): boolean => one.model !== undefined && !named(one).endsWith(one.model);
 
 /** A term from 0 to 1 as a bar with its figure; more is better. */
 function term(name: string, head: string, value: (one: Candidate) => number | null | undefined): Column<Candidate> {

@@ -104,7 +104,8 @@ interface OverTimeProps {
 function OverTime({ series, measure, colours, chosen, zoom }: OverTimeProps): ReactNode {
   const shown = chosen === undefined ? series.models.filter((row) => colours.has(nameOf(row))) : [chosen];
   const lines: Line[] = shown.map((row) => ({
-    label: row.model,
+    // The provider too where several serve it.
+    label: shown.some((other) => other !== row && other.model === row.model) ? nameOf(row) : row.model,
     values: measure.line(row.figures),
     colour: `--${colours.get(nameOf(row)) ?? "line-1"}`,
   }));

@@ -1,19 +1,21 @@
 /** What routing decided, what became of it, and what it saved. */
 
 import type { ReactNode } from "react";
-import type { Control, Routed, RoutingStats } from "../api/types";
+import type { Call, Calls, Control, Routed, RoutingStats } from "../api/types";
 import { useQuery } from "../api/use-query";
 import { Bars } from "../charts/bars";
-import { count, decimal, ms, percent, usd } from "../format";
+import { count, decimal, ms, NONE, percent, usd } from "../format";
 import { useRange } from "../range";
-import { Link } from "../router";
+import { go, Link, withRange } from "../router";
 import type { Meaning } from "../ui/define";
 import { Command, Empty, Panel, Tile, Trouble, Waiting } from "../ui/parts";
 import { type Column, Table } from "../ui/table";
+import { CALL_COLUMNS } from "./call-columns";
+import { decisionOf } from "./decision";
 
 export function Routing(): ReactNode {
   const range = useRange();
-  const found = useQuery<RoutingStats>(`/v1/routing/stats?window=${range.window}`, Math.max(range.refresh, 5000));
+  const found = useQuery<RoutingStats>(`/v1/routing/stats?${range.query}`, range.refresh);
   const isMissing = found.error?.status === 404;
   const data = found.data;
   return (
@@ -25,7 +27,10 @@ export function Routing(): ReactNode {
       ) : data === undefined ? (
         found.error ? null : <Waiting />
       ) : (
-        <Shown stats={data} window={range.window} />
+        <>
+          <Shown stats={data} words={range.words} />
+          <Latest routes={data.by_route ?? []} />
+        </>
       )}
     </>
   );
@@ -39,7 +44,7 @@ function Nothing({ words }: { words: string }): ReactNode {
         <Command text={`curl ${location.origin}/v1/chat/completions -H 'content-type: application/json' \\\n  -d '${body}'`} />
         <p className="dim">
           Then this page shows which models were chosen, how often that was right, and what it saved; and the call&apos;s own page
-          shows who was weighed against whom.
+          shows who was weighed against whom. A wider range may show older decisions.
         </p>
       </Empty>
     </Panel>
@@ -48,15 +53,15 @@ function Nothing({ words }: { words: string }): ReactNode {
 
 const known = (value: unknown): boolean => value !== undefined && value !== null;
 
-function Shown({ stats, window }: { stats: RoutingStats; window: string }): ReactNode {
-  const strategies = stats.by_strategy ?? [];
+function Shown({ stats, words }: { stats: RoutingStats; words: string }): ReactNode {
+  const strategies = (stats.by_strategy ?? []).toSorted((a, b) => b.decisions - a.decisions);
   const models = stats.models ?? [];
-  const routes = stats.by_route ?? [];
+  const routes = (stats.by_route ?? []).toSorted((a, b) => b.decisions - a.decisions);
   const controls = stats.controls ?? [];
   return (
     <>
       <Tiles stats={stats} />
-      <Panel title="Models chosen" note={`last ${window}${stats.only_the_latest ? ", the latest decisions of more" : ""}`}>
+      <Panel title="Models chosen" note={`${words}${stats.only_the_latest ? ", the latest decisions of more" : ""}`}>
         <Table
           caption="Models chosen"
           columns={COLUMNS.filter((column) => column.of === undefined || models.some((row) => known(column.of && row[column.of])))}
@@ -67,7 +72,7 @@ function Shown({ stats, window }: { stats: RoutingStats; window: string }): Reac
       </Panel>
       <div className="grid">
         {strategies.length > 0 && (
-          <Panel title="Decisions by strategy" note={`last ${window}`}>
+          <Panel title="Decisions by strategy" note={words}>
             <Bars
               label="Decisions by strategy"
               unit="count"
@@ -80,7 +85,7 @@ function Shown({ stats, window }: { stats: RoutingStats; window: string }): Reac
           </Panel>
         )}
         {routes.length > 1 && (
-          <Panel title="Decisions by route" note={`last ${window}`}>
+          <Panel title="Decisions by route" note={words}>
             <Bars label="Decisions by route" unit="count" bars={routes.map((row) => ({ name: row.route, value: row.decisions }))} />
           </Panel>
         )}
@@ -93,6 +98,34 @@ function Shown({ stats, window }: { stats: RoutingStats; window: string }): Reac
     </>
   );
 }
+
+const SHOWN = 8;
+
+/** The newest decisions of the route that has most, with their reasons. */
+function Latest({ routes }: { routes: { route: string; decisions: number }[] }): ReactNode {
+  const range = useRange();
+  const route = routes.toSorted((a, b) => b.decisions - a.decisions)[0]?.route;
+  const path = `route=${encodeURIComponent(route ?? "")}`;
+  const found = useQuery<Calls>(route === undefined ? null : `/v1/calls?${range.query}&${path}&limit=${SHOWN}`, range.refresh);
+  const calls = found.data?.calls ?? [];
+  if (route === undefined || calls.length === 0) return null;
+  return (
+    <Panel title="Latest decisions" note={routes.length > 1 ? `of the route ${route}` : undefined} tools={<Link to={`/ui/calls?${path}`}>All of {route}</Link>}>
+      <Table caption="Latest decisions" columns={LATEST} rows={calls} id={(call) => call.id} onRow={(call) => go(withRange(`/ui/calls/${call.id}`))} />
+    </Panel>
+  );
+}
+
+function reason(call: Call): string {
+  const words = decisionOf(call.decision)?.reasoning;
+  return typeof words === "string" ? words : NONE;
+}
+
+const LATEST_NAMES = ["time", "status", "duration", "cost"];
+const LATEST: Column<Call>[] = [
+  ...CALL_COLUMNS.filter((column) => LATEST_NAMES.includes(column.name)).map(({ by: _, ...column }) => column),
+  { name: "why", head: "Why", cell: (call) => reason(call) },
+];
 
 const CONTROLS: Column<Control>[] = [
   { name: "name", head: "Choice", cell: (row) => row.name },

@@ -39,6 +39,7 @@ export const MEANINGS = {
   perThousand: "Known cost of the routed calls, divided by their tokens in thousands.",
   confidence: "How likely the chosen one has the best score afterwards, among these candidates.",
   quality: "How good the answer is expected to be, from 0 to 1.",
+  told: "How good the answer was, from 0 to 1, as whoever got it says: POST /v1/feedback, or paceline feedback. Routes learn from it.",
   explored: "Chosen to learn something about it, though another was expected to be better.",
   propensity: "How likely this choice was when it was made: 100 % where nothing was left to chance.",
   score: "From 0 to 1, more is better: how it fares against the other candidates.",

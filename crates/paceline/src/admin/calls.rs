@@ -85,8 +85,7 @@ fn asked(query: Option<&str>) -> Result<(Filter, usize, Option<CallId>), BadQuer
 
 pub(crate) fn filter(query: &Query, now: Timestamp) -> Result<Filter, BadQuery> {
     let owned = |name: &str| query.text(name).map(str::to_owned);
-    let time = |name: &str| query.parsed(name, "a time like 2026-11-23T02:17:00Z", Timestamp::parse_rfc3339);
-    let mut since = time("since")?;
+    let mut since = query.time("since")?;
     if query.text("window").is_some() {
         let from = Timestamp(now.0 - query.window(0)? * 1_000_000);
         since = Some(since.map_or(from, |since| since.max(from)));
@@ -96,7 +95,7 @@ pub(crate) fn filter(query: &Query, now: Timestamp) -> Result<Filter, BadQuery> 
     let kind = |text: &str| ErrorKind::ALL.iter().any(|kind| kind.as_str() == text).then(|| text.to_owned());
     Ok(Filter {
         since,
-        until: time("until")?,
+        until: query.time("until")?,
         model: owned("model"),
         provider: owned("provider"),
         routed: false,

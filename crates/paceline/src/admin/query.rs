@@ -4,6 +4,10 @@ use crate::admin::reply::fail;
 use axum::http::StatusCode;
 use axum::response::Response;
 use paceline_routing::nearest::nearest;
+use paceline_types::time::Timestamp;
+
+/// The longest span, in seconds.
+const LONGEST: i64 = 31 * 86_400;
 
 /// The parameters of a request, each of a known name and given once.
 pub(crate) struct Query(Vec<(String, String)>);
@@ -80,12 +84,30 @@ impl Query {
         let what = "a time like 15m, 24h or 30d (1m to 31d)";
         Ok(self.parsed("window", what, window_seconds)?.unwrap_or(default))
     }
+
+    /// A time like `2026-11-23T02:17:00Z`.
+    pub(crate) fn time(&self, name: &str) -> Result<Option<Timestamp>, BadQuery> {
+        self.parsed(name, "a time like 2026-11-23T02:17:00Z", Timestamp::parse_rfc3339)
+    }
+
+    /// From when until when, in seconds: `since` and `until`, or `window` before `until`, which is `now` at the latest.
+    pub(crate) fn span(&self, default: i64, now: Timestamp) -> Result<(i64, i64), BadQuery> {
+        let until = self.time("until")?.map_or(now.seconds(), |until| until.seconds().min(now.seconds()));
+        let from = match self.time("since")? {
+            Some(since) => since.seconds(),
+            None => until - self.window(default)?,
+        };
+        if !(60..=LONGEST).contains(&(until - from)) {
+            return Err(BadQuery::new("since", "`since` must be 1 minute to 31 days before `until`"));
+        }
+        Ok((from, until))
+    }
 }
 
 /// Seconds of `90s`, `15m`, `24h`, `30d`; `None` for anything else or outside one minute to thirty-one days.
 pub(crate) fn window_seconds(text: &str) -> Option<i64> {
     let seconds = i64::try_from(crate::span::seconds(text)?).ok()?;
-    (60..=31 * 86_400).contains(&seconds).then_some(seconds)
+    (60..=LONGEST).contains(&seconds).then_some(seconds)
 }
 
 /// Percent-decoding; what is not valid stays as it is.

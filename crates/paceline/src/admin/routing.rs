@@ -112,15 +112,18 @@ fn no_route(gateway: &Gateway, name: &str) -> Response {
 }
 
 pub(crate) async fn stats(State(admin): State<Arc<Admin>>, RawQuery(query): RawQuery) -> Response {
-    let asked = Query::read(query.as_deref(), &["window", "route"])
-        .and_then(|query| Ok((query.window(DAY)?, query.text("route").map(str::to_owned))));
-    let (window, route) = match asked {
+    let now = now();
+    let asked = Query::read(query.as_deref(), &["window", "since", "until", "route"]).and_then(|query| {
+        Ok((query.span(DAY, now)?, query.time("until")?, query.text("route").map(str::to_owned)))
+    });
+    let ((from, to), until, route) = match asked {
         Ok(asked) => asked,
         Err(bad) => return bad.into(),
     };
     let routes = admin.gateway.get().map(|gateway| gateway.routes()).unwrap_or_default();
-    let since = Timestamp(now().0 - window * 1_000_000);
-    let filter = Filter { since: Some(since), routed: true, route, ..Filter::default() };
+    let since = Some(Timestamp::from_millis(from * 1000));
+    // Without `until` also what has begun in this very second.
+    let filter = Filter { since, until, routed: true, route, ..Filter::default() };
     let names: BTreeMap<String, String> =
         routes.iter().filter_map(|route| Some((route.name.to_string(), baseline_name(route)?))).collect();
     let found = admin.ask(move |store| {
@@ -142,7 +145,9 @@ pub(crate) async fn stats(State(admin): State<Arc<Admin>>, RawQuery(query): RawQ
     match found.await {
         Ok((sums, more)) => {
             let mut answer = sums.json(&names);
-            answer["window_seconds"] = json!(window);
+            answer["since"] = json!(since);
+            answer["until"] = json!(until.filter(|until| *until < now).unwrap_or(now));
+            answer["window_seconds"] = json!(to - from);
             answer["only_the_latest"] = json!(more);
             answer["routes"] = json!(names.keys().collect::<Vec<_>>());
             reply::json(&answer)

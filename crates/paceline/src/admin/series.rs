@@ -19,8 +19,6 @@ use std::sync::Arc;
 const PARAMETERS: [&str; 7] = ["window", "since", "until", "model", "provider", "by", "figures"];
 /// The default window.
 const DAY: i64 = 86_400;
-/// The longest span, in seconds.
-const LONGEST: i64 = 31 * DAY;
 /// Widths of a step, in seconds.
 const WIDTHS: [i64; 7] = [60, 300, 900, 3600, 3 * 3600, 6 * 3600, DAY];
 /// Steps at most: more is no easier to see.
@@ -104,16 +102,8 @@ pub(crate) async fn series(State(admin): State<Arc<Admin>>, RawQuery(query): Raw
 
 fn asked(query: Option<&str>, now: Timestamp) -> Result<Asked, BadQuery> {
     let query = Query::read(query, &PARAMETERS)?;
-    let time = |name: &str| query.parsed(name, "a time like 2026-11-23T02:17:00Z", Timestamp::parse_rfc3339);
-    let until = time("until")?.map_or(now.seconds(), |until| until.seconds().min(now.seconds()));
-    let from = match time("since")? {
-        Some(since) => since.seconds(),
-        None => until - query.window(DAY)?,
-    };
+    let (from, until) = query.span(DAY, now)?;
     let span = until - from;
-    if !(60..=LONGEST).contains(&span) {
-        return Err(BadQuery::new("since", "`since` must be 1 minute to 31 days before `until`"));
-    }
     let finest = if now.seconds() - from > MINUTES_KEPT { 3600 } else { 60 };
     let fits = |width: &&i64| **width >= finest && span / **width <= STEPS;
     Ok(Asked {

@@ -74,6 +74,30 @@ async fn a_route_decides_and_says_why() {
 }
 
 #[tokio::test]
+async fn a_span_of_the_past_holds_its_own_decisions() {
+    let house = House::and(ROUTES);
+    for strategy in ["cost_effective", "highest_quality", "cost_effective"] {
+        let request = chat("", &body("pick", false)).header("x-paceline-strategy", strategy);
+        assert_eq!(house.call(&request).await.0.status, 200);
+    }
+    let listed = house.admin("/v1/calls?route=pick").await.json();
+    let begun: Vec<&str> =
+        listed["calls"].as_array().unwrap().iter().map(|call| call["started_at"].as_str().unwrap()).collect();
+    let (last, day) = (begun[0], "2001-02-03T04:00:00Z");
+    let before = begun.iter().filter(|start| **start < last).count();
+    let stats = house.admin(&format!("/v1/routing/stats?window=1h&until={last}")).await.json();
+    assert_eq!((&stats["decisions"], &stats["until"]), (&json!(before), &json!(last)), "{stats:#}");
+    assert!(stats["since"].as_str().unwrap() < begun[2] && stats["window_seconds"] == 3600, "{stats:#}");
+    let stats =
+        house.admin(&format!("/v1/routing/stats?since={day}&until=2001-02-03T05:00:00Z")).await.json();
+    assert_eq!((&stats["decisions"], &stats["window_seconds"]), (&json!(0), &json!(3600)), "{stats:#}");
+    for bad in [format!("since={day}"), format!("until={day}&since={last}"), "since=today".into()] {
+        let reply = house.admin(&format!("/v1/routing/stats?{bad}")).await;
+        assert_eq!(reply.status, 400, "{bad}: {}", reply.text());
+    }
+}
+
+#[tokio::test]
 async fn the_header_names_a_route_and_bad_names_are_told() {
     let house = House::and(ROUTES);
     let (reply, record) =

@@ -3,6 +3,7 @@
 use super::cast::{MODELS, PLACES, PLAYERS, Player, pick};
 use crate::cli::client::Door;
 use crate::fill::Dice;
+use paceline_gateway::DEFAULT_ROUTE;
 use serde_json::json;
 use std::future::poll_fn;
 use std::net::SocketAddr;
@@ -71,6 +72,8 @@ async fn call(door: &Door, player: usize, number: u64, dice: &mut Dice) {
     let who = &PLAYERS[player];
     let (name, places) = MODELS[who.model(dice)];
     let embeds = places.first().is_some_and(|place| PLACES[*place].embeds());
+    let strategy = if embeds { None } else { who.strategy(dice) };
+    let name = strategy.map_or(name, |_| DEFAULT_ROUTE);
     let stream = !embeds && dice.below(10) < 7;
     let words: Vec<&str> =
         (0..dice.around(900.0, 0.9).min(6000.0) as u64 + 5).map(|_| pick(dice, &WORDS)).collect();
@@ -83,9 +86,10 @@ async fn call(door: &Door, player: usize, number: u64, dice: &mut Dice) {
             json!({"model": name, "stream": stream, "max_tokens": 1000, "messages": messages}),
         )
     };
+    let chosen = strategy.map(|how| format!("x-paceline-strategy: {how}\r\n")).unwrap_or_default();
     let headers = format!(
         "x-paceline-role: {}\r\nx-paceline-task: {}\r\nx-paceline-session: {}-live-{number}\r\nx-paceline-operation: {}\r\n\
-         x-paceline-user: user-{}\r\nx-paceline-tags: simulated=yes\r\n",
+         x-paceline-user: user-{}\r\nx-paceline-tags: simulated=yes\r\n{chosen}",
         who.role(dice),
         who.task(dice),
         who.workspace,

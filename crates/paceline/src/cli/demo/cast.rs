@@ -23,6 +23,9 @@ pub(super) const PLACES: [Place; 6] = [
 pub(super) const MODELS: [(&str, &[usize]); 4] =
     [("chat", &[0, 2]), ("fast", &[4, 3]), ("reason", &[1, 2]), ("embed", &[5])];
 
+/// What to expect of a model before it has been measured, by its name in [`MODELS`].
+pub(super) const TIERS: [(&str, &str); 3] = [("chat", "tier2"), ("fast", "tier4"), ("reason", "tier1")];
+
 const CHAT: usize = 0;
 const FAST: usize = 1;
 const REASON: usize = 2;
@@ -37,6 +40,8 @@ pub(super) struct Player {
     pub(super) share: u64,
     /// What it asks, as indexes of [`MODELS`]; what is there twice is asked twice as often.
     models: &'static [usize],
+    /// By which strategies it lets Paceline choose, a third of its calls; none: it always names its model.
+    strategies: &'static [&'static str],
     roles: &'static [&'static str],
     tasks: &'static [&'static str],
     /// Its limits and budget, in the words of the configuration; `{budget}` stands for a little more than it has spent.
@@ -50,6 +55,7 @@ pub(super) const PLAYERS: [Player; 4] = [
         workspace: "web",
         share: 42,
         models: &[CHAT, CHAT, FAST],
+        strategies: &["balanced", "balanced", "lowest_latency"],
         roles: &["assistant", "pricing_strategist"],
         tasks: &["answer", "summarise"],
         rules: "limits = { calls_per_minute = 150, tokens_per_minute = 400000 }\nbudget = { day_usd = {budget} }",
@@ -60,6 +66,7 @@ pub(super) const PLAYERS: [Player; 4] = [
         workspace: "search",
         share: 28,
         models: &[FAST, FAST, EMBED],
+        strategies: &[],
         roles: &["ranker"],
         tasks: &["classify", "extract"],
         rules: "limits = { calls_per_minute = 60 }",
@@ -70,6 +77,7 @@ pub(super) const PLAYERS: [Player; 4] = [
         workspace: "research",
         share: 20,
         models: &[REASON, CHAT],
+        strategies: &["highest_quality", "balanced"],
         roles: &["researcher", "writer", "reviewer"],
         tasks: &["plan", "answer", "review"],
         rules: "budget = { month_usd = 4000 }",
@@ -80,6 +88,7 @@ pub(super) const PLAYERS: [Player; 4] = [
         workspace: "batch",
         share: 10,
         models: &[FAST],
+        strategies: &["cost_effective"],
         roles: &["translator"],
         tasks: &["translate"],
         rules: "priority = \"batch\"\nlimits = { concurrent = 1 }",
@@ -106,6 +115,12 @@ impl Player {
     /// An index of [`MODELS`].
     pub(super) fn model(&self, dice: &mut Dice) -> usize {
         pick(dice, self.models)
+    }
+
+    /// How Paceline is to choose the model of this call, where it is.
+    pub(super) fn strategy(&self, dice: &mut Dice) -> Option<&'static str> {
+        let leaves = dice.below(3) == 0 && !self.strategies.is_empty();
+        leaves.then(|| pick(dice, self.strategies))
     }
 
     pub(super) fn role(&self, dice: &mut Dice) -> &'static str {

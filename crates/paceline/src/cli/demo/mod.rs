@@ -11,11 +11,11 @@ use super::serve::stop_signal;
 use crate::app::{App, AppError};
 use crate::config::{Flags, Loaded, Sources, resolve};
 use crate::files::zone::Zone;
-use cast::{MODELS, PLACES, PLAYERS, PROVIDERS};
+use cast::{MODELS, PLACES, PLAYERS, PROVIDERS, TIERS};
 use clap::Args;
 use day::Used;
 use folder::Folder;
-use paceline_gateway::ServeError;
+use paceline_gateway::{DEFAULT_ROUTE, ServeError};
 use paceline_sim::{SimHandle, SimServer};
 use paceline_types::time::Timestamp;
 use std::fmt::Write;
@@ -166,8 +166,12 @@ fn configured(
     for (name, places) in MODELS {
         let target = |at: &usize| format!("\"{}/{}\"", PLACES[*at].provider, PLACES[*at].model);
         let targets: Vec<String> = places.iter().map(target).collect();
-        let _ = writeln!(text, "{name} = {{ targets = [{}] }}", targets.join(", "));
+        let tier = TIERS.iter().find(|(of, _)| *of == name).map(|(_, tier)| format!(", tier = \"{tier}\""));
+        let _ =
+            writeln!(text, "{name} = {{ targets = [{}]{} }}", targets.join(", "), tier.unwrap_or_default());
     }
+    let routed = TIERS.map(|(name, _)| format!("\"{name}\"")).join(", ");
+    let _ = writeln!(text, "[routes.{DEFAULT_ROUTE}]\nmodels = [{routed}]\nbaseline = \"chat\"");
     text.push_str(
         "[tenants.shop]\nbudget.month_usd = 2000\n[tenants.lab]\nlimits.tokens_per_minute = 300000\n",
     );
