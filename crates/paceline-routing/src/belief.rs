@@ -148,16 +148,23 @@ impl Belief {
         self.age(at);
         let (prompt, answer) = (took.input_tokens / 1000.0, took.output_tokens.max(1.0));
         let now = self.estimate(prior, at, &[]);
-        let expected = now.first_token_ms(took.input_tokens) + now.tpot_ms * answer;
+        let first = now.first_token_ms(took.input_tokens);
+        let expected = first + now.tpot_ms * answer;
+        // Errors count by the size of what was measured; far below what was expected (an answer that came all at once) by
+        // half of that, as a single call of a millisecond would outweigh all others else.
+        let scale = |measured: f64, expected: f64| measured.max(expected / 2.0);
         self.fade_times(KEEP);
         match took.ttft_ms {
             Some(ttft) if took.total_ms > ttft && answer >= 2.0 => {
-                self.row([1.0, prompt, 0.0], ttft, ttft, 1.0);
-                let rest = took.total_ms - ttft;
-                self.row([0.0, 0.0, answer - 1.0], rest, rest, 1.0);
+                self.row([1.0, prompt, 0.0], ttft, scale(ttft, first), 1.0);
+                let (rest, usual) = (took.total_ms - ttft, now.tpot_ms * (answer - 1.0));
+                self.row([0.0, 0.0, answer - 1.0], rest, scale(rest, usual), 1.0);
             }
-            Some(ttft) => self.row([1.0, prompt, 0.0], ttft, ttft, 1.0),
-            None => self.row([1.0, prompt, answer], took.total_ms, took.total_ms, 1.0),
+            Some(ttft) => self.row([1.0, prompt, 0.0], ttft, scale(ttft, first), 1.0),
+            None => {
+                let total = took.total_ms;
+                self.row([1.0, prompt, answer], total, scale(total, expected), 1.0);
+            }
         }
         self.calls += 1.0;
         self.residual.add((took.total_ms.max(1.0) / expected.max(1.0)).ln());
@@ -246,7 +253,7 @@ fn solve(products: &[f64; 6], times: &[f64; 3]) -> [f64; 3] {
 
 #[cfg(test)]
 mod tests {
-    use super::{Belief, Prior, Took};
+    use super::{Belief, Estimate, Prior, Took};
     use paceline_types::time::Timestamp;
 
     const PRIOR: Prior = Prior { ttft_ms: 600.0, tpot_ms: 12.0, quality: 0.75 };
@@ -287,6 +294,19 @@ mod tests {
         assert!((now.ttft_ms - 200.0).abs() < 40.0, "{now:?}");
         assert!((now.ttft_ms_per_1k - 50.0).abs() < 15.0, "{now:?}");
         assert!((now.tpot_ms - 4.0).abs() < 0.2, "{now:?}");
+    }
+
+    #[test]
+    fn one_answer_that_comes_at_once_changes_little() {
+        for (ttft_ms, total_ms) in [(Some(200.0), 200.001), (Some(0.01), 1200.0), (None, 0.01)] {
+            let mut belief = taught(true);
+            let before = belief.estimate(&PRIOR, at(400), &[]);
+            let took = Took { input_tokens: 0.0, output_tokens: 250.0, ttft_ms, total_ms };
+            belief.took(&took, &PRIOR, at(400));
+            let after = belief.estimate(&PRIOR, at(400), &[]);
+            let of = |now: &Estimate| now.first_token_ms(0.0) + now.tpot_ms * 250.0;
+            assert!(of(&after) > 0.75 * of(&before), "{took:?}: {before:?} {after:?}");
+        }
     }
 
     #[test]
