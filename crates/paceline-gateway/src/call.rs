@@ -206,6 +206,7 @@ impl Call {
         let (id, started_at) = worker.next_id();
         Gauges::add(&worker.gateway.gauges.calls_accepted);
         Gauges::add(&worker.gateway.gauges.calls_in_flight);
+        worker.under_way.begin(id, &party.caller);
         let record = begun((id, started_at), &party.caller, operation, dialect);
         let watch = Stopwatch { resumed: started, worked: Duration::ZERO };
         let record = Some(Box::new(record));
@@ -413,7 +414,10 @@ impl Call {
         self.settle(&record, sent, now);
         let gateway = &self.worker.gateway;
         Gauges::remove(&gateway.gauges.calls_in_flight);
+        let id = record.id;
         gateway.sink.accept(record);
+        // After the record: whoever does not find the call here finds that, or there is none.
+        self.worker.under_way.end(id);
         // After the record: whoever finds the bodies finds their call.
         self.tape = None;
     }
