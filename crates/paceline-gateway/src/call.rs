@@ -106,6 +106,8 @@ pub(crate) struct Call {
     pub(crate) generate: Option<Box<Generate>>,
     /// What of the request did not cross to the present target.
     pub(crate) warning: Option<Box<str>>,
+    /// Targets that were passed over, and why.
+    pub(crate) skipped: Option<Box<str>>,
     /// Bytes of the request, for estimates.
     pub(crate) request_bytes: u64,
     /// When things happened to the present attempt.
@@ -223,6 +225,7 @@ impl Call {
             paid_before: Cost(0),
             generate: None,
             warning: None,
+            skipped: None,
             request_bytes: 0,
             marks: Marks::default(),
             reached_provider: false,
