@@ -99,7 +99,7 @@ impl Board {
             estimate
         };
         let estimates = candidates.iter().zip(places.iter().copied()).map(estimate).collect();
-        View { estimates, tasks }
+        View::new(estimates, tasks)
     }
 }
 

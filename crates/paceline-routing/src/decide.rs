@@ -2,41 +2,23 @@
 //!
 //! The same view, call, moment and chance give the same decision.
 
-use crate::affinity::cached_tokens;
+use crate::admit::{Limits, fits, is_there, reachable};
+use crate::affinity::{Kept, cached_tokens};
 use crate::choose::Chance;
-use crate::estimate::{Estimate, View};
-use crate::expect::{Expectation, Facts, expect, output_tokens};
-use crate::health::Verdict;
-use crate::need::{Complexity, Need};
-use crate::place::Policy;
+use crate::estimate::{View, cost_usd};
+use crate::expect::{Beside, Scores, Taken, output_tokens};
+use crate::need::{Abilities, Need};
 use crate::plan::{Pick, Plan, Target};
-use crate::route::{Candidate, Route};
-use crate::score::{self, COMPLEX_FLOOR, Standing};
+use crate::question::Question;
+use crate::route::{MAX_CANDIDATES, Route};
+use crate::score::{self, Standing};
 use paceline_types::decision::{Decision, Refusal, Strategy, Weights};
 use paceline_types::deployment::Deployment;
 use paceline_types::time::Timestamp;
 use std::sync::Arc;
-use std::time::Instant;
 
 /// The most candidates that a plan tries one after the other.
 const MAX_TRIED: usize = 8;
-
-/// A call that is to be decided.
-#[derive(Clone, Copy, Debug)]
-pub struct Question<'a> {
-    /// What it asks.
-    pub need: &'a Need,
-    /// When.
-    pub now: Instant,
-    /// When, by the wall clock: prices change.
-    pub at: Timestamp,
-    /// Stands for the beginning of its prompt.
-    pub prefix: Option<u64>,
-    /// Quality by the route's quality model, in the order of its models.
-    pub learned: Option<&'a [f32]>,
-    /// How health is judged.
-    pub policy: &'a Policy,
-}
 
 /// Nobody may take a call.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,13 +42,28 @@ pub struct Decided {
 /// A candidate under consideration.
 #[derive(Clone, Copy)]
 struct Considered {
+    /// The best first; of equals the one that comes first by name.
+    rank: u64,
     /// Its number in the route.
-    at: usize,
+    at: u16,
     /// The number of the target that counts.
-    target: usize,
+    target: u16,
     /// The number of its first target among those of the route.
     first: u16,
-    expected: Expectation,
+    /// That target saw the prompt's beginning, and is asked for it.
+    drawn: bool,
+}
+
+/// A candidate before it is scored.
+#[derive(Clone, Copy, Default)]
+struct Looked {
+    /// Why it cannot take the call at all.
+    why: Option<Refusal>,
+    /// Whether it may be asked now.
+    open: bool,
+    target: u16,
+    first: u16,
+    drawn: bool,
 }
 
 impl Route {
@@ -83,50 +80,50 @@ impl Route {
         let weights = score::weigh(strategy, self.policy.weights, need, &standing);
         let seen = question.prefix.filter(|_| self.policy.affinity);
         let seen = seen.and_then(|prefix| self.affinity.last(prefix, seconds(question.at)));
-        let task = need.task_type.as_deref().and_then(|task| view.task(task));
+        let (known, count) = (view.known(), self.candidates.len());
+        let (looked, beside) = self.look(question, &view, weights, seen);
+        let mut taken = Taken::of(known, &beside, need, count);
+        self.price(&mut taken, &beside, question, &view, &looked);
+        let scores = Scores::of(known, &beside, &taken, (need, weights), count);
+        let limits = Limits::of(&self.policy, need);
         let mut considered: Vec<Considered> = Vec::with_capacity(self.candidates.len());
         let (mut rejected, mut left_alone) = (Vec::new(), Vec::new());
-        let mut first = 0;
-        for (at, (candidate, estimate)) in self.candidates.iter().zip(&view.estimates).enumerate() {
-            let base = first;
-            first += candidate.targets.len();
-            let why = fits(candidate, need, estimate.output_tokens);
-            let (open, target) = reachable(candidate, question, seen.map(|seen| seen.wrapping_sub(base)));
-            let deployment = &candidate.targets[target].deployment;
+        for (at, (one, estimate)) in looked.iter().zip(&view.estimates).enumerate() {
+            let target = usize::from(one.target);
+            let why = one.why.or_else(|| limits.within(&taken, beside.quality[at], at, estimate));
+            let why = why.or((!one.open).then_some(Refusal::LeftAlone));
             if let Some(why) = why {
-                rejected.push((Arc::clone(deployment), why));
-                continue;
-            }
-            let cached = if seen == Some(base + target) { cached_tokens(need.input_tokens) } else { 0 };
-            let learned = question.learned.and_then(|all| all.get(candidate.learned?).copied());
-            let facts = Facts { candidate, estimate, target, task, cached, learned };
-            let expected = expect(&facts, need, weights, question.now, question.at);
-            let why = self.within(&expected, estimate, need);
-            match why {
-                Some(why) => rejected.push((Arc::clone(deployment), why)),
-                None if !open => {
-                    rejected.push((Arc::clone(deployment), Refusal::LeftAlone));
-                    left_alone.push(Considered { at, target, first: base as u16, expected });
+                rejected.push((Arc::clone(&self.candidates[at].targets[target].deployment), why));
+                if why != Refusal::LeftAlone {
+                    continue;
                 }
-                None => considered.push(Considered { at, target, first: base as u16, expected }),
             }
+            // Scores are not negative, so that their bits are in their order.
+            let by_score = u64::from(!scores.score[at].to_bits()) << 16;
+            let rank = by_score | u64::from(self.by_name[usize::from(one.first) + target]);
+            let one =
+                Considered { rank, at: at as u16, target: one.target, first: one.first, drawn: one.drawn };
+            if why.is_none() { considered.push(one) } else { left_alone.push(one) }
         }
-        self.rank(&mut considered);
-        self.rank(&mut left_alone);
+        considered.sort_unstable_by_key(|one| one.rank);
+        left_alone.sort_unstable_by_key(|one| one.rank);
         if considered.is_empty() && left_alone.is_empty() {
             return Err(NoModel { rejected });
         }
-        let (chosen, propensity) = match self.cheap_first(&considered, need) {
+        let (chosen, propensity) = match self.cheap_first(&considered, &taken, need) {
             Some(cheap) => (cheap, 1.0),
-            None => self.explore(&considered, need, chance),
+            None => self.explore(&considered, &scores, need, chance),
         };
-        let output = considered.get(chosen).map_or(0.0, |one| output_tokens(&view.estimates[one.at], need));
+        let output = considered.get(chosen).map_or(0.0, |one| taken.output[usize::from(one.at)]);
         let (plan, numbers) = self.plan(&considered, &left_alone, chosen, question);
         let decision = Decision {
             route: Arc::clone(&self.name),
             strategy,
             weights,
-            candidates: considered.iter().map(|one| one.expected.of(self.target(one))).collect(),
+            candidates: considered
+                .iter()
+                .map(|one| scores.scored(known, &beside, &taken, one.at.into(), self.target(one)))
+                .collect(),
             rejected,
             chosen: chosen as u16,
             propensity,
@@ -143,47 +140,92 @@ impl Route {
         self.affinity.note(prefix, usize::from(number), seconds(at));
     }
 
-    /// Why what is expected of a candidate is not good enough; `None` where it is.
-    fn within(&self, expected: &Expectation, estimate: &Estimate, need: &Need) -> Option<Refusal> {
-        let policy = &self.policy;
-        let least = |a: Option<f64>, b: Option<f64>| match (a, b) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        };
-        let over = |limit: Option<f64>, value: f32| limit.is_some_and(|limit| f64::from(value) > limit);
-        if over(least(need.max_latency_ms, policy.max_latency_ms), expected.latency_ms) {
-            return Some(Refusal::Latency);
+    /// Who may take the call, by which target, and what is known of each beside its estimate.
+    fn look(
+        &self,
+        question: &Question<'_>,
+        view: &View,
+        weights: Weights,
+        seen: Option<usize>,
+    ) -> ([Looked; MAX_CANDIDATES], Beside) {
+        let need = question.need;
+        let known = view.known();
+        let mut looked = [Looked::default(); MAX_CANDIDATES];
+        let mut beside = Beside::usual(known);
+        let task = need.task_type.as_deref().and_then(|task| view.task(task));
+        let unthinking = score::unthinking(need.reasoning);
+        let prompt = need.input_tokens as i64 as f32;
+        let mut first = 0;
+        let candidates = self.candidates.iter().zip(&view.estimates).zip(&mut looked).enumerate();
+        for (at, ((candidate, estimate), one)) in candidates {
+            one.first = first;
+            let base = usize::from(first);
+            first = first.saturating_add(candidate.targets.len() as u16);
+            one.why = fits(candidate, need, estimate.output_tokens);
+            let mine = seen.and_then(|seen| seen.checked_sub(base));
+            let mine = mine.filter(|mine| {
+                let there = Kept { candidate, at, target: *mine };
+                there.is_worth(estimate, known, question, weights)
+            });
+            let (open, number) = reachable(candidate, question, mine);
+            (one.open, one.target, one.drawn) = (open, number as u16, mine == Some(number));
+            let mut fresh = prompt;
+            if one.drawn {
+                let cached = cached_tokens(need.input_tokens) as f32;
+                beside.cached[at] = cached;
+                fresh -= cached;
+            }
+            let target = &candidate.targets[number];
+            beside.first_ms[at] = known.first_token_ms(at, fresh, target, question.now);
+            if task.is_some() {
+                let expected = estimate.quality_for(task);
+                beside.quality[at] = expected.mean as f32;
+                beside.quality_spread[at] = expected.spread as f32;
+            }
+            let learned = question.learned.and_then(|all| all.get(candidate.learned?).copied());
+            if let Some(learned) = learned.filter(|learned| learned.is_finite()) {
+                let learned = learned.clamp(0.0, 1.0);
+                beside.quality[at] = learned;
+                beside.quality_spread[at] = (learned * (1.0 - learned)).sqrt();
+            }
+            if need.reasoning > 0.0 && !candidate.can.has(Abilities::REASONING) {
+                beside.quality[at] *= unthinking;
+            }
         }
-        let budget = least(need.max_cost_usd, policy.max_cost_usd);
-        let too_dear = |usd: Option<f32>| usd.is_none_or(|usd| over(budget, usd));
-        if budget.is_some() && too_dear(expected.usd) {
-            return Some(Refusal::Cost);
+        (looked, beside)
+    }
+
+    /// Costs that depend on how many tokens there are, or on time.
+    fn price(
+        &self,
+        taken: &mut Taken,
+        beside: &Beside,
+        question: &Question<'_>,
+        view: &View,
+        looked: &[Looked],
+    ) {
+        let input = question.need.input_tokens;
+        for (at, (candidate, estimate)) in self.candidates.iter().zip(&view.estimates).enumerate() {
+            if estimate.rates.is_some() {
+                continue;
+            }
+            let Some(price) = &candidate.targets[usize::from(looked[at].target)].price else { continue };
+            let (cached, output) = (beside.cached[at] as u64, taken.output[at] as u64);
+            let took_ms = f64::from(taken.latency_ms[at]);
+            if let Some(usd) = cost_usd(price, input, cached, output, took_ms, question.at) {
+                taken.usd[at] = usd as f32;
+            }
         }
-        let complex = (need.complexity == Some(Complexity::Complex)).then_some(COMPLEX_FLOOR);
-        let floors = [need.min_quality.or(complex), policy.min_quality];
-        let floor = floors.into_iter().flatten().fold(0.0, f64::max);
-        if f64::from(expected.answers) < floor {
-            return Some(Refusal::Quality);
-        }
-        (estimate.reliability < policy.reliability_threshold).then_some(Refusal::Reliability)
     }
 
     fn target(&self, one: &Considered) -> &Target {
-        &self.candidates[one.at].targets[one.target]
-    }
-
-    /// The best first; of equals the one that comes first by name.
-    fn rank(&self, considered: &mut [Considered]) {
-        considered.sort_unstable_by(|a, b| {
-            let by_score = b.expected.score.total_cmp(&a.expected.score);
-            by_score.then_with(|| self.target(a).deployment.name.cmp(&self.target(b).deployment.name))
-        });
+        &self.candidates[usize::from(one.at)].targets[usize::from(one.target)]
     }
 
     /// Who is asked first where answers are checked: the cheapest, where the best one is dearer.
-    fn cheap_first(&self, considered: &[Considered], need: &Need) -> Option<usize> {
+    fn cheap_first(&self, considered: &[Considered], taken: &Taken, need: &Need) -> Option<usize> {
         self.policy.cascade.filter(|_| need.checkable)?;
-        let usd = |one: &Considered| one.expected.usd.filter(|usd| usd.is_finite());
+        let usd = |one: &Considered| taken.usd(one.at.into()).filter(|usd| usd.is_finite());
         let best = usd(considered.first()?)?;
         let priced = considered.iter().enumerate().filter_map(|(at, one)| Some((at, usd(one)?)));
         let (cheapest, cost) = priced.min_by(|a, b| a.1.total_cmp(&b.1))?;
@@ -191,8 +233,14 @@ impl Route {
     }
 
     /// Who is taken, and how likely that was.
-    fn explore(&self, considered: &[Considered], need: &Need, chance: &mut impl Chance) -> (usize, f32) {
-        let scores = considered.iter().map(|one| one.expected.score);
+    fn explore(
+        &self,
+        considered: &[Considered],
+        scores: &Scores,
+        need: &Need,
+        chance: &mut impl Chance,
+    ) -> (usize, f32) {
+        let scores = considered.iter().map(|one| scores.score[usize::from(one.at)]);
         let Some((share, others)) = self.explores(scores, need.pinned) else { return (0, 1.0) };
         let drawn = chance.next();
         if drawn >= share {
@@ -232,13 +280,13 @@ impl Route {
         let mut pick = Pick::First;
         let mut group = 0;
         for (rank, one) in order.enumerate() {
-            let candidate = &self.candidates[one.at];
+            let candidate = &self.candidates[usize::from(one.at)];
+            let target = usize::from(one.target);
             if rank == 0 {
-                pick =
-                    if candidate.targets.len() > 1 && one.target > 0 { Pick::First } else { candidate.pick };
+                pick = if one.drawn { Pick::First } else { candidate.pick };
             }
-            let preferred = std::iter::once(one.target);
-            let others = (0..candidate.targets.len()).filter(|at| *at != one.target);
+            let preferred = std::iter::once(target);
+            let others = (0..candidate.targets.len()).filter(|at| *at != target);
             for at in preferred.chain(others).filter(|at| is_there(&candidate.targets[*at], need)) {
                 targets.push(candidate.targets[at].in_group(group));
                 if remembers {
@@ -269,59 +317,6 @@ fn seconds(at: Timestamp) -> u32 {
     at.seconds() as u32
 }
 
-/// Why a candidate cannot take the call at all.
-fn fits(candidate: &Candidate, need: &Need, usual_output: f64) -> Option<Refusal> {
-    if !need.models.is_empty() && !need.models.iter().any(|name| is_called(candidate, name)) {
-        return Some(Refusal::NotNamed);
-    }
-    if let Some(why) = candidate.can.lacks(need.asked) {
-        return Some(why);
-    }
-    let wanted = need.output_tokens.or(need.max_tokens);
-    if let (Some(most), Some(wanted)) = (candidate.max_output, need.output_tokens)
-        && wanted > most
-    {
-        return Some(Refusal::MaxOutput);
-    }
-    let answer =
-        wanted.map_or(usual_output as u64, |wanted| wanted.min(candidate.max_output.unwrap_or(wanted)));
-    if candidate.context.is_some_and(|window| need.input_tokens.saturating_add(answer) > window) {
-        return Some(Refusal::ContextWindow);
-    }
-    (!candidate.targets.iter().any(|target| is_there(target, need))).then_some(Refusal::Region)
-}
-
-/// Whether a target computes where the call allows.
-fn is_there(target: &Target, need: &Need) -> bool {
-    need.region.as_deref().is_none_or(|region| target.deployment.region.as_deref() == Some(region))
-}
-
-fn is_called(candidate: &Candidate, name: &str) -> bool {
-    candidate.targets.iter().any(|target| {
-        let deployment = &target.deployment;
-        [&deployment.model, &deployment.name, &deployment.upstream_model]
-            .iter()
-            .any(|known| ***known == *name)
-    })
-}
-
-/// Whether one of its targets may be asked, and which counts: the one that saw the prompt, else the first that may.
-fn reachable(candidate: &Candidate, question: &Question<'_>, seen: Option<usize>) -> (bool, usize) {
-    let open = |target: &Target| {
-        is_there(target, question.need)
-            && target.places.iter().any(|place| {
-                !matches!(place.health.look(question.now, &question.policy.health), Verdict::Closed { .. })
-            })
-    };
-    if let Some(seen) = seen.filter(|seen| candidate.targets.get(*seen).is_some_and(open)) {
-        return (true, seen);
-    }
-    match candidate.targets.iter().position(open) {
-        Some(first) => (true, first),
-        None => (false, 0),
-    }
-}
-
 fn standing(view: &View, need: &Need) -> Standing {
     let input = need.input_tokens as f64;
     let count = view.estimates.len().max(1) as f64;
@@ -346,9 +341,9 @@ pub fn realised(
     let Weights { latency, quality: of_quality, cost } = decision.weights;
     let expected = decision.taken().map_or(0.0, |one| f64::from(one.quality));
     let quality = if answered { quality.unwrap_or(expected) } else { 0.0 };
-    f64::from(latency) * score::latency(total_ms)
+    f64::from(latency * score::latency(total_ms as f32))
         + f64::from(of_quality) * quality
-        + f64::from(cost) * score::cost(usd)
+        + f64::from(cost * score::cost(usd.map_or(f32::NAN, |usd| usd as f32)))
 }
 
 /// Whether a decision was right: what it came to is within 5 % of the best score that was expected (R10).

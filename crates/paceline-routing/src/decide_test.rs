@@ -7,11 +7,11 @@ use crate::confidence::confidence;
 use crate::estimate::Prior;
 use crate::health::HealthPolicy;
 use crate::need::Abilities;
-use crate::place::{Place, PlaceName};
+use crate::place::{Place, PlaceName, Policy};
 use crate::plan::{Patience, TargetFacts};
-use crate::route::{RouteEntry, RoutePolicy};
+use crate::route::{Candidate, RouteEntry, RoutePolicy};
 use paceline_types::price::{Price, Rate, Rates};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 struct Made {
     name: &'static str,

@@ -1,5 +1,6 @@
 //! What to expect of a model: means and spreads of latency, answer length, reliability and quality.
 
+use crate::expect::Known;
 use paceline_types::price::{Price, Rate, Tariff};
 use paceline_types::time::{Offset, Timestamp};
 use paceline_types::tokens::Usage;
@@ -114,9 +115,21 @@ pub struct View {
     pub estimates: Vec<Estimate>,
     /// Tasks whose quality is known apart.
     pub tasks: Vec<Box<str>>,
+    known: Known,
 }
 
 impl View {
+    /// What these estimates say.
+    pub(crate) fn new(estimates: Vec<Estimate>, tasks: Vec<Box<str>>) -> Self {
+        let known = Known::of(&estimates);
+        Self { estimates, tasks, known }
+    }
+
+    /// The same number of each candidate side by side.
+    pub(crate) fn known(&self) -> &Known {
+        &self.known
+    }
+
     /// Where a task stands in it.
     pub fn task(&self, name: &str) -> Option<usize> {
         self.tasks.iter().position(|task| **task == *name)

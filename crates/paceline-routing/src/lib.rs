@@ -3,6 +3,7 @@
 //! Quiet: no socket, no clock, no randomness.
 
 pub mod adaptive;
+mod admit;
 pub mod affinity;
 pub mod belief;
 pub mod board;
@@ -21,6 +22,7 @@ pub mod nearest;
 pub mod need;
 pub mod place;
 pub mod plan;
+pub mod question;
 pub mod replay;
 pub mod retry;
 pub mod route;

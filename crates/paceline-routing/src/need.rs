@@ -45,6 +45,9 @@ impl Abilities {
     /// Why who has these cannot do what `asked` says; `None` where it can.
     pub fn lacks(self, asked: Self) -> Option<Refusal> {
         let missing = asked.0 & !self.0;
+        if missing == 0 {
+            return None;
+        }
         Self::WORDS.iter().find(|(word, _)| missing & word.0 != 0).map(|(_, why)| *why)
     }
 }

@@ -160,18 +160,21 @@ pub struct Route {
     pub baseline: usize,
     /// Which target saw which prompt.
     pub affinity: Affinity,
+    /// The place of each target, in the order of candidates and theirs, when all are put in order by name.
+    pub(crate) by_name: Vec<u16>,
     view: ArcSwap<View>,
 }
 
 impl Route {
-    /// A route of these candidates.
+    /// A route of these candidates, [`MAX_CANDIDATES`] at most.
     pub fn new(
         entry: &RouteEntry,
-        candidates: Vec<Candidate>,
+        mut candidates: Vec<Candidate>,
         fallback: Vec<Target>,
         board: &Board,
         at: Timestamp,
     ) -> Self {
+        candidates.truncate(MAX_CANDIDATES);
         let strongest = || {
             let by_quality = |(_, a): &(usize, &Candidate), (_, b): &(usize, &Candidate)| {
                 a.prior.quality.total_cmp(&b.prior.quality)
@@ -179,7 +182,14 @@ impl Route {
             candidates.iter().enumerate().rev().max_by(by_quality).map_or(0, |(at, _)| at)
         };
         let baseline = entry.baseline.filter(|at| *at < candidates.len()).unwrap_or_else(strongest);
+        let names: Vec<&str> = candidates
+            .iter()
+            .flat_map(|candidate| &candidate.targets)
+            .map(|target| &*target.deployment.name)
+            .collect();
+        let before = |name: &&str| names.iter().filter(|other| *other < name).count() as u16;
         let route = Self {
+            by_name: names.iter().map(before).collect(),
             name: Arc::clone(&entry.name),
             policy: entry.policy.clone(),
             fallback,

@@ -19,33 +19,36 @@ const COST: (f64, f64) = (1e-6, 6.0);
 const UNTHINKING: f64 = 0.15;
 
 /// The latency score of a time.
-pub fn latency(ms: f64) -> f64 {
+pub fn latency(ms: f32) -> f32 {
     on_scale(ms, const { Scale::new(LATENCY) })
 }
 
-/// The cost score of a cost.
-pub fn cost(usd: Option<f64>) -> f64 {
-    usd.map_or(0.0, |usd| on_scale(usd, const { Scale::new(COST) }))
+/// The cost score of a cost; not a number: unknown.
+pub fn cost(usd: f32) -> f32 {
+    // What is not a number is not less than anything.
+    if usd < f32::INFINITY { on_scale(usd, const { Scale::new(COST) }) } else { 0.0 }
 }
 
 /// An anchored scale, its divisions done beforehand: calls score every candidate twice.
 #[derive(Clone, Copy)]
 struct Scale {
     /// One by the value at which the score is 1.
-    by_best: f64,
+    by_best: f32,
     /// What twice the value takes from the score.
-    doubling: f64,
+    doubling: f32,
 }
 
 impl Scale {
     const fn new((best, decades): (f64, f64)) -> Self {
-        Self { by_best: 1.0 / best, doubling: std::f64::consts::LOG10_2 / decades }
+        Self { by_best: (1.0 / best) as f32, doubling: (std::f64::consts::LOG10_2 / decades) as f32 }
     }
 }
 
-fn on_scale(value: f64, scale: Scale) -> f64 {
-    let magnitude = (value.max(1e-12) * scale.by_best) as f32;
-    (1.0 - f64::from(log2(magnitude)) * scale.doubling).clamp(0.0, 1.0)
+fn on_scale(value: f32, scale: Scale) -> f32 {
+    let value = if value > 1e-12 { value } else { 1e-12 };
+    let score = 1.0 - log2(value * scale.by_best) * scale.doubling;
+    let score = if score > 0.0 { score } else { 0.0 };
+    if score < 1.0 { score } else { 1.0 }
 }
 
 /// The logarithm of a positive normal number, to 2 · 10⁻⁵: enough for a score, and in line. With s = (m − 1) / (m + 1),
@@ -61,18 +64,18 @@ fn log2(x: f32) -> f32 {
 }
 
 /// What a standard deviation of a logarithm (natural) is in latency scores.
-pub fn latency_spread(of_ln: f64) -> f64 {
-    of_ln * const { std::f64::consts::LOG10_E / LATENCY.1 }
+pub fn latency_spread(of_ln: f32) -> f32 {
+    of_ln * const { (std::f64::consts::LOG10_E / LATENCY.1) as f32 }
 }
 
 /// What a standard deviation of a logarithm (natural) is in cost scores.
-pub fn cost_spread(of_ln: f64) -> f64 {
-    of_ln * const { std::f64::consts::LOG10_E / COST.1 }
+pub fn cost_spread(of_ln: f32) -> f32 {
+    of_ln * const { (std::f64::consts::LOG10_E / COST.1) as f32 }
 }
 
-/// What quality is worth where thought is wanted and the model cannot think.
-pub fn thinking(quality: f64, wanted: f64, can: bool) -> f64 {
-    if can { quality } else { quality * (1.0 - UNTHINKING * wanted) }
+/// What is left of the quality of a model that cannot think, where thought is wanted.
+pub fn unthinking(wanted: f64) -> f32 {
+    (1.0 - UNTHINKING * wanted) as f32
 }
 
 /// The quality floor of a complex call whose caller names none.
@@ -163,10 +166,10 @@ mod tests {
             assert!((latency(ms) - score).abs() < 1e-4, "{ms}");
         }
         for (usd, score) in [(0.0, 1.0), (1e-6, 1.0), (0.001, 0.5), (1.0, 0.0), (9.0, 0.0)] {
-            assert!((cost(Some(usd)) - score).abs() < 1e-4, "{usd}");
+            assert!((cost(usd) - score).abs() < 1e-4, "{usd}");
         }
-        assert!(cost(None).abs() < 1e-9);
-        assert!((latency_spread(std::f64::consts::LN_10) - 1.0 / 3.0).abs() < 1e-9);
+        assert!(cost(f32::NAN).abs() < 1e-9 && cost(f32::INFINITY).abs() < 1e-9);
+        assert!((latency_spread(std::f32::consts::LN_10) - 1.0 / 3.0).abs() < 1e-6);
     }
 
     #[test]

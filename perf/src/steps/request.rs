@@ -7,9 +7,9 @@ use paceline_dialect::asks::Asks;
 use paceline_dialect::openai::request;
 use paceline_gateway::framing::Framing;
 use paceline_routing::confidence::confidence;
-use paceline_routing::decide::Question;
 use paceline_routing::need::Need;
 use paceline_routing::place::Policy;
+use paceline_routing::question::Question;
 use paceline_types::id::CallId;
 use paceline_types::time::Timestamp;
 

@@ -91,7 +91,7 @@ fn thinking(ask: &ChatRequest<'_>, limit: u64, o: &mut Object<'_>, notes: &mut N
         return false;
     }
     let room = budget.clamp(LEAST_BUDGET, limit / 2);
-    if !thought_can_follow(ask) {
+    if !ask.thought_can_follow() {
         notes.dropped("reasoning (the thoughts before the last tool calls are not there)");
         return false;
     }
@@ -100,19 +100,6 @@ fn thinking(ask: &ChatRequest<'_>, limit: u64, o: &mut Object<'_>, notes: &mut N
         thinking.number("budget_tokens", room);
     });
     true
-}
-
-/// With thinking on, the dialect wants an assistant's turn that asks for tools to begin with its sealed thought, where the
-/// results of these tools are what is answered now.
-fn thought_can_follow(ask: &ChatRequest<'_>) -> bool {
-    let answers_tools = ask
-        .turns
-        .last()
-        .is_some_and(|turn| turn.parts.iter().any(|part| matches!(part, Part::ToolResult { .. })));
-    let last = ask.turns.iter().rev().find(|turn| turn.side == Side::Assistant);
-    let sealed =
-        |part: &Part<'_>| matches!(part, Part::Reasoning { signature: Some(_), .. } | Part::Sealed { .. });
-    !answers_tools || last.is_none_or(|turn| turn.parts.iter().any(sealed))
 }
 
 fn settings(ask: &ChatRequest<'_>, thinks: bool, o: &mut Object<'_>, notes: &mut Notes) {

@@ -3,7 +3,7 @@
 use crate::bedrock::converse_parts::{Blocks, cache_point};
 use crate::neutral::json::Json;
 use crate::neutral::notes::{Notes, Unsupported};
-use crate::neutral::request::{ChatRequest, Format, Part, Reasoning, Side, Tool, ToolChoice};
+use crate::neutral::request::{ChatRequest, Format, Part, Reasoning, Tool, ToolChoice};
 use crate::neutral::write::{Array, Object, object};
 use paceline_types::record::Dialect;
 
@@ -88,24 +88,11 @@ fn thought(ask: &ChatRequest<'_>, maker: Maker, notes: &mut Notes) -> Option<Tho
         notes.dropped("reasoning (max_tokens leaves no room for it)");
         return None;
     }
-    if !thought_can_follow(ask) {
+    if !ask.thought_can_follow() {
         notes.dropped("reasoning (the thoughts before the last tool calls are not there)");
         return None;
     }
     Some(Thought::Budget(budget.clamp(LEAST_BUDGET, limit / 2)))
-}
-
-/// With thinking on, Anthropic's models want an assistant's turn that asks for tools to begin with its sealed thought, where
-/// the results of these tools are what is answered now.
-fn thought_can_follow(ask: &ChatRequest<'_>) -> bool {
-    let answers_tools = ask
-        .turns
-        .last()
-        .is_some_and(|turn| turn.parts.iter().any(|part| matches!(part, Part::ToolResult { .. })));
-    let last = ask.turns.iter().rev().find(|turn| turn.side == Side::Assistant);
-    let sealed =
-        |part: &Part<'_>| matches!(part, Part::Reasoning { signature: Some(_), .. } | Part::Sealed { .. });
-    !answers_tools || last.is_none_or(|turn| turn.parts.iter().any(sealed))
 }
 
 fn inference(ask: &ChatRequest<'_>, thought: Option<Thought>, o: &mut Object<'_>, notes: &mut Notes) {

@@ -82,6 +82,20 @@ impl ChatRequest<'_> {
     }
 }
 
+impl ChatRequest<'_> {
+    /// Whether thinking may be on at Anthropic's models: they want an assistant's turn that asks for tools to begin with its
+    /// sealed thought, where the results of these tools are what is answered now.
+    pub fn thought_can_follow(&self) -> bool {
+        let is_result = |part: &Part<'_>| matches!(part, Part::ToolResult { .. });
+        let answers_tools = self.turns.last().is_some_and(|turn| turn.parts.iter().any(is_result));
+        let last = self.turns.iter().rev().find(|turn| turn.side == Side::Assistant);
+        let is_sealed = |part: &Part<'_>| {
+            matches!(part, Part::Reasoning { signature: Some(_), .. } | Part::Sealed { .. })
+        };
+        !answers_tools || last.is_none_or(|turn| turn.parts.iter().any(is_sealed))
+    }
+}
+
 impl<'a> ChatRequest<'a> {
     /// Adds parts to the conversation, to the last turn where it is of the same side.
     pub fn say(&mut self, side: Side, parts: impl IntoIterator<Item = Part<'a>>) {
@@ -200,6 +214,18 @@ pub enum Part<'a> {
         /// The object as it came.
         json: Json<'a>,
     },
+}
+
+impl Part<'_> {
+    /// Whether the prompt up to here is to be kept in the provider's cache.
+    pub fn is_marked(&self) -> bool {
+        matches!(
+            self,
+            Part::Text { cache: Some(_), .. }
+                | Part::Image { cache: Some(_), .. }
+                | Part::File { cache: Some(_), .. }
+        )
+    }
 }
 
 impl<'a> Part<'a> {

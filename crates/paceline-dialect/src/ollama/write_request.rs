@@ -293,7 +293,7 @@ impl Messages<'_, '_, '_, '_> {
                 Part::Other { kind, .. } => self.notes.dropped(kind),
                 Part::Reasoning { .. } | Part::ToolCall(_) | Part::ToolResult { .. } => {}
             }
-            if is_marked(part) {
+            if part.is_marked() {
                 self.notes.dropped("cache_control");
             }
         }
@@ -310,13 +310,4 @@ impl Messages<'_, '_, '_, '_> {
     fn refuse(&mut self, field: &str, why: &str) {
         self.wrong.get_or_insert_with(|| Unsupported { field: field.to_owned(), why: why.to_owned() });
     }
-}
-
-fn is_marked(part: &Part<'_>) -> bool {
-    matches!(
-        part,
-        Part::Text { cache: Some(_), .. }
-            | Part::Image { cache: Some(_), .. }
-            | Part::File { cache: Some(_), .. }
-    )
 }

@@ -89,16 +89,7 @@ fn settings(ask: &ChatRequest<'_>, habits: Habits, o: &mut Object<'_>, notes: &m
         Some(Format::Json) => o.raw("response_format", "{\"type\":\"json_object\"}"),
         Some(Format::Schema { name, schema, strict }) => o.object("response_format", |format| {
             format.text("type", "json_schema");
-            format.object("json_schema", |inner| {
-                match name {
-                    Some(name) => inner.json("name", name),
-                    None => inner.text("name", "answer"),
-                }
-                inner.json("schema", schema);
-                if let Some(strict) = strict {
-                    inner.truth("strict", *strict);
-                }
-            });
+            format.object("json_schema", |inner| schema_of(name.as_ref(), schema, *strict, inner));
         }),
     }
 }
@@ -272,7 +263,7 @@ impl Messages<'_, '_> {
             [Part::Refusal { text }] => Some(text.view()),
             _ => None,
         };
-        if !marks && parts.iter().any(|part| is_marked(part)) {
+        if !marks && parts.iter().any(|part| part.is_marked()) {
             self.notes.dropped("cache_control");
         }
         self.list.object(|o| {
@@ -330,13 +321,21 @@ impl Messages<'_, '_> {
     }
 }
 
-fn is_marked(part: &Part<'_>) -> bool {
-    matches!(
-        part,
-        Part::Text { cache: Some(_), .. }
-            | Part::Image { cache: Some(_), .. }
-            | Part::File { cache: Some(_), .. }
-    )
+/// The members of a schema that answers keep to; one without a name is called `answer`.
+pub(crate) fn schema_of(
+    name: Option<&Json<'_>>,
+    schema: &Json<'_>,
+    strict: Option<bool>,
+    o: &mut Object<'_>,
+) {
+    match name {
+        Some(name) => o.json("name", name),
+        None => o.text("name", "answer"),
+    }
+    o.json("schema", schema);
+    if let Some(strict) = strict {
+        o.truth("strict", strict);
+    }
 }
 
 fn part_of(part: &Part<'_>, marks: bool, o: &mut Object<'_>) {

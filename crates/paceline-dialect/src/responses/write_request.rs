@@ -4,7 +4,7 @@ use crate::neutral::json::join;
 use crate::neutral::notes::{Notes, Unsupported};
 use crate::neutral::request::{ChatRequest, Format, Part, Tool, ToolChoice};
 use crate::neutral::write::{Object, object};
-use crate::openai::write_request::effort_word;
+use crate::openai::write_request::{effort_word, schema_of};
 use crate::responses::write_items::Items;
 use paceline_types::record::Dialect;
 
@@ -120,14 +120,7 @@ fn text(ask: &ChatRequest<'_>, o: &mut Object<'_>) {
             Some(Format::Json) => text.raw("format", "{\"type\":\"json_object\"}"),
             Some(Format::Schema { name, schema, strict }) => text.object("format", |format| {
                 format.text("type", "json_schema");
-                match name {
-                    Some(name) => format.json("name", name),
-                    None => format.text("name", "answer"),
-                }
-                format.json("schema", schema);
-                if let Some(strict) = strict {
-                    format.truth("strict", *strict);
-                }
+                schema_of(name.as_ref(), schema, *strict, format);
             }),
         }
         text.maybe("verbosity", verbosity);

@@ -17,9 +17,10 @@ pub use rows::{Metric, Who};
 pub use sums::Figure;
 
 use crate::board::Board;
-use crate::decide::{Decided, Question, realised};
+use crate::decide::{Decided, realised};
 use crate::estimate::View;
 use crate::place::Policy;
+use crate::question::Question;
 use crate::route::{Candidate, MAX_CANDIDATES, Route, RouteEntry, RoutePolicy};
 use lengths::Lengths;
 use paceline_types::decision::Decision;

@@ -124,9 +124,10 @@ pub(super) fn offers(
         let cost = price.and_then(|price| price.cost(&usage, past.record.started_at, tariff));
         let cost = cost.map(|cost| cost.total().0 as f64 / 1e12);
         let weights = decision.weights;
-        let score = f64::from(weights.latency) * score::latency(latency)
+        let by_cost = score::cost(cost.map_or(f32::NAN, |usd| usd as f32));
+        let score = f64::from(weights.latency * score::latency(latency as f32))
             + f64::from(weights.quality) * quality
-            + f64::from(weights.cost) * score::cost(cost);
+            + f64::from(weights.cost * by_cost);
         Some(Offer { at, ahead, after: [cost, Some(latency), Some(quality), Some(score)], reliability })
     };
     decision.candidates.iter().filter_map(offer).collect()

@@ -110,10 +110,14 @@ fn banner(config: &Config, file: Option<&Path>, address: &str, started: Instant)
         }
         text.push('\n');
     }
-    if !config.models.is_empty() {
-        let names: Vec<&str> = config.models.iter().take(8).map(|model| model.name.as_str()).collect();
-        let more = if config.models.len() > 8 { ", …" } else { "" };
-        let _ = writeln!(text, "  models   {}{more}", names.join(", "));
+    let models: Vec<&str> = config.models.iter().map(|model| model.name.as_str()).collect();
+    let routes: Vec<&str> = config.routes.iter().map(|route| route.name.as_str()).collect();
+    let routes = if config.routing.enabled { routes } else { Vec::new() };
+    for (what, names) in [("models", models), ("routes", routes)] {
+        if !names.is_empty() {
+            let more = if names.len() > 8 { ", …" } else { "" };
+            let _ = writeln!(text, "  {what:<8} {}{more}", names[..names.len().min(8)].join(", "));
+        }
     }
     let model = example_model(config);
     let auth = if config.keys.is_empty() { "" } else { " -H 'authorization: Bearer YOUR_KEY'" };
