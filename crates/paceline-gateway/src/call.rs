@@ -106,6 +106,8 @@ pub(crate) struct Call {
     pub(crate) generate: Option<Box<Generate>>,
     /// What of the request did not cross to the present target.
     pub(crate) warning: Option<Box<str>>,
+    /// Targets that were passed over, and why.
+    pub(crate) skipped: Option<Box<str>>,
     /// Bytes of the request, for estimates.
     pub(crate) request_bytes: u64,
     /// When things happened to the present attempt.
@@ -206,6 +208,7 @@ impl Call {
         let (id, started_at) = worker.next_id();
         Gauges::add(&worker.gateway.gauges.calls_accepted);
         Gauges::add(&worker.gateway.gauges.calls_in_flight);
+        worker.under_way.begin(id, &party.caller);
         let record = begun((id, started_at), &party.caller, operation, dialect);
         let watch = Stopwatch { resumed: started, worked: Duration::ZERO };
         let record = Some(Box::new(record));
@@ -222,6 +225,7 @@ impl Call {
             paid_before: Cost(0),
             generate: None,
             warning: None,
+            skipped: None,
             request_bytes: 0,
             marks: Marks::default(),
             reached_provider: false,
@@ -413,7 +417,10 @@ impl Call {
         self.settle(&record, sent, now);
         let gateway = &self.worker.gateway;
         Gauges::remove(&gateway.gauges.calls_in_flight);
+        let id = record.id;
         gateway.sink.accept(record);
+        // After the record: whoever does not find the call here finds that, or there is none.
+        self.worker.under_way.end(id);
         // After the record: whoever finds the bodies finds their call.
         self.tape = None;
     }

@@ -9,6 +9,7 @@ use crate::events::Events;
 use crate::ledger::{Account, AccountName, Ledger, Standing};
 use crate::scope::{Days, Scope, Scopes};
 use crate::step::count::Counting;
+use crate::under_way::AllUnderWay;
 use crate::upstream::Upstream;
 use arc_swap::ArcSwap;
 use paceline_http::clock;
@@ -21,7 +22,7 @@ use paceline_routing::place::Fleet;
 use paceline_routing::question::Question;
 use paceline_routing::route::Route;
 use paceline_types::decision::Decision;
-use paceline_types::id::Name;
+use paceline_types::id::{CallId, Name};
 use paceline_types::ports::{RecordSink, TokenCounter};
 use paceline_types::price::Price;
 use paceline_types::record::{CallRecord, Caller};
@@ -243,6 +244,7 @@ pub struct Gateway {
     /// What people should hear of.
     pub events: Events,
     waiting: AtomicUsize,
+    pub(crate) under_way: AllUnderWay,
     /// How far the end of the process has come.
     pub(crate) drain: Drain,
     pub(crate) sink: Arc<dyn RecordSink>,
@@ -277,6 +279,7 @@ impl Gateway {
             known,
             events: Events::default(),
             waiting: AtomicUsize::new(0),
+            under_way: AllUnderWay::default(),
             random,
             gauges: Gauges::default(),
             drain: Drain::default(),
@@ -321,6 +324,11 @@ impl Gateway {
     /// Calls that wait until a provider may be asked again.
     pub fn waiting(&self) -> usize {
         self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Who makes that call, where it is under way: it has no record yet.
+    pub fn caller_under_way(&self, id: CallId) -> Option<Arc<Caller>> {
+        self.under_way.caller(id)
     }
 
     /// Captures the bodies of the next `calls` of a key, or of calls without one, for `time` at most. One that is under

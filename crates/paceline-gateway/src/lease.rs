@@ -213,32 +213,37 @@ impl Leases {
 
     /// The tightest of the caller's own limits a minute, as `x-ratelimit-*` tells them: calls, then tokens.
     pub(crate) fn told(&self, now: Instant) -> [Option<Told>; 2] {
-        let own = self.held.iter().map(|lease| &lease.scope).filter(|scope| {
-            matches!(scope.kind, Kind::Key | Kind::Workspace | Kind::Tenant) && !scope.limits.shadow
-        });
-        let mut told = [None, None];
-        for scope in own {
-            let both = [
-                (scope.limits.calls_per_minute, &scope.used.calls),
-                (scope.limits.tokens_per_minute, &scope.used.tokens),
-            ];
-            for (tightest, (limit, window)) in told.iter_mut().zip(both) {
-                let Some(limit) = limit else { continue };
-                let mut window = locked(window);
-                let left = limit.saturating_sub(window.used(now));
-                let reset =
-                    window.empty_at().map_or(0, |at| at.saturating_duration_since(now).as_millis() as u64);
-                let one = Told { limit, left, reset_ms: reset };
-                let is_tighter = tightest.as_ref().is_none_or(|other: &Told| {
-                    (one.left as f64 / one.limit as f64) < other.left as f64 / other.limit as f64
-                });
-                if is_tighter {
-                    *tightest = Some(one);
-                }
+        told_of(self.held.iter().map(|lease| &lease.scope), now)
+    }
+}
+
+/// As [`Leases::told`], of these scopes.
+pub(crate) fn told_of<'a>(scopes: impl Iterator<Item = &'a Arc<Scope>>, now: Instant) -> [Option<Told>; 2] {
+    let own = scopes.filter(|scope| {
+        matches!(scope.kind, Kind::Key | Kind::Workspace | Kind::Tenant) && !scope.limits.shadow
+    });
+    let mut told = [None, None];
+    for scope in own {
+        let both = [
+            (scope.limits.calls_per_minute, &scope.used.calls),
+            (scope.limits.tokens_per_minute, &scope.used.tokens),
+        ];
+        for (tightest, (limit, window)) in told.iter_mut().zip(both) {
+            let Some(limit) = limit else { continue };
+            let mut window = locked(window);
+            let left = limit.saturating_sub(window.used(now));
+            let reset =
+                window.empty_at().map_or(0, |at| at.saturating_duration_since(now).as_millis() as u64);
+            let one = Told { limit, left, reset_ms: reset };
+            let is_tighter = tightest.as_ref().is_none_or(|other: &Told| {
+                (one.left as f64 / one.limit as f64) < other.left as f64 / other.limit as f64
+            });
+            if is_tighter {
+                *tightest = Some(one);
             }
         }
-        told
     }
+    told
 }
 
 /// How many calls at once a scope lets in, where it limits that.

@@ -32,6 +32,7 @@ mod server;
 mod step;
 mod tape;
 mod turn;
+mod under_way;
 mod upstream;
 mod view;
 mod worker;

@@ -9,9 +9,14 @@ use paceline_dialect::translate::Complaint;
 use paceline_types::error::ErrorKind;
 use paceline_types::record::Dialect;
 
+/// `retry-after` in whole seconds, rounded up.
+pub(crate) fn tell_seconds(headers: &mut HeaderMap, ms: u64) {
+    headers.insert(header::RETRY_AFTER, HeaderValue::from(ms.div_ceil(1000)));
+}
+
 /// `retry-after` in whole seconds, rounded up, and the exact `retry-after-ms` that OpenAI's SDKs read first.
 pub(crate) fn tell_wait(headers: &mut HeaderMap, ms: u64) {
-    headers.insert(header::RETRY_AFTER, HeaderValue::from(ms.div_ceil(1000)));
+    tell_seconds(headers, ms);
     headers.insert(HeaderName::from_static("retry-after-ms"), HeaderValue::from(ms));
 }
 

@@ -152,41 +152,55 @@ impl Scope {
     /// Takes a call and its tokens out of the windows.
     pub(crate) fn take_windows(&self, demand: &Demand) -> Result<(), Refusal> {
         let now = demand.now;
-        let windows = [
-            (Rule::Calls, "calls", &self.used.calls, self.limits.calls_per_minute, 1),
-            (Rule::Tokens, "tokens", &self.used.tokens, self.limits.tokens_per_minute, demand.tokens),
-        ];
-        for (at, (rule, what, window, limit, amount)) in windows.iter().enumerate() {
-            let Some(limit) = *limit else { continue };
-            let mut counted = locked(window);
-            let Err(full) = counted.take(*amount, limit, now) else { continue };
-            let used = counted.used(now);
-            if self.limits.shadow {
-                counted.put(*amount, now);
-                self.count(true);
-                continue;
-            }
-            drop(counted);
-            if at == 1 && self.limits.calls_per_minute.is_some() {
-                locked(&self.used.calls).settle(now, 1, 0, now);
-            }
-            let wait = full.until.map(|until| until.saturating_duration_since(now));
-            let words = match wait {
-                Some(wait) if *rule == Rule::Tokens => format!(
-                    "{self}: {used} of {limit} tokens a minute are used and this call reserves {amount}; there is room in {:.1} s",
-                    wait.as_secs_f64()
-                ),
-                Some(wait) => format!(
-                    "{self}: {used} of {limit} {what} a minute are used; there is room in {:.1} s",
-                    wait.as_secs_f64()
-                ),
-                None => format!(
-                    "{self}: this call reserves {amount} tokens, and {limit} a minute are all there is; lower max_tokens or shorten the prompt"
-                ),
-            };
-            return Err(self.refusal(*rule, words, wait));
+        self.take_call(now)?;
+        let (Some(limit), tokens) = (self.limits.tokens_per_minute, demand.tokens) else { return Ok(()) };
+        let Some((used, wait)) = self.take(&self.used.tokens, tokens, limit, now) else { return Ok(()) };
+        self.give_call_back(now);
+        let words = match wait {
+            Some(wait) => format!(
+                "{self}: {used} of {limit} tokens a minute are used and this call reserves {tokens}; there is room in {:.1} s",
+                wait.as_secs_f64()
+            ),
+            None => format!(
+                "{self}: this call reserves {tokens} tokens, and {limit} a minute are all there is; lower max_tokens or shorten the prompt"
+            ),
+        };
+        Err(self.refusal(Rule::Tokens, words, wait))
+    }
+
+    /// Takes a call out of its window, and nothing of any other.
+    pub(crate) fn take_call(&self, now: Instant) -> Result<(), Refusal> {
+        let Some(limit) = self.limits.calls_per_minute else { return Ok(()) };
+        let Some((used, wait)) = self.take(&self.used.calls, 1, limit, now) else { return Ok(()) };
+        let seconds = wait.unwrap_or_default().as_secs_f64();
+        let words =
+            format!("{self}: {used} of {limit} calls a minute are used; there is room in {seconds:.1} s");
+        Err(self.refusal(Rule::Calls, words, wait))
+    }
+
+    /// Undoes [`Scope::take_call`] of that moment.
+    pub(crate) fn give_call_back(&self, at: Instant) {
+        if self.limits.calls_per_minute.is_some() {
+            locked(&self.used.calls).settle(at, 1, 0, at);
         }
-        Ok(())
+    }
+
+    /// Takes so much out of a window; where there is no room, what is used and when there is.
+    fn take(
+        &self,
+        window: &Mutex<Window>,
+        amount: u64,
+        limit: u64,
+        now: Instant,
+    ) -> Option<(u64, Option<Duration>)> {
+        let mut window = locked(window);
+        let full = window.take(amount, limit, now).err()?;
+        if self.limits.shadow {
+            window.put(amount, now);
+            self.count(true);
+            return None;
+        }
+        Some((window.used(now), full.until.map(|until| until.saturating_duration_since(now))))
     }
 
     /// Gives a call and its tokens back to the windows, or notes what the call really took.
@@ -223,12 +237,9 @@ impl Scope {
                 Ok(None)
             }
             Err(over) => {
-                let wait = (over.resets_at.0 - demand.wall.0).max(0) as u64;
-                Err(self.refusal(
-                    Rule::Budget(over.period),
-                    over_words(self, &over, need),
-                    Some(Duration::from_micros(wait)),
-                ))
+                let wait = Duration::from_micros((over.resets_at.0 - demand.wall.0).max(0) as u64);
+                let wait = (!over.never_fits(need)).then_some(wait);
+                Err(self.refusal(Rule::Budget(over.period), over_words(self, &over, need), wait))
             }
         }
     }
@@ -253,8 +264,13 @@ impl Scope {
 }
 
 fn over_words(scope: &Scope, over: &Over, need: Cost) -> String {
+    let never = if over.never_fits(need) {
+        ", with no room for so much either: lower max_tokens or shorten the prompt"
+    } else {
+        ""
+    };
     format!(
-        "{scope}: ${} of ${} a {} are spent and ${} are reserved by calls under way, and this call reserves ${need}; the budget begins anew at {}",
+        "{scope}: ${} of ${} a {} are spent and ${} are reserved by calls under way, and this call reserves ${need}; the budget begins anew at {}{never}",
         over.spent,
         over.limit,
         over.period.as_str(),

@@ -3,7 +3,7 @@
 use crate::gateway::{Gateway, Snapshot};
 use crate::scope::{Days, Kind, Scope, locked};
 use paceline_http::clock;
-use paceline_routing::health::Verdict;
+use paceline_routing::health::{Verdict, Why};
 use paceline_routing::place::Place;
 use paceline_types::id::Name;
 use paceline_types::money::Cost;
@@ -38,6 +38,13 @@ pub struct PlaceView {
     pub ttft: Option<(Duration, Duration)>,
     /// Calls, and further tries of them, of the last 10 s.
     pub tries: (u64, u64),
+}
+
+impl PlaceView {
+    /// Whether people are told of it. Of raw calls, which name no model, only a refused key closes anything.
+    pub fn is_told(&self) -> bool {
+        !self.model.is_empty() || self.state == Why::KeyRefused.as_str()
+    }
 }
 
 /// How a scope stands.

@@ -1,6 +1,7 @@
 //! What one data-plane thread owns.
 
 use crate::gateway::Gateway;
+use crate::under_way::UnderWay;
 use paceline_http::Client;
 use paceline_types::id::CallId;
 use paceline_types::time::Timestamp;
@@ -16,6 +17,8 @@ pub(crate) struct Worker {
     pub(crate) connections: AtomicU64,
     /// Answers that are read to their end without a caller.
     pub(crate) draining: AtomicU64,
+    /// Its calls under way.
+    pub(crate) under_way: Arc<UnderWay>,
     counter: AtomicU64,
     random: u32,
     dice: AtomicU64,
@@ -51,7 +54,17 @@ impl Worker {
         let [connections, draining, counter] = [(); 3].map(|()| AtomicU64::new(0));
         // Never zero: from zero nothing else would come.
         let dice = AtomicU64::new(u64::from(random) << 1 | 1);
-        Arc::new(Self { gateway, client: Client::new(), connections, draining, counter, random, dice })
+        let under_way = gateway.under_way.of_worker();
+        Arc::new(Self {
+            gateway,
+            client: Client::new(),
+            connections,
+            draining,
+            under_way,
+            counter,
+            random,
+            dice,
+        })
     }
 
     /// A place for one more answer that is read without its caller; `None` when all are taken.

@@ -59,7 +59,7 @@ pub fn choose(
     policy: &Policy,
     chance: &mut impl Chance,
 ) -> Choice {
-    let mut search = Search { plan, tried, now, policy, chance };
+    let mut search = Search { plan, tried, now, policy, chance, slow: None };
     let mut at = 0;
     while at < plan.targets.len() {
         let group = plan.targets[at].group;
@@ -68,6 +68,10 @@ pub fn choose(
             return Choice::Go(spot);
         }
         at += len;
+    }
+    // Whoever has just come back gives way to others; where there is none its share is all.
+    if let Some(spot) = search.slow {
+        return Choice::Go(spot);
     }
     last_resort(plan, tried, now, policy)
 }
@@ -83,6 +87,8 @@ struct Search<'a, C> {
     now: Instant,
     policy: &'a Policy,
     chance: &'a mut C,
+    /// The first that may be asked and gave way, because it has just come back.
+    slow: Option<Spot>,
 }
 
 impl<C: Chance> Search<'_, C> {
@@ -146,8 +152,13 @@ impl<C: Chance> Search<'_, C> {
     fn may(&mut self, spot: Spot) -> bool {
         match spot.place(self.plan).health.enter(self.now, &self.policy.health) {
             Verdict::Ready | Verdict::Probe => true,
-            // Where there is nothing else its share is all.
-            Verdict::Slow(share) => self.plan.targets.len() == 1 || self.chance.next() < share,
+            Verdict::Slow(share) => {
+                let goes = self.chance.next() < share;
+                if !goes {
+                    self.slow.get_or_insert(spot);
+                }
+                goes
+            }
             Verdict::Closed { .. } => false,
         }
     }
@@ -176,7 +187,12 @@ fn last_resort(plan: &Plan, tried: &[Spot], now: Instant, policy: &Policy) -> Ch
     let mut wait: Option<(Instant, Spot)> = None;
     let mut bad: Option<(Why, Instant, Spot)> = None;
     for spot in spots(plan, 0..plan.targets.len()) {
-        let verdict = spot.place(plan).health.look(now, &policy.health);
+        let health = &spot.place(plan).health;
+        let verdict = match health.look(now, &policy.health) {
+            // Another thread gave a probe back just now: whoever takes it says so, or there would soon be two.
+            Verdict::Probe if !tried.contains(&spot) => health.enter(now, &policy.health),
+            verdict => verdict,
+        };
         match verdict {
             // What was tried may be asked again when its time has come.
             Verdict::Closed { why: Why::RateLimited, until } => {

@@ -1,9 +1,10 @@
 //! Tests of the choice among places.
 
-use super::{Choice, Spot, choose};
+use super::{Choice, Spot, choose, spots};
 use crate::health::Sign;
 use crate::place::{Fleet, PlaceName, Policy};
 use crate::plan::{Patience, Pick, Plan, Target, TargetFacts};
+use crate::retry::Further;
 use paceline_types::deployment::Deployment;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -93,6 +94,54 @@ fn keys_of_a_provider_take_turns_and_a_bad_one_is_left_out() {
     assert!((0..1000).all(|_| go(choose(&plan, &[], None, now, &policy, &mut chance)).1 != 1));
 }
 
+/// Fails five times, and is back a minute later.
+fn down_and_up(plan: &Plan, spots: &[(usize, usize)], now: Instant, policy: &Policy) -> Instant {
+    let back = now + Duration::from_mins(1);
+    for &(target, key) in spots {
+        let place = &plan.targets[target].places[key];
+        for _ in 0..5 {
+            place.report(Sign::Failed, false, now, 0.0, policy);
+        }
+        place.report(Sign::Well, false, back, 0.0, policy);
+    }
+    back
+}
+
+#[test]
+fn a_key_that_came_back_begins_with_a_tenth_of_its_share() {
+    let (now, policy, mut chance) = (Instant::now(), Policy::default(), dice());
+    let plan = plan(&[(0, 2, 1)], Pick::First, now);
+    let back = down_and_up(&plan, &[(0, 0)], now, &policy);
+    let mut of_first = |now| {
+        let asked = |_: &i32| go(choose(&plan, &[], None, now, &policy, &mut chance)).1 == 0;
+        (0..3000).filter(asked).count()
+    };
+    // Half of all would be its share.
+    let counts = [0, 15, 31].map(|later| of_first(back + Duration::from_secs(later)));
+    assert!((90..220).contains(&counts[0]), "{counts:?}");
+    assert!((700..950).contains(&counts[1]), "{counts:?}");
+    assert!((1350..1650).contains(&counts[2]), "{counts:?}");
+}
+
+#[test]
+fn where_all_have_just_come_back_they_take_turns_and_none_waits() {
+    let (now, policy, mut chance) = (Instant::now(), Policy::default(), dice());
+    for shape in [&[(0, 3, 1)][..], &[(0, 1, 1), (0, 1, 1), (0, 1, 1)]] {
+        let plan = plan(shape, Pick::LeastLoaded, now);
+        let all = spots(&plan, 0..plan.targets.len()).map(|spot| (spot.target, spot.key));
+        let back = down_and_up(&plan, &all.collect::<Vec<_>>(), now, &policy);
+        let mut counts = [0; 3];
+        for _ in 0..3000 {
+            let (target, key) = go(choose(&plan, &[], None, back, &policy, &mut chance));
+            counts[target + key] += 1;
+        }
+        assert!(counts.iter().all(|count| (800..1200).contains(count)), "{counts:?}");
+    }
+    let alone = plan(&[(0, 1, 1)], Pick::First, now);
+    let back = down_and_up(&alone, &[(0, 0)], now, &policy);
+    assert!((0..100).all(|_| go(choose(&alone, &[], None, back, &policy, &mut chance)) == (0, 0)));
+}
+
 #[test]
 fn weights_are_kept_and_a_session_stays() {
     let (now, policy, mut chance) = (Instant::now(), Policy::default(), dice());
@@ -142,7 +191,7 @@ fn a_day_of_outages_is_survived_without_a_storm() {
             let Choice::Go(spot) = choose(&plan, &tried, None, now, &policy, &mut chance) else {
                 break false;
             };
-            if !tried.is_empty() && !budget.take(now, &policy.retry) {
+            if !tried.is_empty() && !budget.take(Further::Elsewhere, now, &policy.retry) {
                 spot.place(&plan).report(Sign::Nothing, false, now, 0.0, &policy);
                 break false;
             }

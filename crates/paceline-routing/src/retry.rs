@@ -50,10 +50,20 @@ const SECOND_BITS: u32 = 24;
 const CALLS_BITS: u32 = 24;
 const MASK: u64 = (1 << 24) - 1;
 
+/// What a further try is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Further {
+    /// Once more at a model that has failed: who is in trouble already bears it.
+    Again,
+    /// At another place.
+    Elsewhere,
+}
+
 /// How many further tries the calls at one place have earned.
 ///
 /// As in Finagle's retry budget: a share of the calls of the last seconds, and a floor so that quiet places may retry
-/// at all. Counts live in one word a second, so that calls on many threads never wait for each other.
+/// at all. Who has failed is asked again within the greater of the two, so that a busy place never bears more than its
+/// share; others within their sum. Counts live in one word a second, so that calls on many threads never wait for each other.
 #[derive(Debug)]
 pub struct RetryBudget {
     began: Instant,
@@ -104,15 +114,19 @@ impl RetryBudget {
     }
 
     /// Whether a further try is left.
-    pub fn allows(&self, now: Instant, policy: &RetryPolicy) -> bool {
+    pub fn allows(&self, further: Further, now: Instant, policy: &RetryPolicy) -> bool {
         let (calls, tries) = self.counts(now);
-        let earned = policy.share * calls as f64 + policy.floor_per_s * WINDOW as f64;
+        let (share, floor) = (policy.share * calls as f64, policy.floor_per_s * WINDOW as f64);
+        let earned = match further {
+            Further::Again => share.max(floor),
+            Further::Elsewhere => share + floor,
+        };
         (tries as f64) < earned
     }
 
     /// Takes one further try out of the budget; `false` when none is left.
-    pub fn take(&self, now: Instant, policy: &RetryPolicy) -> bool {
-        let allowed = self.allows(now, policy);
+    pub fn take(&self, further: Further, now: Instant, policy: &RetryPolicy) -> bool {
+        let allowed = self.allows(further, now, policy);
         if allowed {
             self.add(now, 0, 1);
         }

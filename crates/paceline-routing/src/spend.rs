@@ -60,6 +60,13 @@ pub struct Over {
     pub resets_at: Timestamp,
 }
 
+impl Over {
+    /// Whether all there is has no room for it.
+    pub fn never_fits(&self, need: Cost) -> bool {
+        need > self.limit
+    }
+}
+
 /// When days and months begin and end.
 pub trait Spans {
     /// Of the day and month in which `at` lies.
@@ -115,22 +122,29 @@ impl Spend {
         spans: &impl Spans,
     ) -> Result<bool, Over> {
         self.turn(now, spans);
-        let mut soft = false;
+        let (mut soft, mut found): (bool, Option<Over>) = (false, None);
         for (period, limit) in [(Period::Day, budget.day), (Period::Month, budget.month)] {
             let Some(limit) = limit else { continue };
             let span = if period == Period::Day { &self.day } else { &self.month };
             let after = span.spent_pico.saturating_add(self.reserved_pico).saturating_add(need.0);
             // A budget that is used up has no room for a call of unknown or no cost either.
             if after > limit.0 || span.spent_pico >= limit.0 {
-                return Err(Over {
+                let over = Over {
                     period,
                     spent: Cost(span.spent_pico),
                     reserved: Cost(self.reserved_pico),
                     limit,
                     resets_at: span.end,
-                });
+                };
+                // Of two the one that stands in the way longer: whoever comes back at its time finds room.
+                if found.is_none_or(|other| !other.never_fits(need)) {
+                    found = Some(over);
+                }
             }
             soft |= after as f64 >= limit.0 as f64 * budget.soft;
+        }
+        if let Some(over) = found {
+            return Err(over);
         }
         self.reserved_pico = self.reserved_pico.saturating_add(need.0);
         Ok(soft)
@@ -194,6 +208,12 @@ mod tests {
         assert!(spend.reserve(Cost(50), &budget, tomorrow, &spans).is_ok());
         let over = spend.reserve(Cost(6), &budget, tomorrow, &spans).unwrap_err();
         assert_eq!((over.period, over.spent), (Period::Month, Cost(95)));
+        // Both have no room: told is the one whose end helps, or the one that never has.
+        let over = spend.reserve(Cost(60), &budget, tomorrow, &spans).unwrap_err();
+        assert_eq!((over.period, over.never_fits(Cost(60))), (Period::Month, false));
+        let over = spend.reserve(Cost(101), &budget, tomorrow, &spans).unwrap_err();
+        assert_eq!((over.period, over.never_fits(Cost(101))), (Period::Day, true));
+        assert_eq!(spend.reserved_pico, 50, "what was refused reserves nothing");
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::keys::value::random;
 use crate::labels::Bounded;
 use crate::learning::Outcomes;
 use crate::log::Log;
+use crate::notices::Notices;
 use crate::recorder::{RecordQueue, Recorder, now};
 use crate::reload::Source;
 use crate::tokens::BytePairs;
@@ -102,6 +103,7 @@ impl App {
             gateway: OnceLock::new(),
             keys,
             outcomes: Outcomes::default(),
+            notices: Notices::default(),
             refusals: Refusals::default(),
             logins: Logins::default(),
             signings,

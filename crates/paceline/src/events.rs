@@ -2,6 +2,7 @@
 
 use crate::admin::Admin;
 use crate::files::operations::event::{Event as Entry, EventKind};
+use crate::notices::Notice;
 use crate::recorder::now;
 use paceline_gateway::Event;
 use paceline_routing::health::{Change, Why};
@@ -12,7 +13,7 @@ use std::time::Duration;
 /// How often it is looked for news.
 const LOOK: Duration = Duration::from_millis(250);
 
-/// Says in the log and in the operations log what happens, for ever.
+/// Says in the log, in the operations log, to who watches and to metrics what happens, for ever.
 pub(crate) async fn tell(admin: Arc<Admin>) {
     let Some(gateway) = admin.gateway.get().map(Arc::clone) else { return };
     let mut tick = tokio::time::interval(LOOK);
@@ -29,6 +30,11 @@ pub(crate) async fn tell(admin: Arc<Admin>) {
             } else {
                 admin.recorder.log().info(&line);
             }
+            let provider = match &event {
+                Event::Place { provider, .. } => Some(&**provider),
+                Event::BudgetSoft { .. } => None,
+            };
+            admin.notices.tell(provider, notice(&event, is_bad, line));
         }
     }
 }
@@ -49,8 +55,25 @@ fn cooldown(event: &Event) -> Option<Entry> {
     Some(entry)
 }
 
+/// The same for who watches.
+fn notice(event: &Event, alert: bool, message: String) -> Notice {
+    let (event, deployment, key) = match event {
+        Event::BudgetSoft { .. } => ("budget_nearly_used", None, None),
+        Event::Place { provider, model, key, change } => {
+            let event = match change {
+                Change::Opened(..) => Why::Failing.as_str(),
+                Change::Gated(_) => Why::RateLimited.as_str(),
+                Change::KeyRefused => Why::KeyRefused.as_str(),
+                Change::Recovered(_) => "recovered",
+            };
+            (event, Some(place(provider, model)), Some(key.clone()).filter(|key| !key.is_empty()))
+        }
+    };
+    Notice { at: now(), event, alert, deployment, key_from: key, message }
+}
+
 /// The name of a place: of a provider as a whole where it has no model.
-fn place(provider: &str, model: &str) -> String {
+pub(crate) fn place(provider: &str, model: &str) -> String {
     if model.is_empty() { provider.to_owned() } else { format!("{provider}/{model}") }
 }
 

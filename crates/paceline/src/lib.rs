@@ -20,6 +20,7 @@ pub mod learned;
 pub(crate) mod learning;
 pub mod log;
 pub mod metrics;
+pub mod notices;
 pub mod prices;
 pub mod process;
 pub mod recorder;

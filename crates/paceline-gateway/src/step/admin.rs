@@ -6,6 +6,7 @@ use crate::gateway::{Identity, Snapshot};
 use crate::pipeline::Answer;
 use crate::refuse::Fail;
 use crate::step::admit::unauthorized;
+use crate::step::quota;
 use crate::step::read::collect;
 use crate::step::rights;
 use crate::worker::Worker;
@@ -17,6 +18,8 @@ use std::sync::Arc;
 
 /// The longest body the admin side takes, in bytes.
 const MAX_BODY: usize = 1 << 20;
+/// Where callers say how good answers were.
+const FEEDBACK: &str = "/v1/feedback";
 
 /// Who asks, as the admin side is told.
 fn asker(snapshot: &Snapshot, identity: &Identity, is_signed_in: bool) -> Asker {
@@ -50,10 +53,15 @@ pub(crate) async fn control(
     let is_signed_in = pass == Pass::Administrator;
     // Callers may see which models they can ask for, and say how good the answers to their calls were.
     let for_callers =
-        matches!(path, "/v1/models" | "/v1beta/models" | "/v1/feedback") || path.starts_with("/v1/models/");
+        matches!(path, "/v1/models" | "/v1beta/models" | FEEDBACK) || path.starts_with("/v1/models/");
     let asker = asker(snapshot, &identity, is_signed_in);
     let key = match &identity {
         Identity::Caller(party) => party.caller.key.clone(),
+        _ => None,
+    };
+    // What callers say is written to the disk each time: as often as they may call, no more often.
+    let counted = match &identity {
+        Identity::Caller(party) | Identity::Anonymous(party) if !is_signed_in => Some(Arc::clone(party)),
         _ => None,
     };
     let refusal = match identity {
@@ -81,6 +89,11 @@ pub(crate) async fn control(
             let status = fail.status;
             worker.gateway.control.refused(Refused { status, method, path, key });
         }
+        return fail.response(Dialect::OpenAi);
+    }
+    if let (true, Some(party)) = (path == FEEDBACK, counted)
+        && let Err(fail) = quota::aside(&party)
+    {
         return fail.response(Dialect::OpenAi);
     }
     let (parts, incoming) = request.into_parts();

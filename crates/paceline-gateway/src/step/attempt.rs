@@ -9,7 +9,7 @@ use crate::headers::{self, put};
 use crate::held::Held;
 use crate::letter::Letter;
 use crate::pipeline::Answer;
-use crate::refuse::{Fail, tell_retry, tell_wait};
+use crate::refuse::{Fail, tell_retry, tell_seconds, tell_wait};
 use crate::step::compose::{about, compose};
 use crate::step::failure::error_answer;
 use crate::step::inflate::{Packing, packing};
@@ -23,7 +23,7 @@ use crate::step::tell::{Teller, translated_headers};
 use crate::step::whole::{Form, document};
 use crate::upstream::Upstream;
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER};
+use http::header::{CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use paceline_dialect::translate::Framing;
 use paceline_http::clock;
@@ -109,10 +109,12 @@ impl Trouble {
         if let Some(answer) = &mut self.answer {
             let headers = answer.headers_mut();
             tell_retry(headers, should);
-            // A time that was told in another form, which callers may not know.
-            let is_told = headers.contains_key(RETRY_AFTER) || headers.contains_key("retry-after-ms");
-            if let (true, false, Some(ms)) = (is_over_soon, is_told, self.fail.retry_after_ms) {
-                tell_wait(headers, ms);
+            // A time that was told in a form that callers may not know.
+            let has = |name: &str| headers.contains_key(name);
+            match self.fail.retry_after_ms.filter(|_| is_over_soon && !has("retry-after")) {
+                Some(ms) if has("retry-after-ms") => tell_seconds(headers, ms),
+                Some(ms) => tell_wait(headers, ms),
+                None => {}
             }
         }
     }
@@ -316,5 +318,8 @@ pub(crate) fn name_answer(call: &mut Call, headers: &mut HeaderMap) {
     }
     route::name_answer(call, headers);
     headers.insert(HeaderName::from_static("x-paceline-attempts"), HeaderValue::from(tries));
+    if let Some(skipped) = &call.skipped {
+        put(headers, HeaderName::from_static("x-paceline-skipped"), skipped);
+    }
     headers.insert(HeaderName::from_static("x-paceline-cache"), HeaderValue::from_static("off"));
 }

@@ -22,5 +22,6 @@ pub(crate) mod relay;
 pub(crate) mod rights;
 pub(crate) mod route;
 pub(crate) mod shadow;
+pub(crate) mod skip;
 pub(crate) mod tell;
 pub(crate) mod whole;

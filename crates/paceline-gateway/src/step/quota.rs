@@ -2,8 +2,9 @@
 //! provider that is asked.
 
 use crate::call::Call;
+use crate::gateway::Party;
 use crate::headers::put;
-use crate::lease::{Leases, Told};
+use crate::lease::{Leases, Told, told_of};
 use crate::refuse::Fail;
 use crate::scope::{Demand, Refusal, Rule, Scope};
 use http::header::HeaderName;
@@ -95,6 +96,19 @@ pub(crate) async fn caller(call: &mut Call, need: &Need, targets: &[Target]) -> 
     }
     call.callers_leases = leases.len();
     call.leases = Some(leases);
+    Ok(())
+}
+
+/// Counts a request that is no call and is kept for ever, like a call of its caller's limits of calls a minute.
+pub(crate) fn aside(party: &Party) -> Result<(), Fail> {
+    let now = clock::now();
+    for (at, scope) in party.scopes.iter().enumerate() {
+        if let Err(refusal) = scope.take_call(now) {
+            party.scopes[..at].iter().for_each(|other| other.give_call_back(now));
+            scope.count(false);
+            return Err(refused(&refusal, told_of(party.scopes.iter(), now)));
+        }
+    }
     Ok(())
 }
 

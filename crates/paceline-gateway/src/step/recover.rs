@@ -12,12 +12,14 @@ use crate::step::cascade;
 use crate::step::limits::deadline_of;
 use crate::step::quota::{self, Need, SHORT_WAIT};
 use crate::step::read::Ask;
+use crate::step::skip::{self, Skipped};
 use http::StatusCode;
 use paceline_http::clock;
 use paceline_routing::choose::{Choice, Spot, choose, others};
-use paceline_routing::health::{Sign, Verdict};
+use paceline_routing::health::{Sign, Verdict, Why};
 use paceline_routing::place::Policy;
 use paceline_routing::plan::{Pick, Plan};
+use paceline_routing::retry::Further;
 use paceline_types::error::{ErrorKind, Retry};
 use paceline_types::record::AttemptReason;
 use std::sync::Arc;
@@ -42,8 +44,17 @@ struct Story<'a> {
     last: Option<(Spot, Trouble)>,
     /// What was not even asked, and why: told where nothing was.
     refused: Option<(Spot, Trouble)>,
+    skipped: Skipped,
     /// The budget for further tries is used up.
     is_enough: bool,
+}
+
+/// Why waiting in line was in vain.
+enum Vain {
+    /// There is room at a place that must not be asked any more: something else is to be chosen.
+    Gated,
+    /// There is none, or the call may not go in.
+    Out,
 }
 
 /// Tries until one answers.
@@ -88,8 +99,9 @@ pub(crate) async fn run(call: &mut Call, plan: &Plan, ask: &Ask, need: &Need) ->
                 return story.told_to_wait(call, spot, until);
             }
             Choice::Nothing => match story.line_up(call, need).await {
-                Some(held) => held,
-                None => return story.give_up(call),
+                Ok(held) => held,
+                Err(Vain::Gated) => continue,
+                Err(Vain::Out) => return story.give_up(call),
             },
         };
         if let Some(outcome) = story.try_at(call, ask, spot, held).await {
@@ -155,6 +167,7 @@ impl<'a> Story<'a> {
             reason: AttemptReason::First,
             last: None,
             refused: None,
+            skipped: Skipped::default(),
             is_enough: false,
         }
     }
@@ -197,10 +210,16 @@ impl<'a> Story<'a> {
             self.leave(spot, now);
             self.busy.push(spot);
             self.tried.push(spot);
+            self.skipped.note(spot.target, "no_room");
             return None;
         }
         let held = self.hold(call, spot);
         if !self.let_in(call, spot, need).await {
+            return None;
+        }
+        if self.is_gated(spot) {
+            // Somebody else was told to wait there while this call waited for room.
+            quota::leave_target(call);
             return None;
         }
         if self.last.is_some() && !self.may_try_more(now) {
@@ -225,6 +244,7 @@ impl<'a> Story<'a> {
                     call.note(|record| record.target = Some(Arc::clone(&target.deployment)));
                     self.refused = Some((spot, fail.into()));
                 }
+                self.skipped.note(spot.target, "over_limit");
                 false
             }
         }
@@ -242,8 +262,10 @@ impl<'a> Story<'a> {
             )
         };
         let first = &self.plan.targets[0].places[0];
+        let is_again = self.reason == AttemptReason::Retry;
+        let further = if is_again { Further::Again } else { Further::Elsewhere };
         self.last.as_ref().is_none_or(|(_, trouble)| own_fault(trouble))
-            || first.retries.take(now, &self.policy.retry)
+            || first.retries.take(further, now, &self.policy.retry)
     }
 
     /// Waits before a further try at the model that failed last; `false` where that cannot help, or there is no time.
@@ -267,7 +289,7 @@ impl<'a> Story<'a> {
         let now = clock::now();
         let ends = now + wait;
         let first = &self.plan.targets[0].places[0];
-        let may = first.retries.allows(now, &self.policy.retry);
+        let may = first.retries.allows(Further::Again, now, &self.policy.retry);
         if !may || ends >= self.deadline(call, spot) || call.is_alone() {
             return false;
         }
@@ -306,9 +328,15 @@ impl<'a> Story<'a> {
         true
     }
 
+    /// Whether a place asks to be left alone now.
+    fn is_gated(&self, spot: Spot) -> bool {
+        let verdict = spot.place(self.plan).health.look(clock::now(), &self.policy.health);
+        matches!(verdict, Verdict::Closed { why: Why::RateLimited, .. })
+    }
+
     /// All places that are left are full: waits in line at the first of them.
-    async fn line_up(&mut self, call: &mut Call, need: &Need) -> Option<(Spot, Held)> {
-        let spot = *self.busy.first()?;
+    async fn line_up(&mut self, call: &mut Call, need: &Need) -> Result<(Spot, Held), Vain> {
+        let Some(&spot) = self.busy.first() else { return Err(Vain::Out) };
         let began = clock::now();
         let turnstile = &spot.place(self.plan).turnstile;
         let priority = call.priority;
@@ -316,7 +344,7 @@ impl<'a> Story<'a> {
             Ok(in_line) => in_line,
             Err(too_long) => {
                 self.refused.get_or_insert_with(|| (spot, overloaded(self.plan, spot, too_long.retry_after)));
-                return None;
+                return Err(Vain::Out);
             }
         };
         let ends = (began + self.policy.line.max_wait)
@@ -326,18 +354,24 @@ impl<'a> Story<'a> {
         if inside.is_none() {
             let retry_after = turnstile.retry_after(&self.policy.line);
             self.refused.get_or_insert_with(|| (spot, overloaded(self.plan, spot, retry_after)));
-            return None;
+            return Err(Vain::Out);
         }
         self.busy.retain(|busy| *busy != spot);
         let held = self.hold(call, spot);
+        if self.is_gated(spot) {
+            return Err(Vain::Gated);
+        }
         let may = self.last.is_none() || self.may_try_more(clock::now());
-        (may && self.let_in(call, spot, need).await).then_some((spot, held))
+        if may && self.let_in(call, spot, need).await { Ok((spot, held)) } else { Err(Vain::Out) }
     }
 
     /// One try. `None`: it failed, and the story knows how.
     async fn try_at(&mut self, call: &mut Call, ask: &Ask, spot: Spot, held: Held) -> Option<Outcome> {
         let target = &self.plan.targets[spot.target];
-        let more = others(self.plan, &self.tried, clock::now(), &self.policy);
+        let now = clock::now();
+        let more = others(self.plan, &self.tried, now, &self.policy);
+        self.skipped.look(self.plan, &self.tried, spot, now, &self.policy);
+        call.skipped = self.skipped.line(self.plan, spot.target);
         attempt::begin(call, target, self.reason, held);
         let trouble = match attempt::one(call, target, ask, more).await {
             Ok(outcome) => {
@@ -427,12 +461,7 @@ impl<'a> Story<'a> {
             None => {
                 let target = &self.plan.targets[spot.target];
                 call.note(|record| record.target = Some(Arc::clone(&target.deployment)));
-                let message = format!(
-                    "provider {} asks for no more calls of {} for {:.1} s; wait so long, or give the model another target",
-                    target.deployment.provider,
-                    target.deployment.upstream_model,
-                    left.as_secs_f64().max(0.1)
-                );
+                let message = skip::all_shut(self.plan, spot, clock::now(), &self.policy);
                 let status = StatusCode::TOO_MANY_REQUESTS;
                 let mut fail = Fail::refuse(status, ErrorKind::RateLimited, "provider_rate_limited", message);
                 fail.retry_after_ms = Some(left.as_millis() as u64);

@@ -13,7 +13,6 @@ use paceline_types::record::{CallRecord, Operation, Status};
 use serde::Deserialize;
 use serde_json::json;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 /// The longest body, in bytes.
 const MAX_BODY: usize = 4096;
@@ -101,6 +100,9 @@ pub(crate) async fn score(
     let source = said.source.map_or_else(|| "feedback".into(), |source| format!("feedback: {source}"));
     let patch = Patch { id, cost: None, quality: Some(quality), source };
     let who = asker.clone();
+    // Before the store is asked: a call that ends meanwhile has a record by then.
+    let by = admin.gateway.get().and_then(|gateway| gateway.caller_under_way(id));
+    let is_under_way = by.is_some_and(|caller| asker.may_know(&caller));
     match admin.ask(move |store| keep(store, &who, &patch)).await {
         Ok(Done::Scored(before)) => {
             let record = CallRecord { quality: Some(quality), ..CallRecord::clone(&before) };
@@ -124,11 +126,8 @@ pub(crate) async fn score(
             );
             reply::fail(StatusCode::CONFLICT, "call_not_answered", Some("call_id"), &message)
         }
-        Ok(Done::Unknown) if may_be_under_way(&admin, id) => {
-            let message = format!(
-                "call `{}` has not ended, or there is none: judge it when its answer is whole",
-                said.call_id
-            );
+        Ok(Done::Unknown) if is_under_way => {
+            let message = format!("call `{}` has not ended: judge it when its answer is whole", said.call_id);
             reply::fail(StatusCode::CONFLICT, "call_not_finished", Some("call_id"), &message)
         }
         Ok(Done::Unknown) => not_there(&admin, &asker, &said.call_id),
@@ -156,13 +155,6 @@ fn is_answered(record: &CallRecord) -> bool {
         Status::Error | Status::Refused => false,
     };
     said && record.target.is_some() && record.operation != Operation::CountTokens
-}
-
-/// Whether a call without a record may still be under way.
-fn may_be_under_way(admin: &Admin, id: CallId) -> bool {
-    let calls =
-        admin.gateway.get().map_or(0, |gateway| gateway.gauges.calls_in_flight.load(Ordering::Relaxed));
-    calls > 0 && id.unix_ms() as i64 >= admin.started_at.millis()
 }
 
 fn not_there(admin: &Admin, asker: &Asker, id: &str) -> Response {

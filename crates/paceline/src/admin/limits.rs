@@ -11,10 +11,9 @@ use std::sync::Arc;
 
 pub(crate) async fn limits(State(admin): State<Arc<Admin>>) -> Response {
     let Some(gateway) = admin.gateway.get() else { return reply::json(&json!({})) };
-    let named = |place: &&PlaceView| !place.model.is_empty();
     reply::json(&json!({
         "scopes": gateway.scope_views().iter().map(scope).collect::<Vec<_>>(),
-        "deployments": gateway.places().iter().filter(named).map(place).collect::<Vec<_>>(),
+        "deployments": gateway.places().iter().filter(|place| place.is_told()).map(place).collect::<Vec<_>>(),
         "waiting_for_providers": gateway.waiting(),
     }))
 }
@@ -22,7 +21,7 @@ pub(crate) async fn limits(State(admin): State<Arc<Admin>>) -> Response {
 fn place(place: &PlaceView) -> Value {
     let ms = |duration: std::time::Duration| duration.as_secs_f64() * 1e3;
     json!({
-        "deployment": format!("{}/{}", place.provider, place.model),
+        "deployment": crate::events::place(&place.provider, &place.model),
         "key_from": place.key,
         "state": place.state,
         "left_alone_ms": place.left.map(|left| left.as_millis() as u64),

@@ -1,10 +1,11 @@
-//! `GET /v1/live`: what happens now, as server-sent events: a pulse at every interval, and new calls.
+//! `GET /v1/live`: what happens now, as server-sent events: a pulse at every interval, new calls, and notices.
 
 use crate::admin::query::Query;
 use crate::admin::shape::{dollars, rounded, tally, uptime};
 use crate::admin::sums::{Wanted, collect};
 use crate::admin::{Admin, reply};
 use crate::feed::Fresh;
+use crate::notices::Notice;
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
@@ -27,7 +28,7 @@ use tokio::time::{MissedTickBehavior, interval};
 const INTERVAL: Duration = Duration::from_secs(2);
 /// Between two messages about calls: more often nobody can look.
 const TURN: Duration = Duration::from_millis(500);
-/// Calls of one message.
+/// Calls or notices of one message.
 const MOST: usize = 50;
 /// Messages that wait for the watcher's connection.
 const WAITING: usize = 8;
@@ -68,11 +69,20 @@ async fn tell(
     let (mut beat, mut turn) = (interval(pause), interval(TURN));
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     turn.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let (mut heard, mut news) = (admin.notices.watch(), News::default());
     let mut waiting = Waiting::default();
     while !admin.draining.load(Ordering::Relaxed) {
         let message = tokio::select! {
             _ = beat.tick() => Some(event("pulse", &pulse(&admin).await)),
-            _ = turn.tick() => waiting.message(),
+            _ = turn.tick() => both(news.message(), waiting.message()),
+            notice = heard.recv() => {
+                match notice {
+                    Ok(notice) => news.add(notice),
+                    Err(RecvError::Lagged(missed)) => news.left_out += missed,
+                    Err(RecvError::Closed) => return,
+                }
+                None
+            }
             fresh = watched.recv() => {
                 match fresh {
                     Ok(fresh) => waiting.add(&fresh),
@@ -120,6 +130,35 @@ impl Waiting {
     }
 }
 
+/// Notices that were not told yet, the newest last.
+#[derive(Default, Serialize)]
+struct News {
+    notices: Vec<Arc<Notice>>,
+    left_out: u64,
+}
+
+impl News {
+    fn add(&mut self, notice: Arc<Notice>) {
+        self.notices.push(notice);
+        let over = self.notices.len().saturating_sub(MOST);
+        self.notices.drain(..over);
+        self.left_out += over as u64;
+    }
+
+    fn message(&mut self) -> Option<Bytes> {
+        let news = std::mem::take(self);
+        (!news.notices.is_empty()).then(|| event("notices", &news))
+    }
+}
+
+/// Two messages as one piece.
+fn both(one: Option<Bytes>, other: Option<Bytes>) -> Option<Bytes> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some([one, other].concat().into()),
+        (one, other) => one.or(other),
+    }
+}
+
 fn event(name: &str, data: &impl Serialize) -> Bytes {
     let data = serde_json::to_string(data).unwrap_or_default();
     format!("event: {name}\ndata: {data}\n\n").into()
@@ -161,11 +200,11 @@ async fn pulse(admin: &Arc<Admin>) -> Value {
         });
         out["calls_in_flight"] = json!(gateway.gauges.calls_in_flight.load(Ordering::Relaxed));
         out["waiting_for_providers"] = json!(gateway.waiting());
-        let away =
-            gateway.places().into_iter().filter(|place| place.state != "ready" && !place.model.is_empty());
+        let away = gateway.places().into_iter().filter(|place| place.state != "ready" && place.is_told());
         let one = |place: paceline_gateway::PlaceView| {
             json!({
-                "deployment": format!("{}/{}", place.provider, place.model),
+                "deployment": crate::events::place(&place.provider, &place.model),
+                "key_from": place.key,
                 "state": place.state,
                 "left_alone_ms": place.left.map(|left| left.as_millis() as u64),
             })

@@ -34,6 +34,7 @@ use crate::aws::Signings;
 use crate::config::Loaded;
 use crate::keys::Keys;
 use crate::learning::Outcomes;
+use crate::notices::Notices;
 use crate::recorder::Recorder;
 use crate::reload::Source;
 use arc_swap::ArcSwap;
@@ -65,6 +66,8 @@ pub struct Admin {
     pub keys: Keys,
     /// What routing decisions came to.
     pub outcomes: Outcomes,
+    /// What people should hear of.
+    pub notices: Notices,
     /// Refused logins of the last minute.
     pub refusals: Refusals,
     /// Browsers that are signed in.

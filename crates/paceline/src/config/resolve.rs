@@ -110,6 +110,7 @@ impl Desk<'_> {
         let tenants = rights::tenants(written.tenants, self);
         let workspaces = rights::workspaces(written.workspaces, self);
         rights::check_wider(&keys, &tenants, &workspaces, self);
+        rights::check_strangers(&keys, &tenants, &workspaces, self);
         Config {
             data: self.data(&written.data),
             server,

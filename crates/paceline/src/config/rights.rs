@@ -12,7 +12,7 @@ use crate::recorder::now;
 use paceline_types::money::Cost;
 use paceline_types::rules::{Budget, Limits, Priority, Rights, matches};
 use paceline_types::time::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// A pattern longer than this is a mistake.
@@ -246,6 +246,34 @@ pub(super) fn check_wider(
     for one in workspaces {
         if let (Some(own), Some(wider)) = (workspace(&one.tenant, &one.name), tenant(&one.tenant)) {
             compare(&own, &wider, desk);
+        }
+    }
+}
+
+/// Warns of a tenant or workspace that no key is of and that is nearly called like one of keys: what it limits would count
+/// for nobody. Others may wait for keys that are made later.
+pub(super) fn check_strangers(
+    keys: &[(usize, CallerKey)],
+    tenants: &[Tenant],
+    workspaces: &[Workspace],
+    desk: &mut Desk<'_>,
+) {
+    let whole = |tenant: &str, name: &str| format!("{tenant}/{name}");
+    let of_tenants: BTreeSet<String> = keys.iter().map(|(_, key)| key.tenant.clone()).collect();
+    let of_workspaces: BTreeSet<String> =
+        keys.iter().map(|(_, key)| whole(&key.tenant, &key.workspace)).collect();
+    let tenants = tenants.iter().map(|one| ("tenant", "tenants", one.name.clone(), &of_tenants));
+    let workspaces = workspaces
+        .iter()
+        .map(|one| ("workspace", "workspaces", whole(&one.tenant, &one.name), &of_workspaces));
+    for (what, table, name, known) in tenants.chain(workspaces) {
+        if known.contains(&name) || name == "default" || name == "default/default" {
+            continue;
+        }
+        if let Some(help) = did_you_mean(&name, known.iter().map(String::as_str)) {
+            let message =
+                format!("no key is of the {what} `{name}`, so this counts for no call before one is made");
+            desk.report.warn(&join(table, &name), Fault::new(message).help(&help));
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::metrics::names;
 use crate::metrics::prometheus::Page;
+use crate::notices::{CHANGES, Notices};
 use paceline_gateway::Gateway;
 use std::collections::BTreeMap;
 
@@ -11,9 +12,9 @@ const STATES: [&str; 6] = ["ready", "slow_start", "probing", "rate_limited", "fa
 const KINDS: [&str; 5] = ["key", "workspace", "tenant", "model", "provider"];
 
 /// Writes them. Labels are providers of the configuration and fixed words: however many models and keys there are.
-pub(super) fn render(page: &mut Page, gateway: &Gateway) {
+pub(super) fn render(page: &mut Page, gateway: &Gateway, notices: &Notices) {
     let mut states: BTreeMap<String, BTreeMap<&str, u64>> = BTreeMap::new();
-    for place in gateway.places().iter().filter(|place| !place.model.is_empty()) {
+    for place in gateway.places().iter().filter(|place| place.is_told()) {
         *states.entry(place.provider.to_string()).or_default().entry(place.state).or_default() += 1;
     }
     page.head(names::DEPLOYMENTS);
@@ -21,6 +22,17 @@ pub(super) fn render(page: &mut Page, gateway: &Gateway) {
         for state in STATES {
             let count = counts.get(state).copied().unwrap_or_default();
             page.sample(names::DEPLOYMENTS.name, "", &[("provider", provider), ("state", state)], count);
+        }
+    }
+    let mut changes = notices.counted();
+    for provider in states.keys() {
+        changes.entry(provider.clone()).or_default();
+    }
+    page.head(names::DEPLOYMENT_CHANGES);
+    for (provider, counts) in &changes {
+        for (event, count) in CHANGES.iter().zip(counts) {
+            let labels = [("provider", &**provider), ("event", *event)];
+            page.sample(names::DEPLOYMENT_CHANGES.name, "", &labels, count);
         }
     }
     lines(page, gateway);

@@ -179,6 +179,12 @@ pub const DEPLOYMENTS: Family = family(
     "gauge",
     "Deployments (provider, key and model) that were or may be asked, by how they fare (state).",
 );
+/// Changes of deployments.
+pub const DEPLOYMENT_CHANGES: Family = family(
+    "paceline_deployment_changes_total",
+    "counter",
+    "How often a deployment failed too often, asked for no more calls, refused its key, or came back (event).",
+);
 /// Refused by limits.
 pub const LIMIT_REFUSED: Family = family(
     "paceline_limit_refused_calls_total",

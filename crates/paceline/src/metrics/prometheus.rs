@@ -177,7 +177,7 @@ fn gateway(page: &mut Page, admin: &Admin) {
     page.single(names::SHADOWS_SKIPPED, gauges.shadows_skipped.load(Ordering::Relaxed));
     page.single(names::CONNECTIONS, gauges.connections.load(Ordering::Relaxed));
     page.single(names::CONNECTIONS_REFUSED, gauges.connections_refused.load(Ordering::Relaxed));
-    super::limits::render(page, gateway);
+    super::limits::render(page, gateway, &admin.notices);
     let totals = gateway.known.ledger.totals();
     page.single(names::LEDGER_CALLS, totals.calls);
     page.head(names::LEDGER_TOKENS);

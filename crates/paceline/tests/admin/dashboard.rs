@@ -2,7 +2,7 @@
 
 use crate::support::house::USUAL;
 use crate::support::{Ask, House, ask, chat};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const ADMIN: &str = "ak-planted-admin-0123456789abcdef";
 
@@ -79,6 +79,46 @@ async fn new_calls_and_the_state_come_as_events() {
         house.send(&Ask::get("/v1/live?interval_ms=5")).await.refusal(),
         (400, "invalid_parameter".into())
     );
+}
+
+#[tokio::test]
+async fn a_refused_key_is_an_alert_that_who_watches_sees_and_metrics_count() {
+    let house = House::but("key_retry_ms = 1", "key_retry_ms = 60000");
+    let mut watch = house.begin(&Ask::get("/v1/live?interval_ms=1000")).await;
+    let mut reply = watch.reply_until(|reply| reply.text().contains("event: pulse")).await;
+    let raw = Ask::post("/sim/chat/completions", ask(false).to_string()).header("x-sim-fault", "status=403");
+    for ask in [chat("status=401", &ask(false)), raw] {
+        house.send(&ask).await;
+    }
+    let is_told =
+        |text: &str| text.matches("\"event\":\"key_refused\"").count() == 2 && text.ends_with("\n\n");
+    while !is_told(&reply.text()) {
+        assert!(watch.more(&mut reply).await, "it ended: {}", reply.text());
+    }
+    let text = reply.text();
+    let notice = text.lines().skip_while(|line| *line != "event: notices").nth(1).unwrap();
+    let told: Value = serde_json::from_str(notice.strip_prefix("data: ").unwrap()).unwrap();
+    let first = &told["notices"][0];
+    assert_eq!(
+        (&first["deployment"], &first["key_from"], &first["alert"]),
+        (&json!("sim/sim/instant"), &json!("SIM_KEY"), &json!(true)),
+        "{told:#}"
+    );
+    assert!(first["message"].as_str().unwrap().contains("check it and the account"), "{told:#}");
+    assert!(text.contains("\"deployment\":\"sim\""), "the key of raw calls too: {text}");
+    let state = house.admin("/v1/limits").await.json();
+    let out = |name: &str| {
+        let all = state["deployments"].as_array().unwrap();
+        all.iter().any(|place| place["deployment"] == name && place["state"] == "key_refused")
+    };
+    assert!(out("sim/sim/instant") && out("sim"), "{state:#}");
+    let page = house.metrics().await;
+    assert_eq!(
+        page.sum("paceline_deployment_changes_total", &[("provider", "sim"), ("event", "key_refused")]),
+        2
+    );
+    assert_eq!(page.sum("paceline_deployment_changes_total", &[("event", "failing")]), 0);
+    assert_eq!(page.sum("paceline_deployments", &[("provider", "sim"), ("state", "key_refused")]), 2);
 }
 
 #[tokio::test]

@@ -99,6 +99,68 @@ async fn only_what_a_model_answered_can_be_judged() {
     let id = open.head().await.id();
     let reply = judge(&house, "", &good(&id)).await;
     assert_eq!(reply.refusal(), (409, "call_not_finished".into()));
+    // One letter is wrong: nobody waits for a call that there is not.
+    for at in [0, 9, 15, 22, 25] {
+        let mut wrong = id.clone().into_bytes();
+        wrong[at] = if wrong[at] == b'1' { b'2' } else { b'1' };
+        let wrong = String::from_utf8(wrong).unwrap();
+        assert_eq!(
+            judge(&house, "", &good(&wrong)).await.refusal(),
+            (404, "call_not_found".into()),
+            "{wrong}"
+        );
+    }
+    drop(open);
+    assert_eq!(house.record(&id).await["status"], "canceled");
+    assert_eq!(judge(&house, "", &good(&id)).await.status, 200, "there was something to read");
+}
+
+#[tokio::test]
+async fn a_key_says_what_it_thinks_as_often_as_it_may_call() {
+    let text = format!(
+        "{USUAL}\n[[keys]]\nname = \"one\"\nkey_env = \"ONE\"\nlimits = {{ calls_per_minute = 4 }}\n\
+         [[keys]]\nname = \"other\"\nkey_env = \"OTHER\"\n[tenants.default]\nlimits = {{ calls_per_minute = 9 }}\n"
+    );
+    let env = [("ONE", ONE), ("OTHER", OTHER), ("PACELINE_ADMIN_KEY", ADMIN)];
+    let house = House::with(&text, &env);
+    let by = |key: &str| chat("", &ask(false)).header("authorization", &format!("Bearer {key}"));
+    let id = house.send(&by(ONE)).await.id();
+    house.record(&id).await;
+    let good = json!({"call_id": id, "score": 1});
+    for _ in 0..3 {
+        assert_eq!(judge(&house, ONE, &good).await.status, 200);
+    }
+    let refused = judge(&house, ONE, &json!({"call_id": id, "score": 0})).await;
+    assert_eq!(refused.refusal(), (429, "rate_limit_exceeded".into()));
+    assert!(refused.text().contains("key one: 4 of 4 calls a minute"), "{}", refused.text());
+    let head = |name: &str| refused.header(name).and_then(|value| value.parse::<u64>().ok());
+    assert!(head("retry-after").is_some_and(|seconds| (50..=60).contains(&seconds)), "{refused:?}");
+    assert_eq!(
+        (head("x-ratelimit-limit-requests"), head("x-ratelimit-remaining-requests")),
+        (Some(4), Some(0))
+    );
+    assert_eq!(house.record(&id).await["quality"], 1.0, "it was not kept");
+    assert_eq!(house.send(&by(ONE)).await.status, 429, "calls and judgements count together");
+    // What was refused is not taken from the tenant's: five of nine are left for others.
+    for left in (0..5).rev() {
+        assert_eq!(judge(&house, OTHER, &good).await.status, 404, "{left}");
+    }
+    assert_eq!(judge(&house, OTHER, &good).await.status, 429);
+    assert_eq!(judge(&house, ADMIN, &good).await.status, 200, "the administrator is not limited");
+}
+
+#[tokio::test]
+async fn nobody_learns_that_another_keys_call_is_under_way() {
+    let text = format!(
+        "{USUAL}\n[[keys]]\nname = \"one\"\nkey_env = \"ONE\"\n[[keys]]\nname = \"other\"\nkey_env = \"OTHER\"\n"
+    );
+    let house = House::with(&text, &[("ONE", ONE), ("OTHER", OTHER), ("PACELINE_ADMIN_KEY", ADMIN)]);
+    let call = chat("stall-after=2", &ask(true)).header("authorization", &format!("Bearer {ONE}"));
+    let mut open = house.begin(&call).await;
+    let good = json!({"call_id": open.head().await.id(), "score": 1});
+    assert_eq!(judge(&house, ONE, &good).await.refusal(), (409, "call_not_finished".into()));
+    assert_eq!(judge(&house, ADMIN, &good).await.refusal(), (409, "call_not_finished".into()));
+    assert_eq!(judge(&house, OTHER, &good).await.refusal(), (404, "call_not_found".into()));
 }
 
 #[tokio::test]

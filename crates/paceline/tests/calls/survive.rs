@@ -135,8 +135,8 @@ async fn retries_end_where_their_budget_does() {
         let (_, record) = house.call(&chat("status=500", &asks("instant", false))).await;
         sent += reasons(&record).len();
     }
-    // A fifth of 60, and one a second for ten seconds.
-    assert!((70..=83).contains(&sent), "{sent}");
+    // A fifth of 60, which is more than one a second for ten seconds.
+    assert!((68..=76).contains(&sent), "{sent}");
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ pub(in crate::config) struct Retry {
     /// Further tries and fallbacks at most, as a share of the calls of the last 10 seconds.
     #[schemars(range(min = 0, max = 1))]
     pub budget_share: f64,
-    /// Further tries and fallbacks a second that are always allowed.
+    /// Further tries and fallbacks a second that come on top of the share; once more at the same model, within the greater of the two.
     #[schemars(range(min = 0, max = 100_000))]
     pub budget_floor_per_s: f64,
     /// How long a call waits at most, in milliseconds, for a provider that asks for no more calls, where no other is
