@@ -3,14 +3,36 @@
 use paceline_types::id::CallId;
 use paceline_types::record::Caller;
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Ids are our own and count upwards: nobody can choose them so that they collide, and every call pays for this twice.
+#[derive(Debug, Default)]
+struct ByCounter(u64);
+
+impl Hasher for ByCounter {
+    fn finish(&self) -> u64 {
+        // Fibonacci hashing (Knuth, TAOCP 6.4): the upper bits tell entries apart, the lower ones places.
+        self.0.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.0 = self.0.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    fn write_u128(&mut self, id: u128) {
+        self.0 = (id >> 32) as u64;
+    }
+}
+
+type Calls = HashMap<CallId, Arc<Caller>, BuildHasherDefault<ByCounter>>;
 
 /// The calls of one worker, which alone writes here. At most as many as are under way there, shadows included.
 #[derive(Debug, Default)]
-pub(crate) struct UnderWay(Mutex<HashMap<CallId, Arc<Caller>>>);
+pub(crate) struct UnderWay(Mutex<Calls>);
 
 impl UnderWay {
-    fn calls(&self) -> MutexGuard<'_, HashMap<CallId, Arc<Caller>>> {
+    fn calls(&self) -> MutexGuard<'_, Calls> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
