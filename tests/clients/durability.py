@@ -4,6 +4,7 @@ The names that the program has chosen stand at the top.
 """
 
 import contextlib
+import datetime
 import http.client
 import json
 import pathlib
@@ -134,11 +135,12 @@ def call(connection: http.client.HTTPConnection, body: str) -> Answer:
     return Answer(call_id, response.status, done, done - begun)
 
 
-def listed(gateway: Gateway) -> list[str]:
-    """The ids of all calls, page by page."""
+def listed(gateway: Gateway, since: datetime.datetime | None = None) -> list[str]:
+    """The ids of all calls that began at `since` or later, page by page."""
+    from_then = f"&since={since.strftime('%Y-%m-%dT%H:%M:%SZ')}" if since else ""
     ids, cursor = [], ""
     while True:
-        answer = gateway.get(f"/v1/calls?limit={PAGE}{cursor}")
+        answer = gateway.get(f"/v1/calls?limit={PAGE}{from_then}{cursor}")
         assert answer.status == 200, answer.everything()
         page = answer.json()
         ids += [record["id"] for record in page["calls"]]

@@ -19,6 +19,10 @@ pub enum StoreError {
         /// The latest version known here.
         known: i64,
     },
+    /// A database of another program is where ours should be.
+    Foreign(PathBuf),
+    /// No history is in the folder.
+    NoHistory(PathBuf),
     /// The file system refused something.
     Io(String, std::io::Error),
     /// The database refused something.
@@ -32,7 +36,7 @@ pub enum StoreError {
 impl StoreError {
     /// Whether starting must be refused: waiting would not help.
     pub fn is_final(&self) -> bool {
-        matches!(self, Self::InUse(..) | Self::NetworkFolder(..) | Self::Newer { .. })
+        matches!(self, Self::InUse(..) | Self::NetworkFolder(..) | Self::Newer { .. } | Self::Foreign(_))
     }
 }
 
@@ -55,6 +59,16 @@ impl fmt::Display for StoreError {
                 f,
                 "{} was written by a later version of Paceline (format {found}, this one knows {known}); start that version, or give this one another folder (--data DIR)",
                 file.display()
+            ),
+            Self::Foreign(file) => write!(
+                f,
+                "{} is a database of another program; name another data folder (--data DIR)",
+                file.display()
+            ),
+            Self::NoHistory(folder) => write!(
+                f,
+                "there is no history in {}: name the folder that Paceline keeps its data in (--data DIR)",
+                folder.display()
             ),
             Self::Io(what, error) => write!(f, "{what}: {error}"),
             Self::Database(error) => write!(f, "the store's database: {error}"),

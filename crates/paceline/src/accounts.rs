@@ -1,4 +1,4 @@
-//! What callers used before this start: read beside it, and kept from then on with what is used now.
+//! What callers used before this start: read before the first call, and kept from then on with what is used now.
 
 use crate::admin::Admin;
 use paceline_gateway::{Gateway, Standing, Totals};
@@ -10,11 +10,19 @@ use std::time::Duration;
 /// Between two tries to read history.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Opens the accounts with what was used before, as soon as that can be read. Until then nothing of them is kept: it would
-/// be less than what is there.
+/// Opens the accounts before the first call, where history can be read: so that not even the first record is on disk
+/// without what its caller used, and no budget begins anew.
+pub(crate) fn at_start(admin: &Admin) {
+    if let Ok(before) = admin.recorder.store.accounts() {
+        begin(admin, before);
+    }
+}
+
+/// Where they are not open yet: opens them as soon as what was used before can be read. Until then nothing of them is
+/// kept: it would be less than what is there.
 pub(crate) async fn open(admin: Arc<Admin>) {
     let mut told = false;
-    loop {
+    while !admin.recorder.keeps_accounts() {
         if let Ok(before) = admin.ask(|store| store.accounts()).await {
             return begin(&admin, before);
         }

@@ -125,6 +125,7 @@ impl App {
         let runtime = tokio::runtime::Handle::current();
         let gateway = Gateway::new(gateway_config, seed, sink, control, Arc::new(BytePairs), runtime);
         let _ = admin.gateway.set(Arc::clone(&gateway));
+        crate::accounts::at_start(&admin);
         crate::learning::begin(&admin, &gateway);
         let bound = Server::bind(config.server.listen, config.server.workers, gateway).await;
         let server = bound.map_err(AppError::Serve)?;

@@ -18,6 +18,10 @@ pub const CONTROL: &str = "control.db";
 /// Who has the folder.
 const LOCK: &str = "paceline.lock";
 
+/// What to do about a folder in which nothing can be made.
+const UNUSABLE: &str = "the data folder cannot be used; name one that can be written to (--data DIR), or set \
+                        storage.kind = \"memory\"";
+
 /// How long a statement waits for another process that has the file locked.
 const BUSY: Duration = Duration::from_millis(500);
 
@@ -52,7 +56,7 @@ impl Folder {
         // Records name people: a folder made here is its owner's alone.
         let mut builder = std::fs::DirBuilder::new();
         builder.recursive(true).mode(0o700);
-        builder.create(path).map_err(io("cannot make the data folder", path))?;
+        builder.create(path).map_err(io(&format!("{UNUSABLE}: cannot make"), path))?;
         let stat = rustix::fs::statfs(path).map_err(std::io::Error::from);
         let kind = stat.map_err(io("cannot look at the data folder", path))?.f_type;
         let magic = kind as u64 & 0xffff_ffff;
@@ -61,7 +65,7 @@ impl Folder {
         }
         let file = path.join(LOCK);
         let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&file);
-        let mut lock = open.map_err(io("cannot open", &file))?;
+        let mut lock = open.map_err(io(&format!("{UNUSABLE}: cannot open"), &file))?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -96,10 +100,15 @@ impl Folder {
     /// Opens history to write; a file that is no database is put aside and a new one begun.
     pub(crate) fn history(&self, full_sync: bool) -> Result<(Connection, Option<PathBuf>), StoreError> {
         let file = self.path.join(HISTORY);
+        // A new one is its owner's alone, also in a folder that is not: records name people. What hinders it here hinders
+        // the database too, and is told there. Who gave an older one to others meant it.
+        let begin = || drop(OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file));
+        begin();
         match open(&file, Which::History, full_sync) {
             Err(StoreError::Database(error)) if is_damage(&error) => {
                 let aside = put_aside(&file)?;
                 self.epoch.fetch_add(1, Ordering::AcqRel);
+                begin();
                 open(&file, Which::History, full_sync).map(|connection| (connection, Some(aside)))
             }
             other => other.map(|connection| (connection, None)),

@@ -27,14 +27,11 @@ impl History {
     pub fn open(data: &Path) -> Result<Self, StoreError> {
         let file = data.join(HISTORY);
         if !file.exists() {
-            let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
-            return Err(StoreError::Io(format!("there is no history at {}", file.display()), missing));
+            return Err(StoreError::NoHistory(data.to_owned()));
         }
-        let connection = folder::reader(data)?;
-        let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-        if found > schema::VERSION {
-            return Err(StoreError::Newer { file, found, known: schema::VERSION });
-        }
+        let cannot = |error| named(error, || format!("cannot read {}", file.display()));
+        let connection = folder::reader(data).map_err(cannot)?;
+        schema::known_version(&connection, &file, schema::Which::History).map_err(cannot)?;
         Ok(Self { connection, live: Live::new(Duration::ZERO) })
     }
 
@@ -53,6 +50,14 @@ impl History {
     }
 }
 
+/// What the database refused, with the file it is about: here nobody else says which.
+fn named(error: StoreError, what: impl FnOnce() -> String) -> StoreError {
+    match error {
+        StoreError::Database(error) => StoreError::Io(what(), std::io::Error::other(error)),
+        other => other,
+    }
+}
+
 /// Makes an empty file that is its owner's alone: the copy is written into it.
 fn private(copy: &Path) -> std::io::Result<()> {
     std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(copy).map(drop)
@@ -66,26 +71,36 @@ pub fn copy(data: &Path, to: &Path) -> Result<Vec<PathBuf>, StoreError> {
     History::open(data)?;
     std::fs::create_dir_all(to)
         .map_err(|error| StoreError::Io(format!("cannot make the folder {}", to.display()), error))?;
+    let names = [HISTORY, CONTROL];
+    if let Some(copy) = names.iter().map(|name| to.join(name)).find(|copy| copy.exists()) {
+        let taken = std::io::Error::from(std::io::ErrorKind::AlreadyExists);
+        return Err(StoreError::Io(format!("cannot copy to {}; name another folder", copy.display()), taken));
+    }
     let mut copies = Vec::new();
-    for name in [HISTORY, CONTROL] {
+    for name in names {
         let (from, copy) = (data.join(name), to.join(name));
-        if copy.exists() {
-            let taken = std::io::Error::from(std::io::ErrorKind::AlreadyExists);
-            let text = format!("{} is there already; name another folder", copy.display());
-            return Err(StoreError::Io(text, taken));
-        }
         if !from.exists() {
             continue;
         }
-        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY | rusqlite::OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let source = Connection::open_with_flags(&from, flags)?;
-        source.busy_timeout(Duration::from_secs(10))?;
-        private(&copy).map_err(|error| StoreError::Io(format!("cannot write {}", copy.display()), error))?;
-        // One read transaction: the copy is of one moment, whatever is written meanwhile.
-        source.execute("VACUUM INTO ?1", [copy.to_string_lossy()])?;
-        let sync = std::fs::File::open(&copy).and_then(|file| file.sync_all());
-        sync.map_err(|error| StoreError::Io(format!("cannot write {}", copy.display()), error))?;
-        copies.push(copy);
+        copies.push(copy.clone());
+        if let Err(error) = copy_file(&from, &copy) {
+            // Half a copy would be taken for a whole one, and be in the way of the next.
+            for copy in copies {
+                let _ = std::fs::remove_file(copy);
+            }
+            return Err(named(error, || format!("cannot copy {} to {}", from.display(), copy.display())));
+        }
     }
     Ok(copies)
+}
+
+fn copy_file(from: &Path, copy: &Path) -> Result<(), StoreError> {
+    let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY | rusqlite::OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let source = Connection::open_with_flags(from, flags)?;
+    source.busy_timeout(Duration::from_secs(10))?;
+    let refused = |error| StoreError::Io(format!("cannot write {}", copy.display()), error);
+    private(copy).map_err(refused)?;
+    // One read transaction: the copy is of one moment, whatever is written meanwhile.
+    source.execute("VACUUM INTO ?1", [copy.to_string_lossy()])?;
+    std::fs::File::open(copy).and_then(|file| file.sync_all()).map_err(refused)
 }

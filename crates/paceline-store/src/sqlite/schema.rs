@@ -81,19 +81,38 @@ impl Which {
     }
 }
 
+fn pragma(connection: &Connection, name: &str) -> Result<i64, StoreError> {
+    Ok(connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get(0))?)
+}
+
 /// The version of an open file; 0 while it has no tables.
 pub(super) fn version(connection: &Connection) -> Result<i64, StoreError> {
-    Ok(connection.query_row("PRAGMA user_version", [], |row| row.get(0))?)
+    pragma(connection, "user_version")
+}
+
+/// The version of an open file that is known here.
+///
+/// # Errors
+/// When another program or a later version made it. Nothing was changed then.
+pub(super) fn known_version(connection: &Connection, file: &Path, which: Which) -> Result<i64, StoreError> {
+    let (found, known) = (version(connection)?, which.steps().len() as i64);
+    let is_empty = |connection: &Connection| {
+        connection.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get::<_, bool>(0))
+    };
+    if pragma(connection, "application_id")? != APPLICATION && !(found == 0 && is_empty(connection)?) {
+        return Err(StoreError::Foreign(file.to_owned()));
+    }
+    if found > known {
+        return Err(StoreError::Newer { file: file.to_owned(), found, known });
+    }
+    Ok(found)
 }
 
 /// Makes or brings on the tables of a file.
 pub(crate) fn migrate(connection: &mut Connection, file: &Path, which: Which) -> Result<(), StoreError> {
     let steps = which.steps();
     let known = steps.len() as i64;
-    let found = version(connection)?;
-    if found > known {
-        return Err(StoreError::Newer { file: file.to_owned(), found, known });
-    }
+    let found = known_version(connection, file, which)?;
     if found == 0 {
         // Both must be said before the first table is made.
         connection.execute_batch(&format!("PRAGMA page_size = {PAGE}; PRAGMA auto_vacuum = INCREMENTAL;"))?;

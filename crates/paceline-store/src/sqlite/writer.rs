@@ -209,7 +209,11 @@ impl Writer {
         transaction.commit()?;
         self.accounts.extend(changed);
         if was_degraded {
-            (self.tell)(false, "call records are written again");
+            let lost = match work.gap {
+                0 => String::new(),
+                gap => format!("; {gap} of them were given up meanwhile"),
+            };
+            (self.tell)(work.gap > 0, &format!("call records are written again{lost}"));
         }
         Ok(())
     }

@@ -127,6 +127,7 @@ fn a_file_of_the_first_version_is_brought_on_and_a_damaged_one_is_not_put_aside(
     let old = Connection::open(&file).unwrap();
     old.execute_batch(include_str!("../../src/sqlite/control_1.sql")).unwrap();
     old.execute("INSERT INTO account_copy VALUES ('t', 'w', 'k', 5, 0, 0, 0)", []).unwrap();
+    old.pragma_update(None, "application_id", 0x7061_6365).unwrap();
     old.pragma_update(None, "user_version", 1).unwrap();
     drop(old);
     {

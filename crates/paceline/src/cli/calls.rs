@@ -5,6 +5,7 @@ use super::client::{encoded, get};
 use super::out::{self, fail, say, time};
 use crate::admin::CALLS_PARAMETERS;
 use clap::Args;
+use paceline_types::grade::{self, Grade};
 use serde_json::Value;
 use std::process::ExitCode;
 
@@ -46,7 +47,8 @@ pub(crate) fn run(args: &CallsArgs) -> ExitCode {
     } else if args.body {
         say(super::capture::bodies(&value));
     } else if value.get("calls").is_some() {
-        say(list(&value, out::color()));
+        let is_narrowed = !args.what.is_empty() || args.window.is_some() || args.cursor.is_some();
+        say(list(&value, is_narrowed, out::color()));
     } else {
         say(one(&value));
     }
@@ -85,10 +87,10 @@ fn text(value: &Value, name: &str) -> String {
     value[name].as_str().unwrap_or("-").to_owned()
 }
 
-fn list(value: &Value, color: bool) -> String {
+fn list(value: &Value, is_narrowed: bool, color: bool) -> String {
     let calls = value["calls"].as_array().map_or(&[][..], Vec::as_slice);
     if calls.is_empty() {
-        return "no calls yet\n".into();
+        return if is_narrowed { "no such calls\n" } else { "no calls yet\n" }.into();
     }
     let row = |call: &Value| {
         let tokens = |name: &str| call["usage"][name].as_u64().map_or("-".into(), out::count);
@@ -98,7 +100,7 @@ fn list(value: &Value, color: bool) -> String {
         };
         let started = text(call, "started_at");
         vec![
-            started.get(11..23).unwrap_or("-").to_owned(),
+            started.get(..23).unwrap_or("-").replace('T', " "),
             call["requested_model"].as_str().or(call["operation"].as_str()).unwrap_or("-").to_owned(),
             text(call, "provider"),
             time(call["duration_ms"].as_f64()),
@@ -120,10 +122,28 @@ fn list(value: &Value, color: bool) -> String {
     page
 }
 
+/// How good a field of a whole answer is, where it is one that people feel.
+fn graded(name: &str, field: &Value) -> Option<Grade> {
+    let number = field.as_f64()?;
+    match name {
+        "duration_ms" => Some(grade::response_time(number / 1000.0)),
+        "ttft_ms" => Some(grade::ttft(number / 1000.0)),
+        "output_tokens_per_second" => Some(grade::tokens_per_second(number)),
+        _ => None,
+    }
+}
+
+/// A grade beside its number.
+fn words(grade: Grade) -> String {
+    let between = if grade.advice.is_empty() { "" } else { ": " };
+    format!("  {}{between}{}", grade.word, grade.advice)
+}
+
 /// One call, a line a field, what is not known left out.
 fn one(value: &Value) -> String {
     let mut page = String::new();
     let Some(fields) = value.as_object() else { return page };
+    let is_whole = value["status"] == "ok";
     for (name, field) in fields {
         match field {
             Value::Null => {}
@@ -137,7 +157,10 @@ fn one(value: &Value) -> String {
                     page.push_str(&format!("{:<26}{}\n", name.trim_end_matches('s'), parts.join(" ")));
                 }
             }
-            other => page.push_str(&format!("{name:<26}{other}\n")),
+            other => {
+                let grade = graded(name, other).filter(|_| is_whole).map_or(String::new(), words);
+                page.push_str(&format!("{name:<26}{other}{grade}\n"));
+            }
         }
     }
     page

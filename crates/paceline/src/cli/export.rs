@@ -8,7 +8,7 @@ use paceline_export::{ExportError, Exporter, Format};
 use paceline_store::filter::Filter;
 use paceline_store::sqlite::History;
 use paceline_types::time::Timestamp;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -62,7 +62,10 @@ pub(crate) fn run(args: &ExportArgs) -> ExitCode {
     let written = if args.out == "-" {
         write(&history, &filter, format, io::stdout()).map_err(|error| error.to_string())
     } else {
-        file(&history, &filter, format, Path::new(&args.out))
+        match outside(Path::new(&args.out), &data) {
+            Ok(path) => file(&history, &filter, format, &path),
+            Err(error) => Err(error),
+        }
     };
     match written {
         Ok(rows) => {
@@ -112,19 +115,37 @@ pub(crate) fn time(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse_rfc3339(text).ok_or_else(|| format!("`{text}` is no time like 2026-11-23T02:17:00Z"))
 }
 
-/// Writes a file; one that is not whole does not stay.
+/// Where a file is written, links followed: not among the files that are read.
+fn outside(path: &Path, data: &Path) -> Result<PathBuf, String> {
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match (fs::canonicalize(folder), fs::canonicalize(data)) {
+        (Ok(folder), Ok(data)) if folder == data => {
+            Err(format!("{} is in the data folder; name a file outside of it", path.display()))
+        }
+        _ => Ok(path),
+    }
+}
+
+/// Writes a file; one that is not whole does not stay, and takes nothing away that was there before.
 fn file(history: &History, filter: &Filter, format: Format, path: &Path) -> Result<u64, String> {
     let wrong = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-    let file = File::create(path).map_err(|error| wrong(&error))?;
-    let is_file = file.metadata().is_ok_and(|metadata| metadata.is_file());
-    let outcome = write(history, filter, format, BufWriter::new(&file)).map_err(|error| wrong(&error));
-    let outcome = outcome.and_then(|rows| match file.sync_all() {
-        // Devices and pipes cannot be flushed to a disk.
-        Err(error) if is_file => Err(wrong(&error)),
-        _ => Ok(rows),
+    let to = |target: &Path| {
+        let file = File::create(target).map_err(|error| wrong(&error))?;
+        let rows = write(history, filter, format, BufWriter::new(&file)).map_err(|error| wrong(&error))?;
+        Ok((file, rows))
+    };
+    // Devices and pipes are written as they are, and cannot be flushed to a disk.
+    if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+        return to(path).map(|(_, rows)| rows);
+    }
+    let part = PathBuf::from(format!("{}.part", path.display()));
+    let outcome = to(&part).and_then(|(file, rows)| {
+        file.sync_all().and_then(|()| fs::rename(&part, path)).map_err(|error| wrong(&error))?;
+        Ok(rows)
     });
-    if outcome.is_err() && is_file {
-        let _ = std::fs::remove_file(path);
+    if outcome.is_err() {
+        let _ = fs::remove_file(&part);
     }
     outcome
 }

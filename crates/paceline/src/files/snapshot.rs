@@ -62,7 +62,7 @@ pub struct Turn {
     pub written: Vec<String>,
     /// Old files removed.
     pub removed: usize,
-    /// Why a file could not be written; it is tried again.
+    /// Why a file cannot be written; it is tried again, and told once as it begins.
     pub problem: Option<String>,
 }
 
@@ -75,6 +75,8 @@ pub struct Snapshots {
     waiting: Vec<Due>,
     retry_at: Timestamp,
     tidied: bool,
+    /// The last try failed.
+    failing: bool,
 }
 
 impl Snapshots {
@@ -89,6 +91,7 @@ impl Snapshots {
             waiting: Vec::new(),
             retry_at: Timestamp(i64::MIN),
             tidied: false,
+            failing: false,
         }
     }
 
@@ -125,6 +128,7 @@ impl Snapshots {
         let mut all = std::mem::take(&mut self.waiting);
         all.retain(|old| !due.iter().any(|new| new.kind == old.kind && new.span == old.span));
         all.extend(due);
+        let was_failing = std::mem::take(&mut self.failing);
         let mut since_start = None;
         for due in all {
             let mut since = || since_start.get_or_insert_with(|| measured.since_start()).clone();
@@ -132,7 +136,8 @@ impl Snapshots {
                 Ok(Some(name)) => turn.written.push(name),
                 Ok(None) => {}
                 Err(problem) => {
-                    turn.problem = Some(problem);
+                    turn.problem = Some(problem).filter(|_| !was_failing);
+                    self.failing = true;
                     self.waiting.push(due);
                 }
             }

@@ -248,10 +248,13 @@ fn a_disk_that_refuses_is_told_and_tried_again() {
     let first = turn(120);
     assert!(first.problem.unwrap().contains("hourly_20260501_20.json") && first.written.is_empty());
     assert_eq!(turn(30).problem, None, "not at once");
-    assert!(turn(31).problem.is_some());
+    assert_eq!(turn(31).problem, None, "tried again, and told already");
     fs::remove_file(&inner).unwrap();
     assert_eq!(turn(61).written, ["hourly_20260501_20.json"]);
     assert_eq!(turn(61).written, [""; 0]);
+    fs::remove_dir_all(&inner).unwrap();
+    fs::write(&inner, b"a file once more").unwrap();
+    assert!(turn(3600).problem.is_some(), "another trouble is told again");
 }
 
 #[test]

@@ -43,6 +43,9 @@ async fn calls_are_listed_found_and_shown_whole() {
     let cursor = page.out.lines().last().unwrap().strip_prefix("more: --cursor ").unwrap().to_owned();
     let next = asked(&house, &["calls", "--limit", "1", "--cursor", &cursor]).await;
     assert!(next.out.contains(&good) && !next.out.contains("more:"), "{}", next.out);
+    assert_eq!(asked(&house, &["calls", "user=nobody"]).await.out, "no such calls\n");
+    let today = house.record(&good).await["started_at"].as_str().unwrap().replace('T', " ");
+    assert!(lines[2].starts_with(today.trim_end_matches('Z')), "{today}: {}", list.out);
     for (filter, id) in [("status=error", &bad), ("tag=team:red", &good), ("model=instant", &good)] {
         let found = asked(&house, &["calls", filter, "--window", "1h", "--json"]).await;
         let calls: Value = serde_json::from_str(&found.out).unwrap();
@@ -54,6 +57,13 @@ async fn calls_are_listed_found_and_shown_whole() {
     for said in [&bad[..], "error_kind", "provider_failed", "attempt ", "http_status=503"] {
         assert!(whole.out.contains(said), "{said}: {}", whole.out);
     }
+    assert!(!whole.out.contains("excellent"), "no answer is graded where there is none: {}", whole.out);
+    let whole = asked(&house, &["calls", &good]).await;
+    let graded = |name: &str| {
+        let line = whole.out.lines().find(|line| line.starts_with(name)).unwrap();
+        ["excellent", "good", "fair", "slow"].iter().any(|word| line.contains(word))
+    };
+    assert!(graded("duration_ms") && graded("ttft_ms"), "{}", whole.out);
 }
 
 #[tokio::test]

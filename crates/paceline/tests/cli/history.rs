@@ -35,17 +35,41 @@ fn a_filled_folder_is_exported_and_copied_and_the_copy_exports_the_same() {
     assert_eq!(folder.run(&["export", "--data", "copy"], &[]).out, exported.out);
     let again = folder.run(&["backup", "copy", "--data", "d"], &[]);
     assert_eq!(again.code, 1);
-    assert!(again.err.contains("is there already"), "{}", again.err);
+    assert!(again.err.contains("name another folder"), "{}", again.err);
+}
+
+#[test]
+fn an_export_takes_nothing_away_that_was_there() {
+    let folder = Folder::new();
+    assert_eq!(folder.run(&["sim", "--fill", "100", "--data", "d"], &[]).code, 0);
+    let file = folder.0.join("calls.csv");
+    std::fs::write(&file, "an older one").unwrap();
+    let export = |out: &str| folder.run(&["export", "--data", "d", "--out", out], &[]);
+    assert_eq!(export("calls.csv").code, 0);
+    let whole = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(whole.lines().count(), 101);
+    for out in ["d/history.db", "d/calls.csv"] {
+        let ended = export(out);
+        assert!(ended.code == 1 && ended.err.contains("is in the data folder"), "{}", ended.err);
+    }
+    let history = rusqlite::Connection::open(folder.0.join("d/history.db")).unwrap();
+    history.execute_batch("DROP TABLE segment_column; DROP TABLE tail").unwrap();
+    let ended = export("calls.csv");
+    assert!(ended.code == 1 && ended.err.contains("calls.csv"), "{}", ended.err);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), whole, "half an export replaces nothing");
+    let names: Vec<_> =
+        std::fs::read_dir(&folder.0).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(names.iter().all(|name| !name.to_string_lossy().ends_with(".part")), "{names:?}");
 }
 
 #[test]
 fn what_cannot_be_exported_is_said() {
     let folder = Folder::new();
     for (args, code, says) in [
-        (&["export", "--data", "nowhere"][..], 1, "there is no history at nowhere"),
+        (&["export", "--data", "nowhere"][..], 1, "there is no history in nowhere: name the folder"),
         (&["export", "--data", "nowhere", "modle=x"][..], 2, "did you mean `model`"),
         (&["export", "--data", "nowhere", "--since", "soon"][..], 2, "`soon` is no time"),
-        (&["backup", "copy", "--data", "nowhere"][..], 1, "there is no history at nowhere"),
+        (&["backup", "copy", "--data", "nowhere"][..], 1, "there is no history in nowhere"),
         (&["catalog", "recost", "--with", "x.toml"][..], 2, "--with has no effect"),
     ] {
         let ended = folder.run(args, &[]);

@@ -179,20 +179,6 @@ impl House {
         self.send(&ask).await
     }
 
-    /// An answer of the admin side, once it is as `is_so` wants it.
-    pub(crate) async fn until(&self, path: &str, is_so: impl Fn(&Value) -> bool) -> Value {
-        let began = Instant::now();
-        loop {
-            let now = self.admin(path).await.json();
-            if is_so(&now) {
-                return now;
-            }
-            assert!(began.elapsed() < PATIENCE, "{path} stays {now:#}");
-            // sleep: only between two looks.
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-    }
-
     /// One record, once it is there: where tokens have to be counted that is a little after the answer.
     pub(crate) async fn record(&self, id: &str) -> Value {
         let began = Instant::now();

@@ -70,12 +70,9 @@ pub(super) fn import(catalog: &Catalog, args: &ImportArgs, json: bool) -> ExitCo
     }
     told(&compared, &args.diff, json, Some(chosen.len()));
     if !json {
-        let models = if chosen.len() == 1 { "model" } else { "models" };
-        say(format_args!(
-            "{} {models} that are new or differ: {}\n",
-            count(chosen.len() as u64),
-            path.display()
-        ));
+        let models =
+            if chosen.len() == 1 { "model that is new or differs" } else { "models that are new or differ" };
+        say(format_args!("{} {models}: {}\n", count(chosen.len() as u64), path.display()));
     }
     ExitCode::SUCCESS
 }
@@ -178,10 +175,11 @@ fn page(compared: &Compared, all: bool, color: bool) -> String {
     let theirs = number(|difference| *difference == Difference::OnlyTheirs);
     let ours = number(|difference| *difference == Difference::OnlyOurs);
     page.push_str(&format!(
-        "{}, in {}: {} models; {} differ, {} only they know, {} only we know{}\n",
+        "{}, in {}: {} {}; {} differ, {} only they know, {} only we know{}\n",
         list.format.title(),
         list.format.unit(),
         count(list.entries.len() as u64),
+        if list.entries.len() == 1 { "model" } else { "models" },
         count(differ),
         count(theirs),
         count(ours),

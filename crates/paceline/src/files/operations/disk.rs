@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 const NAMES: i64 = 120;
 /// How long a disk that refused is left alone, microseconds.
 const RETRY: i64 = 10_000_000;
+/// Trouble that comes and goes is not told more often, microseconds.
+const QUIET: i64 = 600_000_000;
 
 /// Where lines go.
 #[derive(Debug)]
@@ -25,6 +27,8 @@ pub(super) struct Disk {
     retry_at: Option<Timestamp>,
     lost: u64,
     problem: Option<String>,
+    /// When the last problem was told.
+    told_at: Option<Timestamp>,
 }
 
 #[derive(Debug)]
@@ -77,14 +81,24 @@ impl Disk {
     /// Files in `folder` of about `max_bytes` at most.
     pub(super) fn new(folder: &Path, zone: Zone, max_bytes: u64, keep: Keep) -> Self {
         let folder = folder.to_owned();
-        Self { folder, zone, max_bytes, keep, open: None, retry_at: None, lost: 0, problem: None }
+        Self {
+            folder,
+            zone,
+            max_bytes,
+            keep,
+            open: None,
+            retry_at: None,
+            lost: 0,
+            problem: None,
+            told_at: None,
+        }
     }
 
     /// Other settings, from the next file on.
     pub(super) fn set(&mut self, folder: &Path, zone: Zone, max_bytes: u64, keep: Keep) {
         if self.folder != folder || self.zone != zone {
             self.close();
-            self.retry_at = None;
+            (self.retry_at, self.told_at) = (None, None);
         }
         (self.folder, self.zone, self.max_bytes, self.keep) = (folder.to_owned(), zone, max_bytes, keep);
     }
@@ -94,7 +108,7 @@ impl Disk {
         self.lost
     }
 
-    /// Why lines were lost, told once.
+    /// Why lines are lost, told once as it begins.
     pub(super) fn take_problem(&mut self) -> Option<String> {
         self.problem.take()
     }
@@ -116,8 +130,14 @@ impl Disk {
             Ok(false) => self.lost += lines.count,
             Err(error) => {
                 self.lost += lines.count;
+                let is_news = self.retry_at.is_none()
+                    && self.told_at.is_none_or(|at| (now.0.saturating_sub(at.0)).saturating_abs() >= QUIET);
                 self.retry_at = Some(Timestamp(now.0.saturating_add(RETRY)));
-                self.problem = Some(format!("operations log in {}: {error}", self.folder.display()));
+                if is_news {
+                    self.told_at = Some(now);
+                    let folder = self.folder.display();
+                    self.problem = Some(format!("the operations log in {folder} cannot be written: {error}"));
+                }
             }
         }
         lines.text.clear();
@@ -220,9 +240,22 @@ mod tests {
         assert!(disk.take_problem().unwrap().contains("logs"));
         disk.append(&mut lines("{}\n"), at("2026-05-01T20:00:01Z"));
         assert_eq!((disk.lost(), disk.take_problem()), (3, None), "not asked again at once");
-        fs::remove_file(&place).unwrap();
         disk.append(&mut lines("{}\n"), at("2026-05-01T20:00:11Z"));
-        assert_eq!((disk.lost(), fs::read_dir(&place).unwrap().count()), (3, 1));
+        assert_eq!((disk.lost(), disk.take_problem()), (4, None), "asked again, and known already");
+        fs::remove_file(&place).unwrap();
+        disk.append(&mut lines("{}\n"), at("2026-05-01T20:00:22Z"));
+        assert_eq!((disk.lost(), fs::read_dir(&place).unwrap().count()), (4, 1));
+        let mut breaks_again = |time: &str| {
+            disk.close();
+            fs::remove_dir_all(&place).unwrap();
+            fs::write(&place, b"a file once more").unwrap();
+            disk.append(&mut lines("{}\n"), at(time));
+            fs::remove_file(&place).unwrap();
+            disk.append(&mut lines("{}\n"), at(&time.replace(":00Z", ":30Z")));
+            disk.take_problem().is_some()
+        };
+        assert!(!breaks_again("2026-05-01T20:05:00Z"), "it comes and goes");
+        assert!(breaks_again("2026-05-01T20:15:00Z"), "later it is news again");
     }
 
     #[test]
