@@ -1,6 +1,8 @@
 //! `paceline router`: a router learned from made-up outcomes, from training to figures, and what is refused.
 
-use crate::program::{Ended, Folder};
+use crate::program::{Ended, Folder, Serving};
+use crate::support::http::exchange;
+use crate::support::{Ask, ask_with, chat};
 use serde_json::{Value, json};
 use std::fmt::Write;
 
@@ -202,4 +204,42 @@ fn wrong_files_are_named() {
     assert_eq!(near.code, 0, "{}", near.err);
     assert!(near.err.contains("near.jsonl: 1 of the qualities lay outside 0 to 1"), "{}", near.err);
     assert_eq!(router(&folder, "eval --data work.jsonl").code, 2, "nothing to judge");
+}
+
+const ASKED: &str = "Tom has 3 coins and buys 4 more coins. How many coins has he now?";
+
+/// What is expected of the strong model at sums.
+async fn expected(serving: &Serving) -> f64 {
+    let body = json!({"prompt": ASKED, "available_models": ["strong"]}).to_string();
+    let ask = Ask::post("/v1/models/recommendations", body).header("content-type", "application/json");
+    let told = exchange(serving.address, &ask).await.json();
+    told["expected_quality"].as_f64().unwrap_or_else(|| panic!("{told:#}"))
+}
+
+#[tokio::test]
+async fn a_reload_keeps_what_a_router_was_taught_and_a_new_file_begins_anew() {
+    let folder = with("work", &set(300, true, 1));
+    assert_eq!(router(&folder, "train --data work.jsonl --out work.router").code, 0);
+    let config = "[server]\nlisten = \"127.0.0.1:0\"\n[providers.sim]\n[models]\ncheap = \"sim/fast\"\n\
+                  strong = \"sim/instant\"\n[routes.auto]\nmodels = [\"cheap\", \"strong\"]\nrouter = \"work.router\"\n";
+    std::fs::write(folder.0.join("paceline.toml"), config).unwrap();
+    let serving = folder.serve(&[], &[]);
+    let trained = expected(&serving).await;
+    for _ in 0..30 {
+        let messages = json!([{"role": "user", "content": ASKED}]);
+        let body = ask_with(false, &json!({"model": "auto", "messages": messages, "max_tokens": 4}));
+        let ask = chat("", &body).header("x-paceline-features", "available_models=strong");
+        let id = exchange(serving.address, &ask).await.id();
+        let judge = Ask::post("/v1/feedback", json!({"call_id": id, "score": 0}).to_string());
+        // The record comes a moment after the answer.
+        while exchange(serving.address, &judge).await.status == 409 {}
+    }
+    let taught = expected(&serving).await;
+    assert!(trained > 0.85 && taught < 0.6, "{trained} {taught}");
+    let reload = Ask::post("/v1/config/reload", "");
+    assert_eq!(exchange(serving.address, &reload).await.status, 200);
+    assert!((expected(&serving).await - taught).abs() < 0.001);
+    assert_eq!(router(&folder, "train --data work.jsonl --out work.router --seed 2").code, 0);
+    assert_eq!(exchange(serving.address, &reload).await.status, 200);
+    assert!(expected(&serving).await > 0.85, "{}", expected(&serving).await);
 }
