@@ -160,6 +160,45 @@ fn what_does_not_pay_is_refused_with_its_figures() {
     assert!(folder.0.join("chance.router").exists());
 }
 
+/// The same rows as a log has them: of each one outcome, drawn by chance.
+fn logged(rows: &str) -> String {
+    let mut chance = Chance(11);
+    let one = |line: &str| {
+        let mut row: Value = serde_json::from_str(line).unwrap();
+        let other = chance.below(2) as usize;
+        (row["q"][other], row["c"][other], row["p"]) = (Value::Null, Value::Null, json!(0.5));
+        format!("{row}\n")
+    };
+    rows.lines().map(one).collect()
+}
+
+#[test]
+fn rows_of_which_one_outcome_is_known_teach_and_prove_where_it_was_drawn() {
+    let rows = logged(&set(500, true, 9));
+    let folder = with("log", &rows);
+    let trained = router(&folder, "train --data log.jsonl --out log.router");
+    assert_eq!(trained.code, 0, "{}{}", trained.out, trained.err);
+    assert!(trained.out.contains("log: 500 rows, 2 models"), "{}", trained.out);
+    let judged = told(&folder, "eval --data log.jsonl --model log.router --draws 20 --json");
+    let names: Vec<&str> =
+        judged["lines"].as_array().unwrap().iter().map(|line| line["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["router", "no_look", "random_mix"], "nobody knows what was not asked");
+    put(&folder, "fresh", &set(200, true, 10));
+    let fresh = told(&folder, "eval --data fresh.jsonl --model log.router --draws 20 --json");
+    assert!(fresh["gain"].as_f64().unwrap() > 0.05, "on whole rows it pays too: {fresh}");
+
+    put(&folder, "sure", &rows.replace("\"p\":0.5", "\"p\":1"));
+    let sure = router(&folder, "train --data sure.jsonl --out sure.router --force");
+    assert_eq!((sure.code, sure.out.as_str()), (1, ""));
+    assert!(
+        sure.err.contains("sure: cheap is known of 0 rows whose model was drawn by chance"),
+        "{}",
+        sure.err
+    );
+    let played = router(&folder, "simulate --data log.jsonl");
+    assert!(played.code == 1 && played.err.contains("some are null"), "{}", played.err);
+}
+
 #[test]
 fn a_folder_of_sets_becomes_a_folder_of_routers() {
     let folder = with("one", &set(200, true, 5));
