@@ -383,13 +383,18 @@ impl Gateway {
     /// Takes in how good the answers of finished calls were, each once; calls from now on know it.
     pub fn scored<'a>(&self, records: impl Iterator<Item = &'a CallRecord>) {
         let board = &self.known.board;
+        let snapshot = self.snapshot.load();
+        let routes = snapshot.directory.routes();
         for record in records {
+            // Routes may share a trained router: it is told once.
+            let _ = routes.iter().any(|route| route.scored(record));
             let (Some(quality), Some(target)) = (record.quality, record.target.as_deref()) else { continue };
             let task = record.labels.as_deref().and_then(|labels| labels.task_type.as_deref());
             let ended = record.started_at.0.saturating_add_unsigned(record.duration.0 / 1000);
             let (provider, model) = (&target.provider, &target.upstream_model);
             board.scored(provider, model, quality.into(), task, Timestamp(ended));
         }
+        routes.iter().filter_map(|route| route.policy.learned.as_ref()).for_each(|model| model.settle());
         self.learn(std::iter::empty());
     }
 
@@ -400,17 +405,18 @@ impl Gateway {
     pub fn recommend(&self, route: &Route, need: &Need, prompt: &str) -> Result<Decision, NoModel> {
         let snapshot = self.snapshot.load();
         let learned = route.policy.learned.as_ref();
-        let learned = learned.map(|model| model.quality(prompt, need.task_type.as_deref()));
+        let foresight = learned.map(|model| model.quality(prompt, need.task_type.as_deref()));
         let need = Need { pinned: true, ..need.clone() };
         let question = Question {
             need: &need,
             now: clock::now(),
             at: crate::worker::wall(),
             prefix: None,
-            learned: learned.as_deref(),
+            learned: foresight.as_ref().map(|said| &*said.quality),
             policy: &snapshot.config.policy,
         };
         let mut decision = route.decide(&question, &mut || 1.0)?.decision;
+        decision.predicted = foresight.and_then(|said| route.predicted(&decision, said));
         decision.confidence = confidence(&decision).map(|sure| sure as f32);
         Ok(decision)
     }

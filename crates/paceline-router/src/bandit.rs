@@ -120,6 +120,9 @@ pub fn run(
     price: f64,
     seed: u64,
 ) -> Result<Outcome, String> {
+    if !set.is_whole() {
+        return Err(format!("{}: who plays needs all outcomes, and some are null", set.name));
+    }
     let (rewards, scale) = rewards(set, price);
     let kinds = kinds(set, policy);
     let width = set.width();

@@ -9,6 +9,9 @@ pub const MAX_MODELS: usize = 64;
 /// The most rows of a set.
 pub const MAX_ROWS: usize = 2_000_000;
 
+/// What an outcome counts at most where others are not known.
+const MOST: f32 = 200.0;
+
 /// How far outside 0–1 a quality may lie and be taken for 0 or 1: metrics with a penalty do that.
 pub const SLACK: f32 = 0.1;
 
@@ -25,6 +28,28 @@ pub struct Row {
     pub q: Vec<f32>,
     /// Cost in USD at each model.
     pub c: Vec<f32>,
+    /// Models of which nothing is known, a bit each; their `q` and `c` are 0.
+    pub unknown: u64,
+    /// How likely it was that just the models that are known were asked, where that was drawn by chance.
+    pub chance: Option<f32>,
+}
+
+impl Row {
+    /// Whether it is known what came of a model.
+    pub fn knows(&self, model: usize) -> bool {
+        self.unknown >> model & 1 == 0
+    }
+
+    /// What a model's outcome counts where somebody is judged by it: 1 where all are known; where some are not, one over the
+    /// chance with which it was asked, and nothing where there was no chance, for then it is not known for what other
+    /// prompts it stands.
+    pub fn judges(&self, model: usize) -> f32 {
+        match (self.unknown, self.chance) {
+            (0, _) => 1.0,
+            (_, Some(chance)) if self.knows(model) => (1.0 / chance).min(MOST),
+            _ => 0.0,
+        }
+    }
 }
 
 /// Rows with the models they speak of.
@@ -41,7 +66,8 @@ pub struct Set {
 }
 
 impl Set {
-    /// Reads JSON lines with `id`, `prompt`, `q`, `c` and perhaps `task`; `meta` is JSON with
+    /// Reads JSON lines with `id`, `prompt`, `q`, `c` and perhaps `task`; where `q` has nulls perhaps `p`, the chance with
+    /// which the others were asked. `meta` is JSON with
     /// `models: [{"name": …}]` or `models: ["name", …]`. Without it models are called `model-0` and so on.
     pub fn parse(name: &str, lines: &str, meta: Option<&str>) -> Result<Self, String> {
         let (mut rows, mut moved) = (Vec::new(), 0);
@@ -78,11 +104,21 @@ impl Set {
         self.models.len()
     }
 
-    /// Mean quality and mean cost in USD of each model.
+    /// Whether all outcomes are known.
+    pub fn is_whole(&self) -> bool {
+        self.rows.iter().all(|row| row.unknown == 0)
+    }
+
+    /// How many rows a model is judged by.
+    pub fn judging(&self, model: usize) -> usize {
+        self.rows.iter().filter(|row| row.judges(model) > 0.0).count()
+    }
+
+    /// Mean quality and mean cost in USD of each model, where they are known.
     pub fn means(&self) -> (Vec<f64>, Vec<f64>) {
-        let n = self.rows.len().max(1) as f64;
         let mean = |values: fn(&Row) -> &[f32], model: usize| {
-            self.rows.iter().map(|row| f64::from(values(row)[model])).sum::<f64>() / n
+            let known = || self.rows.iter().filter(|row| row.knows(model));
+            known().map(|row| f64::from(values(row)[model])).sum::<f64>() / known().count().max(1) as f64
         };
         let over = |values: fn(&Row) -> &[f32]| (0..self.width()).map(|model| mean(values, model)).collect();
         (over(|row| &row.q), over(|row| &row.c))
@@ -110,8 +146,19 @@ pub fn question(line: &str) -> Result<Row, String> {
 /// A row, and how many of its qualities were moved into 0–1.
 fn row(line: &str) -> Result<(Row, usize), String> {
     let value = object(line)?;
-    let mut q = numbers(&value, "q")?;
-    let c = numbers(&value, "c")?;
+    let (mut q, unknown) = outcomes(&value, "q")?;
+    let (c, unpriced) = outcomes(&value, "c")?;
+    if unpriced & !unknown != 0 {
+        return Err("`c` must be known where `q` is".to_owned());
+    }
+    if !q.is_empty() && q.len() <= MAX_MODELS && unknown.count_ones() as usize == q.len() {
+        return Err("`q` must have a number".to_owned());
+    }
+    let chance = value.get("p").filter(|p| !p.is_null());
+    let chance = chance
+        .map(|p| p.as_f64().filter(|p| *p > 0.0 && *p <= 1.0).ok_or("`p` must be above 0 and at most 1"));
+    // What was sure to be asked says nothing of what else might have been.
+    let chance = chance.transpose()?.filter(|p| *p < 1.0).map(|p| p as f32);
     if q.iter().any(|q| !(-SLACK..=1.0 + SLACK).contains(q)) {
         return Err("`q` must be between 0 and 1".to_owned());
     }
@@ -129,6 +176,8 @@ fn row(line: &str) -> Result<(Row, usize), String> {
         prompt: word(&value, "prompt")?,
         q,
         c,
+        unknown,
+        chance,
     };
     Ok((row, moved))
 }
@@ -145,12 +194,18 @@ fn word(value: &Value, name: &str) -> Result<String, String> {
     found.map(ToOwned::to_owned).ok_or_else(|| format!("`{name}` must be a text"))
 }
 
-fn numbers(value: &Value, name: &str) -> Result<Vec<f32>, String> {
+/// Numbers, 0 where there is null, and where that is.
+fn outcomes(value: &Value, name: &str) -> Result<(Vec<f32>, u64), String> {
     let list = value.get(name).and_then(Value::as_array);
     let list = list.ok_or_else(|| format!("`{name}` must be a list of numbers"))?;
-    let number = |value: &Value| value.as_f64().map(|number| number as f32).filter(|n| n.is_finite());
+    let number = |value: &Value| match value {
+        Value::Null => Some(0.0),
+        value => value.as_f64().map(|number| number as f32).filter(|n| n.is_finite()),
+    };
     let numbers: Option<Vec<f32>> = list.iter().map(number).collect();
-    numbers.ok_or_else(|| format!("`{name}` must hold numbers only"))
+    let nulls = list.iter().take(MAX_MODELS).enumerate().filter(|(_, value)| value.is_null());
+    let nulls = nulls.fold(0, |nulls, (at, _)| nulls | 1 << at);
+    Ok((numbers.ok_or_else(|| format!("`{name}` must hold numbers only, or null"))?, nulls))
 }
 
 fn names(meta: &str) -> Result<Vec<String>, String> {
@@ -195,6 +250,22 @@ mod tests {
         let set = Set::parse("s", &ROW.replace("[0,1]", "[-0.033,1.1]"), None).unwrap();
         assert_eq!((set.rows[0].q.as_slice(), set.moved), ([0.0, 1.0].as_slice(), 2));
         assert_eq!(Set::parse("s", ROW, None).unwrap().moved, 0);
+    }
+
+    #[test]
+    fn what_is_not_known_is_null() {
+        let one = |row: &str| Set::parse("s", row, None).map(|set| set.rows[0].clone());
+        let row = one(&ROW.replace("[0,1]", "[null,1],\"p\":0.1").replace("[0.1", "[null")).unwrap();
+        assert_eq!((row.unknown, row.chance, row.knows(0), row.knows(1)), (1, Some(0.1), false, true));
+        assert_eq!((row.judges(0), row.judges(1)), (0.0, 10.0));
+        let sure = one(&ROW.replace("[0,1]", "[null,1],\"p\":1")).unwrap();
+        assert_eq!((sure.chance, sure.judges(1)), (None, 0.0));
+        let whole = one(&ROW.replace("[0,1]", "[0,1],\"p\":0.5")).unwrap();
+        assert_eq!((whole.judges(0), whole.judges(1)), (1.0, 1.0));
+        let error = |from: &str, to: &str| one(&ROW.replace(from, to)).unwrap_err();
+        assert!(error("[0,1]", "[null,null]").contains("must have a number"));
+        assert!(error("[0.1,", "[null,").contains("`c` must be known"));
+        assert!(error("[0,1]", "[null,1],\"p\":0").contains("`p` must be above 0"));
     }
 
     #[test]

@@ -42,6 +42,7 @@ fn made_with(seed: u64, rows: usize, noise: bool) -> Set {
             prompt,
             q: vec![draw(&mut dice, cheap), draw(&mut dice, 0.95)],
             c: vec![1e-5, 1e-3],
+            ..Row::default()
         }
     };
     let rows = (0..rows).map(&mut row).collect();
@@ -90,6 +91,50 @@ fn noise_seldom_passes() {
     let holds = |seed: &u64| train(&made_with(*seed, 120, true), 1).unwrap().1.holds();
     let passed = (100..130).filter(holds).count();
     assert!(passed <= 7, "{passed} of 30");
+}
+
+/// What a log knows of the same: the cheap model is asked, but for a share of the calls, by chance; nobody says which task it is.
+fn logged(mut set: Set, seed: u64, explore: f64) -> Set {
+    let mut dice = Dice::new(seed);
+    for row in &mut set.rows {
+        let (asked, chance) = if dice.unit() < explore { (1, explore) } else { (0, 1.0 - explore) };
+        (row.unknown, row.chance, row.task) = (3 & !(1 << asked), Some(chance as f32), None);
+        (row.q[1 - asked], row.c[1 - asked]) = (0.0, 0.0);
+    }
+    set
+}
+
+#[test]
+fn a_log_that_explored_teaches_and_proves() {
+    for (rows, explore) in [(600, 0.5), (2500, 0.02)] {
+        let set = logged(made_up(rows, false), 7, explore);
+        let (model, proof) = train(&set, 1).unwrap();
+        let words = format!("{explore}: {} ± {}, {:?}", proof.gain, proof.error, proof.report.gain);
+        println!("{words}, ECE {}", proof.report.ece);
+        assert!(proof.holds() && proof.gain > 2.0 * proof.error, "{words}");
+        assert!(proof.report.line("oracle").is_none(), "nobody knows what was not asked");
+        let sums = said(&model, "Tom has 12 coins and buys 34 more coins. How many coins has Tom now?");
+        let facts = said(&model, "Which river is meant in chapter 12 of the book about the old river?");
+        assert!(sums.q[0] < 0.35 && facts.q[0] > 0.7, "{sums:?} {facts:?}");
+        assert!(sums.q[1] > 0.8 && facts.q[1] > 0.8, "{sums:?} {facts:?}");
+        assert!((sums.c[1] / sums.c[0] - 100.0).abs() < 5.0, "{sums:?}");
+    }
+}
+
+#[test]
+fn a_log_without_signal_or_chance_is_refused() {
+    let passed = (0..24).filter(|&seed| {
+        let set = logged(made_with(200 + seed, 400, true), seed, 0.15);
+        train(&set, 1).unwrap().1.holds()
+    });
+    let passed = passed.count();
+    println!("{passed} of 24 without a pattern pass");
+    assert!(passed <= 6, "{passed} of 24");
+    let mut sure = logged(made_up(400, false), 7, 0.3);
+    sure.rows.iter_mut().for_each(|row| row.chance = None);
+    assert!(train(&sure, 1).unwrap_err().contains("is known of 0 rows whose model was drawn by chance"));
+    let few = train(&logged(made_up(400, false), 7, 0.02), 1).unwrap_err();
+    assert!(few.contains("strong is known of") && few.contains("20 are needed"), "{few}");
 }
 
 #[test]

@@ -131,6 +131,7 @@ impl Route {
             input_tokens: u32::try_from(need.input_tokens).unwrap_or(u32::MAX),
             output_tokens: output as u32,
             escalated: false,
+            predicted: None,
         };
         Ok(Decided { decision, plan, numbers })
     }

@@ -7,8 +7,10 @@ use crate::estimate::{Prior, View};
 use crate::need::Abilities;
 use crate::plan::{Pick, Target};
 use arc_swap::ArcSwap;
-use paceline_types::decision::{Strategy, Weights};
+use paceline_types::decision::{Decision, Predicted, Strategy, Weights};
+use paceline_types::deployment::Deployment;
 use paceline_types::id::Name;
+use paceline_types::record::CallRecord;
 use paceline_types::time::Timestamp;
 use std::fmt;
 use std::sync::Arc;
@@ -18,13 +20,35 @@ pub const MAX_CANDIDATES: usize = 32;
 /// The largest share of calls that may explore.
 pub const MAX_EXPLORE: f64 = 0.02;
 
-/// Predicts how well models would answer a prompt: what a router that was trained beforehand knows.
+/// What a trained router says of a prompt.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Foresight {
+    /// Quality, 0 to 1, for each of [`QualityModel::models`] in their order, with what was learned since.
+    pub quality: Vec<f32>,
+    /// The same as it was trained.
+    pub trained: Vec<f32>,
+    /// The kind of work that it sees most in the prompt.
+    pub task: Option<Name>,
+}
+
+/// Predicts how well models would answer a prompt: what a router that was trained beforehand knows, and what answers that
+/// were scored taught since.
 pub trait QualityModel: Send + Sync + fmt::Debug {
     /// Models it was trained on, by the names that they had there.
     fn models(&self) -> &[String];
 
-    /// Quality, 0 to 1, for each of [`QualityModel::models`] in their order.
-    fn quality(&self, prompt: &str, task: Option<&str>) -> Vec<f32>;
+    /// Tells one router from another.
+    fn mark(&self) -> u64;
+
+    /// What it says of a prompt. Calls ask this: it waits for nobody who teaches.
+    fn quality(&self, prompt: &str, task: Option<&str>) -> Foresight;
+
+    /// An answer of the model at this place was scored, of which it had predicted that. Not seen before
+    /// [`QualityModel::settle`].
+    fn scored(&self, predicted: &Predicted, model: usize, quality: f32);
+
+    /// Calls from now on know what was scored.
+    fn settle(&self);
 }
 
 /// How a route decides.
@@ -206,6 +230,39 @@ impl Route {
     /// What calls from now on know is what the board knows at `at`.
     pub fn learn(&self, board: &Board, at: Timestamp) {
         self.view.store(Arc::new(board.view(&self.candidates, at)));
+    }
+
+    /// What the route's trained router had said of the one that a decision took.
+    pub fn predicted(&self, decision: &Decision, said: Foresight) -> Option<Predicted> {
+        let router = self.policy.learned.as_ref()?.mark();
+        let place = self.learned_as(&decision.taken()?.deployment)?;
+        Some(Predicted { router, task: said.task, quality: *said.trained.get(place)? })
+    }
+
+    /// Takes in the quality of an answer that the route's trained router had predicted; `false` where it had not, or another
+    /// model took over.
+    pub fn scored(&self, record: &CallRecord) -> bool {
+        let Some(model) = &self.policy.learned else { return false };
+        let (Some(quality), Some(target), Some(decision)) =
+            (record.quality, record.target.as_deref(), record.decision.as_deref())
+        else {
+            return false;
+        };
+        let Some(predicted) = decision.predicted.as_ref().filter(|said| said.router == model.mark()) else {
+            return false;
+        };
+        let is_taken = decision.taken().is_some_and(|taken| taken.deployment.name == target.name);
+        let Some(place) = self.learned_as(target).filter(|_| is_taken) else { return false };
+        model.scored(predicted, place, quality);
+        true
+    }
+
+    /// A deployment's place among the models of the trained router.
+    fn learned_as(&self, deployment: &Deployment) -> Option<usize> {
+        // A deployment may serve two models of the configuration.
+        let is_it = |known: &Deployment| known.name == deployment.name && known.model == deployment.model;
+        let serves = |one: &&Candidate| one.targets.iter().any(|target| is_it(&target.deployment));
+        self.candidates.iter().find(serves)?.learned
     }
 
     /// What calls from now on know.

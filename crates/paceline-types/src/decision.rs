@@ -186,6 +186,18 @@ pub struct Scored {
     pub spread: [f32; 3],
 }
 
+/// What a trained router said of the candidate that was taken, before what was learned since moved it: what came true is
+/// compared with this.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Predicted {
+    /// Which router.
+    pub router: u64,
+    /// The kind of work that it sees in the prompt; `None` where it tells none apart.
+    pub task: Option<Name>,
+    /// Quality, 0 to 1.
+    pub quality: f32,
+}
+
 /// Why a call went where it went.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decision {
@@ -211,6 +223,8 @@ pub struct Decision {
     pub output_tokens: u32,
     /// A cheaper model answered first and its answer did not hold.
     pub escalated: bool,
+    /// What the route's trained router said, where it has one that knows the candidate.
+    pub predicted: Option<Predicted>,
 }
 
 impl Decision {

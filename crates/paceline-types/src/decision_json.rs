@@ -1,6 +1,6 @@
 //! The decision as JSON: the fixed names of the specification.
 
-use crate::decision::{Decision, Refusal, Scored};
+use crate::decision::{Decision, Predicted, Refusal, Scored};
 use crate::deployment::Deployment;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use std::sync::Arc;
@@ -37,6 +37,17 @@ impl Serialize for Decision {
         map.serialize_entry("escalated", &self.escalated)?;
         map.serialize_entry("input_tokens", &self.input_tokens)?;
         map.serialize_entry("output_tokens", &self.output_tokens)?;
+        map.serialize_entry("predicted", &self.predicted)?;
+        map.end()
+    }
+}
+
+impl Serialize for Predicted {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(3))?;
+        map.serialize_entry("router", &format_args!("{:016x}", self.router))?;
+        map.serialize_entry("task", &self.task)?;
+        map.serialize_entry("quality", &short(self.quality))?;
         map.end()
     }
 }

@@ -3,6 +3,7 @@
 use crate::admin::Admin;
 use crate::assemble;
 use crate::config::{self, ConfigError, Flags, Loaded, Problem, show};
+use crate::learned;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
@@ -67,6 +68,7 @@ impl Source {
         if let Some((address, models)) = &self.simulated {
             assemble::add_simulated(&mut loaded.config, *address, models);
         }
+        learned::go_on(&mut loaded.config, &admin.loaded.load().config);
         let changes = difference(&admin.loaded.load(), &loaded);
         // The socket stays where it is: who may come is judged by that, not by where it would be after a restart.
         if let Some(bound) = self.bound {

@@ -10,6 +10,8 @@ mod fallback;
 mod faults;
 #[path = "calls/learned.rs"]
 mod learned;
+#[path = "calls/lessons.rs"]
+mod lessons;
 #[path = "calls/patience.rs"]
 mod patience;
 #[path = "calls/raw.rs"]

@@ -16,6 +16,8 @@ mod demo;
 mod deployments;
 #[path = "cli/feedback.rs"]
 mod feedback;
+#[path = "cli/from_store.rs"]
+mod from_store;
 #[path = "cli/history.rs"]
 mod history;
 #[path = "cli/keys.rs"]

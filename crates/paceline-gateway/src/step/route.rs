@@ -79,19 +79,20 @@ pub(crate) fn decide(call: &mut Call, ask: &Ask, route: &Arc<Route>) -> Result<A
     }
     let wall = crate::worker::wall();
     let learned = route.policy.learned.as_ref();
-    let learned = learned.map(|model| model.quality(&asks.prompt, need.task_type.as_deref()));
+    let foresight = learned.map(|model| model.quality(&asks.prompt, need.task_type.as_deref()));
     let question = Question {
         need: &need,
         now: clock::now(),
         at: wall,
         prefix: prefix(&ask.body).filter(|_| route.policy.affinity),
-        learned: learned.as_deref(),
+        learned: foresight.as_ref().map(|said| &*said.quality),
         policy: &call.snapshot.config.policy,
     };
     let worker = Arc::clone(&call.worker);
     let decided = route.decide(&question, &mut || worker.chance());
     let prefix = question.prefix;
-    let Decided { decision, plan, numbers } = decided.map_err(|none| nobody(route, &none))?;
+    let Decided { mut decision, plan, numbers } = decided.map_err(|none| nobody(route, &none))?;
+    decision.predicted = foresight.and_then(|said| route.predicted(&decision, said));
     call.routed = Some(Box::new(Routed { route: Arc::clone(route), prefix, numbers }));
     let cascade = route.policy.cascade.filter(|_| !ask.asked.stream && plan.targets.len() > 1);
     call.check = cascade.map(|cascade| Check { cascade, json: asks.json });

@@ -59,15 +59,19 @@ impl<'a> Table<'a> {
     }
 }
 
-/// Linear weights near `prior`: minimises `Σ (target - row w)² + Σ penalty (w - prior)²`.
+/// Linear weights near `prior`: minimises `Σ weight (target - row w)² + Σ penalty (w - prior)²`. `target` says what is to be
+/// predicted of a row and what that counts.
 pub fn ridge(
     table: Table<'_>,
     rows: &[usize],
-    target: impl Fn(usize) -> f64,
+    target: impl Fn(usize) -> (f64, f64),
     prior: &[f64],
     penalty: &[f64],
 ) -> Vec<f64> {
-    let (mut square, mut line) = table.sums(rows, |_, at| (1.0, target(at)));
+    let (mut square, mut line) = table.sums(rows, |_, at| {
+        let (target, weight) = target(at);
+        (weight, weight * target)
+    });
     for i in 0..table.width {
         square[i * table.width + i] += penalty[i] + 1e-9;
         line[i] += penalty[i] * prior[i];
@@ -75,11 +79,12 @@ pub fn ridge(
     solve(square, line)
 }
 
-/// Logistic weights near `prior`, for targets between 0 and 1 (Newton's steps on the quasi-binomial likelihood).
+/// Logistic weights near `prior`, for targets between 0 and 1 (Newton's steps on the quasi-binomial likelihood). `target` says
+/// what is to be predicted of a row and what that counts.
 pub fn logistic(
     table: Table<'_>,
     rows: &[usize],
-    target: impl Fn(usize) -> f64,
+    target: impl Fn(usize) -> (f64, f64),
     prior: &[f64],
     penalty: &[f64],
 ) -> Vec<f64> {
@@ -90,7 +95,8 @@ pub fn logistic(
             .iter()
             .map(|&at| {
                 let p = sigmoid(dot(table.row(at), &weights));
-                ((p * (1.0 - p)).max(1e-4), target(at) - p)
+                let (target, weight) = target(at);
+                (weight * (p * (1.0 - p)).max(1e-4), weight * (target - p))
             })
             .collect();
         let (mut square, mut line) = table.sums(rows, |place, _| slopes[place]);
@@ -185,12 +191,16 @@ mod tests {
         let table = Table { values: &values, width: 2 };
         let rows: Vec<usize> = (0..50).collect();
         let line = |at: usize| dot(table.row(at), &[0.3, 0.5]);
-        let found = ridge(table, &rows, line, &[0.0; 2], &[0.0; 2]);
+        let found = ridge(table, &rows, |at| (line(at), 1.0), &[0.0; 2], &[0.0; 2]);
         assert!((found[0] - 0.3).abs() < 1e-6 && (found[1] - 0.5).abs() < 1e-6);
-        let found = logistic(table, &rows, |at| sigmoid(line(at)), &[0.0; 2], &[0.0; 2]);
+        let found = logistic(table, &rows, |at| (sigmoid(line(at)), 1.0), &[0.0; 2], &[0.0; 2]);
         assert!((found[0] - 0.3).abs() < 1e-4 && (found[1] - 0.5).abs() < 1e-4);
-        let near = logistic(table, &rows, |at| sigmoid(line(at)), &[1.0, 1.0], &[1e9; 2]);
+        let near = logistic(table, &rows, |at| (sigmoid(line(at)), 1.0), &[1.0, 1.0], &[1e9; 2]);
         assert!((near[0] - 1.0).abs() < 1e-4);
+        // What counts nothing may say what it likes.
+        let mixed = |at: usize| if at.is_multiple_of(2) { (line(at), 2.0) } else { (9.0, 0.0) };
+        let found = ridge(table, &rows, mixed, &[0.0; 2], &[0.0; 2]);
+        assert!((found[0] - 0.3).abs() < 1e-6 && (found[1] - 0.5).abs() < 1e-6);
         assert!((sigmoid(logit(0.2)) - 0.2).abs() < 1e-9);
     }
 }

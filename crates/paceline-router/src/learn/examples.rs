@@ -1,6 +1,7 @@
 //! Prompts made ready for learning: everything that needs no outcome.
 
 use super::sparse::Matrix;
+use super::weights::Weights;
 use crate::metrics::bootstrap::quantile;
 use crate::set::Set;
 use crate::text::grams::{BUCKETS, Scratch};
@@ -66,6 +67,8 @@ pub struct Examples {
     pub tasks: Vec<String>,
     /// Each row's task.
     pub task_of: Vec<Option<usize>>,
+    /// What each outcome counts.
+    pub weights: Weights,
 }
 
 impl Examples {
@@ -103,7 +106,7 @@ impl Examples {
             text.push(&[&grams.words, &grams.chars], hand.map(|value| value * HAND_SCALE));
         }
         let (tasks, task_of) = tasks(set);
-        Self { scales, text, hand, trust, tasks, task_of }
+        Self { scales, text, hand, trust, tasks, task_of, weights: Weights::new(set) }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::dense::{self, Table, directions, dot, logit, sigmoid};
 use super::stage::{Seen, Stage};
+use super::weights::Weights;
 use crate::metrics::Forecast;
 use crate::metrics::bootstrap::quantile;
 use crate::set::{Row, Set};
@@ -93,21 +94,25 @@ pub struct Heads {
 
 impl Heads {
     /// Learns from these rows; `inputs` has all rows of the set.
-    pub fn fit(set: &Set, inputs: &[Inputs], rows: &[usize]) -> Self {
-        let belief = belief(set, inputs, rows);
+    pub fn fit(set: &Set, weights: &Weights, inputs: &[Inputs], rows: &[usize]) -> Self {
+        let belief = belief(set, weights, inputs, rows);
         let mut heads = Self { blend: 1.0, belief, ..Self::default() };
         let along: Vec<Vec<f32>> = rows.iter().map(|&at| heads.believed(&inputs[at].along)).collect();
         let width = set.width();
         let values =
             |model: usize| rows.iter().zip(&along).flat_map(move |(&at, a)| inputs[at].quality(a, model));
-        let target = |model: usize, at: usize| f64::from(set.rows[rows[at]].q[model]);
+        let target =
+            |model: usize, at: usize| (f64::from(set.rows[rows[at]].q[model]), weights.of(rows[at], model));
+        let known = |model: usize, at: usize| set.rows[rows[at]].knows(model);
         // What models have in common first, then each near it.
         let (mut prior, mut penalty) = ([0.0; QUALITY], [5000.0; QUALITY]);
         prior[1..4].fill(1.0);
         penalty[..4].copy_from_slice(&[1.0, 5.0, 20.0, 20.0]);
         let common = {
             let all: Vec<f32> = (0..width).flat_map(values).collect();
-            let places: Vec<usize> = (0..rows.len() * width).collect();
+            let places = 0..rows.len() * width;
+            let places: Vec<usize> =
+                places.filter(|place| known(place / rows.len(), place % rows.len())).collect();
             let penalty = penalty.map(|penalty| penalty * (width as f64).sqrt());
             let target = |place: usize| target(place / rows.len(), place % rows.len());
             dense::logistic(Table { values: &all, width: QUALITY }, &places, target, &prior, &penalty)
@@ -115,15 +120,15 @@ impl Heads {
         let mut penalty = [3500.0; QUALITY];
         penalty[..4].copy_from_slice(&[1.5, 7.0, 14.0, 14.0]);
         let penalty = penalty.map(|penalty| penalty * width as f64);
-        let places: Vec<usize> = (0..rows.len()).collect();
         for model in 0..width {
+            let places: Vec<usize> = (0..rows.len()).filter(|&place| known(model, place)).collect();
             let values: Vec<f32> = values(model).collect();
             let table = Table { values: &values, width: QUALITY };
             let quality = dense::logistic(table, &places, |place| target(model, place), &common, &penalty);
             let far = |place: usize| dot(table.row(place), &quality) - f64::from(table.row(place)[1]);
-            let reach = reach(places.iter().map(|&place| far(place)));
+            let reach = reach((0..rows.len()).map(far));
             heads.quality.push(quality);
-            let (cost, cost_reach) = heads.fit_cost(set, inputs, rows, model);
+            let (cost, cost_reach) = heads.fit_cost(set, weights, inputs, rows, model);
             heads.cost.push(cost);
             heads.reach.push([reach, cost_reach]);
         }
@@ -133,13 +138,16 @@ impl Heads {
     fn fit_cost(
         &mut self,
         set: &Set,
+        weights: &Weights,
         inputs: &[Inputs],
         rows: &[usize],
         model: usize,
     ) -> (Vec<f64>, (f64, f64)) {
-        let n = rows.len().max(1) as f64;
-        let sum =
-            |of: fn(&Row) -> &[f32]| rows.iter().map(|&at| f64::from(of(&set.rows[at])[model])).sum::<f64>();
+        let n = rows.iter().map(|&at| weights.of(at, model)).sum::<f64>().max(1e-9);
+        let sum = |of: fn(&Row) -> &[f32]| {
+            let one = |&at: &usize| weights.of(at, model) * f64::from(of(&set.rows[at])[model]);
+            rows.iter().map(one).sum::<f64>()
+        };
         let mean = (sum(|row| &row.c) / n).max(1e-12);
         self.mean.push((sum(|row| &row.q) / n, mean));
         let (mut prior, mut penalty) = ([0.0; COST], [30.0; COST]);
@@ -147,11 +155,13 @@ impl Heads {
         penalty[..6].fill(1.0);
         let values: Vec<f32> = rows.iter().flat_map(|&at| inputs[at].cost(model, mean)).collect();
         let table = Table { values: &values, width: COST };
-        let places: Vec<usize> = (0..rows.len()).collect();
-        let target = |place: usize| f64::from(set.rows[rows[place]].c[model]) / mean;
+        let places: Vec<usize> =
+            (0..rows.len()).filter(|&place| set.rows[rows[place]].knows(model)).collect();
+        let target =
+            |place: usize| (f64::from(set.rows[rows[place]].c[model]) / mean, weights.of(rows[place], model));
         let cost = dense::ridge(table, &places, target, &prior, &penalty);
         let far = |place: usize| dot(table.row(place), &cost) - f64::from(table.row(place)[1]);
-        let reach = reach(places.iter().map(|&place| far(place)));
+        let reach = reach((0..rows.len()).map(far));
         (cost, reach)
     }
 
@@ -205,23 +215,20 @@ fn reach(values: impl Iterator<Item = f64>) -> (f64, f64) {
 
 /// How far what the text says is to be believed: along each direction in which outcomes vary, the slope with which it came
 /// true on these rows, less one standard error, not below none. Directions of which the text knows nothing drop out.
-fn belief(set: &Set, inputs: &[Inputs], rows: &[usize]) -> Vec<f32> {
+fn belief(set: &Set, weights: &Weights, inputs: &[Inputs], rows: &[usize]) -> Vec<f32> {
     let width = set.width();
     let rest = |at: usize, model: usize| f64::from(set.rows[at].q[model]) - inputs[at].base[model].0;
-    let mut together = vec![0.0; width * width];
-    for &at in rows {
-        for a in 0..width {
-            for b in 0..width {
-                together[a * width + b] += rest(at, a) * rest(at, b) / rows.len() as f64;
-            }
-        }
-    }
+    let together = weights.together(rows, rest);
     let mut belief = vec![0.0f32; width * width];
     for (_, way) in directions(together, width) {
-        let real = |&at: &usize| (0..width).map(|model| way[model] * rest(at, model)).sum::<f64>();
-        let said =
-            |&at: &usize| way.iter().zip(&inputs[at].along).map(|(way, said)| way * f64::from(*said)).sum();
-        let slope = slope(rows.iter().map(said).collect(), rows.iter().map(real).collect());
+        let said = |at: usize| -> f64 {
+            way.iter().zip(&inputs[at].along).map(|(way, said)| way * f64::from(*said)).sum()
+        };
+        let seen = rows.iter().map(|&at| {
+            let (real, weight) = weights.along(at, &way, |model| rest(at, model));
+            (said(at), real, weight)
+        });
+        let slope = slope(seen.filter(|point| point.2 > 0.0).collect());
         for (at, belief) in belief.iter_mut().enumerate() {
             *belief += (slope * way[at / width] * way[at % width]) as f32;
         }
@@ -229,20 +236,20 @@ fn belief(set: &Set, inputs: &[Inputs], rows: &[usize]) -> Vec<f32> {
     belief
 }
 
-/// The slope of a line through points, less its standard error, between 0 and 1.5.
-fn slope(mut x: Vec<f64>, mut y: Vec<f64>) -> f64 {
-    let n = x.len().max(1) as f64;
-    for values in [&mut x, &mut y] {
-        let mean = values.iter().sum::<f64>() / n;
-        for value in values {
-            *value -= mean;
-        }
+/// The slope of a line through points, each with its weight, less its standard error, between 0 and 1.5.
+fn slope(mut points: Vec<(f64, f64, f64)>) -> f64 {
+    let n = points.iter().map(|point| point.2).sum::<f64>().max(1e-9);
+    let mean =
+        |of: fn(&(f64, f64, f64)) -> f64| points.iter().map(|point| point.2 * of(point)).sum::<f64>() / n;
+    let (x, y) = (mean(|point| point.0), mean(|point| point.1));
+    for point in &mut points {
+        *point = (point.0 - x, point.1 - y, point.2);
     }
-    let squares: f64 = x.iter().map(|x| x * x).sum();
+    let squares: f64 = points.iter().map(|(x, _, weight)| weight * x * x).sum();
     if squares <= 0.0 {
         return 0.0;
     }
-    let slope = x.iter().zip(&y).map(|(x, y)| x * y).sum::<f64>() / squares;
-    let rest: f64 = x.iter().zip(&y).map(|(x, y)| (y - slope * x).powi(2)).sum();
+    let slope = points.iter().map(|(x, y, weight)| weight * x * y).sum::<f64>() / squares;
+    let rest: f64 = points.iter().map(|(x, y, weight)| weight * (y - slope * x).powi(2)).sum();
     (slope - (rest / n / squares).sqrt()).clamp(0.0, 1.5)
 }

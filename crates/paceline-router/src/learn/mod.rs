@@ -8,3 +8,4 @@ pub mod sparse;
 pub mod stage;
 pub mod tasks;
 pub mod train;
+pub mod weights;

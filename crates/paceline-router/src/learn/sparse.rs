@@ -139,23 +139,30 @@ fn add<const K: usize>(to: &mut [f32; K], times: f32, from: &[f32; K]) {
     }
 }
 
-/// Weights of `k` targets for each column, `column * k + target`.
+/// What is to be predicted of some rows.
+#[derive(Debug, Clone, Copy)]
+pub struct Targets<'a> {
+    /// `place * count + target`, centred by the caller.
+    pub values: &'a [f32],
+    /// What each counts: 1 as a rule, 0 where it is not known.
+    pub weights: &'a [f32],
+    /// How many a row has.
+    pub count: usize,
+}
+
+/// Weights of the targets for each column, `column * count + target`.
 ///
-/// Minimises `|targets - X w|² + penalty |w|²` by dual coordinate ascent (Shalev-Shwartz and Zhang 2013): row by row in
-/// shuffled order, each time the best step for that row. `targets` holds `k` values for each of `rows`, centred by the
-/// caller.
-pub fn ridge(
-    part: Part<'_>,
-    rows: &[usize],
-    targets: &[f32],
-    k: usize,
-    penalty: f32,
-    rounds: usize,
-) -> Vec<f32> {
+/// Minimises `Σ weight (target - X w)² + penalty |w|²` by dual coordinate ascent (Shalev-Shwartz and Zhang 2013): row by row
+/// in shuffled order, each time the best step for that row.
+pub fn ridge(part: Part<'_>, rows: &[usize], targets: Targets<'_>, penalty: f32, rounds: usize) -> Vec<f32> {
+    let k = targets.count;
     let mut weights = vec![0.0f32; part.width() * k];
     for first in (0..k).step_by(MANY) {
         let count = MANY.min(k - first);
-        let pick = |at: usize| &targets[at * k + first..at * k + first + count];
+        let pick = |at: usize| {
+            let range = at * k + first..at * k + first + count;
+            (&targets.values[range.clone()], &targets.weights[range])
+        };
         let to = |weights: &mut [f32], found: &[f32]| {
             weights[first..first + count].copy_from_slice(&found[..count]);
         };
@@ -194,7 +201,7 @@ fn place<'a, const K: usize>(
 fn block<'a, const K: usize>(
     part: Part<'_>,
     rows: &[usize],
-    targets: impl Fn(usize) -> &'a [f32],
+    targets: impl Fn(usize) -> (&'a [f32], &'a [f32]),
     penalty: f32,
     rounds: usize,
 ) -> Vec<[f32; K]> {
@@ -206,11 +213,17 @@ fn block<'a, const K: usize>(
         dice.shuffle(&mut order);
         for &at in &order {
             let row = rows[at];
-            let share = 1.0 / (part.length(row) + penalty);
-            let mut step = part.ahead(row, &weighed).map(|ahead| -ahead);
-            step.iter_mut().zip(targets(at)).for_each(|(step, target)| *step += target);
-            add(&mut step, -penalty, &duals[at]);
-            let step = step.map(|step| step * share);
+            let length = part.length(row);
+            let ahead = part.ahead(row, &weighed);
+            let (targets, weights) = targets(at);
+            let mut step = [0.0f32; K];
+            for (target, step) in step.iter_mut().enumerate().take(targets.len()) {
+                let weight = weights[target];
+                if weight > 0.0 {
+                    let short = weight * (targets[target] - ahead[target]) - penalty * duals[at][target];
+                    *step = short * (1.0 / (weight * length + penalty));
+                }
+            }
             add(&mut duals[at], 1.0, &step);
             part.back(row, step, &mut weighed);
         }
@@ -220,7 +233,7 @@ fn block<'a, const K: usize>(
 
 #[cfg(test)]
 mod tests {
-    use super::{Matrix, ridge};
+    use super::{Matrix, Targets, ridge};
     use crate::text::grams::GROUP;
     use crate::text::hand::HAND;
 
@@ -238,7 +251,9 @@ mod tests {
             // Each group has length 1, whatever its bucket weighs: w = 1, 2, 3 … at one bucket and -2, -4 … at the other.
             let of = |one: f32, two: f32| (1..=k).map(move |at| at as f32 * (one - 2.0 * two));
             let targets: Vec<f32> = of(1.0, 0.0).chain(of(0.0, 1.0)).chain(of(1.0, 1.0)).collect();
-            let weights = ridge(part, &[0, 1, 2], &targets, k, 0.0, 60);
+            let all = vec![1.0; 3 * k];
+            let of = |values| Targets { values, weights: &all, count: k };
+            let weights = ridge(part, &[0, 1, 2], of(&targets), 0.0, 60);
             for at in 0..k {
                 assert!((weights[3 * k + at] - (at + 1) as f32).abs() < 1e-3);
                 assert!((weights[(GROUP + 5) * k + at] + 2.0 * (at + 1) as f32).abs() < 1e-3);
@@ -247,10 +262,16 @@ mod tests {
             let mut out = vec![0.0; k];
             part.dot(2, &weights, &mut out);
             assert!((out[k - 1] + k as f32).abs() < 1e-3);
-            let small = ridge(part, &[0, 1, 2], &targets, k, 100.0, 20);
+            let small = ridge(part, &[0, 1, 2], of(&targets), 100.0, 20);
             assert!(small[3 * k] > 0.0 && small[3 * k] < 0.1);
-            let words = ridge(matrix.part(1), &[0], &targets[..k], k, 1.0, 20);
+            let words = ridge(matrix.part(1), &[0], of(&targets[..k]), 1.0, 20);
             assert!((words[3 * k] - 0.5).abs() < 1e-4, "half way with a penalty of 1");
+            // What counts three times is as if it were there three times; what counts nothing, as if it were not.
+            let some: Vec<f32> = [3.0, 1.0, 0.0].into_iter().flat_map(|weight| vec![weight; k]).collect();
+            let counted = Targets { values: &targets, weights: &some, count: k };
+            let words = ridge(part, &[0, 1, 2], counted, 1.0, 20);
+            assert!((words[3 * k] - 0.75).abs() < 1e-4, "{}", words[3 * k]);
+            assert!((words[(GROUP + 5) * k] + 1.0).abs() < 1e-4, "{}", words[(GROUP + 5) * k]);
         }
     }
 }

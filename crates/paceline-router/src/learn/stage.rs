@@ -5,9 +5,9 @@
 
 use super::dense::directions;
 use super::examples::Examples;
-use super::sparse::{Part, ridge};
+use super::sparse::{Targets, ridge};
 use super::tasks::Means;
-use crate::set::Set;
+use crate::set::{Row, Set};
 
 /// Directions of quality that are predicted from text, at most.
 pub const FACTORS: usize = 6;
@@ -54,37 +54,37 @@ impl Stage {
         let means = Means::fit(set, examples, rows);
         let (task_weights, task_start) = fit_tasks(examples, rows);
         let width = set.width();
-        let mut all = vec![0.0; width];
-        for &at in rows {
-            all.iter_mut()
-                .zip(&set.rows[at].q)
-                .for_each(|(all, q)| *all += f64::from(*q) / rows.len() as f64);
-        }
+        let weights = &examples.weights;
+        let counts = weights.sums(rows);
+        let mean = |model: usize, of: &dyn Fn(usize) -> f64| {
+            let known = rows.iter().filter(|&&at| set.rows[at].knows(model));
+            known.map(|&at| weights.of(at, model) * of(at) / counts[model]).sum::<f64>()
+        };
+        let all: Vec<f64> = (0..width).map(|model| mean(model, &|at| set.rows[at].q[model].into())).collect();
+        let log = |at: usize, model: usize| (f64::from(set.rows[at].c[model]) + 1e-9).ln();
+        let logs: Vec<f64> = (0..width).map(|model| mean(model, &|at| log(at, model))).collect();
         let rest = |at: usize, model: usize| {
             let mean = examples.task_of[at].map_or(all[model], |task| means.q[task * width + model].into());
             f64::from(set.rows[at].q[model]) - mean
         };
-        let mut together = vec![0.0; width * width];
-        for &at in rows {
-            for a in 0..width {
-                for b in 0..width {
-                    together[a * width + b] += rest(at, a) * rest(at, b) / rows.len() as f64;
-                }
-            }
-        }
+        let together = weights.together(rows, rest);
         let outputs = OUTPUTS.min(1 + width);
         let found: Vec<Vec<f64>> =
             directions(together, width).into_iter().map(|one| one.1).take(outputs - 1).collect();
         let mut targets = Vec::with_capacity(rows.len() * outputs);
+        let mut counting = Vec::with_capacity(rows.len() * outputs);
         for &at in rows {
-            let logs = set.rows[at].c.iter().map(|&c| (f64::from(c) + 1e-9).ln());
-            targets.push((logs.sum::<f64>() / width as f64) as f32);
-            let along =
-                |way: &Vec<f64>| way.iter().enumerate().map(|(m, part)| part * rest(at, m)).sum::<f64>();
-            targets.extend(found.iter().map(|way| along(way) as f32));
+            targets.push(cost_of(&set.rows[at], &logs, |model| log(at, model)) as f32);
+            counting.push(1.0);
+            for way in &found {
+                let (far, weight) = weights.along(at, way, |model| rest(at, model));
+                targets.push(far as f32);
+                counting.push(weight as f32);
+            }
         }
-        let starts = center(&mut targets, outputs);
-        let weights = ridge(examples.text.part(2), rows, &targets, outputs, FACTOR_PENALTY, ROUNDS);
+        let starts = center(&mut targets, &counting, outputs);
+        let counted = Targets { values: &targets, weights: &counting, count: outputs };
+        let weights = ridge(examples.text.part(2), rows, counted, FACTOR_PENALTY, ROUNDS);
         let directions = found.iter().flatten().map(|&part| part as f32).collect();
         let start = std::array::from_fn(|at| starts.get(at).copied().unwrap_or_default());
         Self { task_weights, task_start, outputs, weights, start, directions, means }
@@ -134,20 +134,33 @@ fn fit_tasks(examples: &Examples, rows: &[usize]) -> (Vec<f32>, Vec<f32>) {
             targets[place * tasks + task] = 1.0;
         }
     }
-    let start = center(&mut targets, tasks);
-    (solve_tasks(examples.text.part(1), &labelled, &targets, tasks), start)
+    let counting = vec![1.0; targets.len()];
+    let start = center(&mut targets, &counting, tasks);
+    let counted = Targets { values: &targets, weights: &counting, count: tasks };
+    (ridge(examples.text.part(1), &labelled, counted, TASK_PENALTY, ROUNDS), start)
 }
 
-fn solve_tasks(words: Part<'_>, rows: &[usize], targets: &[f32], tasks: usize) -> Vec<f32> {
-    ridge(words, rows, targets, tasks, TASK_PENALTY, ROUNDS)
+/// What a prompt costs over all models, as a mean logarithm. Models that were not asked cost as much more or less than
+/// usual as those that were.
+fn cost_of(row: &Row, usual: &[f64], log: impl Fn(usize) -> f64) -> f64 {
+    let models = || 0..usual.len();
+    let known = models().filter(|&model| row.knows(model));
+    let (far, n) = known.fold((0.0, 0.0), |(far, n), model| (far + log(model) - usual[model], n + 1.0f64));
+    let of = |model: usize| if row.knows(model) { log(model) } else { usual[model] + far / n.max(1.0) };
+    models().map(of).sum::<f64>() / usual.len() as f64
 }
 
 /// Takes the mean off each target and returns the means.
-fn center(targets: &mut [f32], k: usize) -> Vec<f32> {
-    let n = (targets.len() / k).max(1) as f64;
+fn center(targets: &mut [f32], weights: &[f32], k: usize) -> Vec<f32> {
+    let mut n = vec![0.0f64; k];
+    for row in weights.chunks_exact(k) {
+        n.iter_mut().zip(row).for_each(|(n, weight)| *n += f64::from(*weight));
+    }
     let mut means = vec![0.0f64; k];
-    for row in targets.chunks_exact(k) {
-        means.iter_mut().zip(row).for_each(|(mean, value)| *mean += f64::from(*value) / n);
+    for (row, weights) in targets.chunks_exact(k).zip(weights.chunks_exact(k)) {
+        for (at, mean) in means.iter_mut().enumerate().filter(|(at, _)| n[*at] > 0.0) {
+            *mean += f64::from(weights[at]) * f64::from(row[at]) / n[at];
+        }
     }
     for row in targets.chunks_exact_mut(k) {
         row.iter_mut().zip(&means).for_each(|(value, mean)| *value -= *mean as f32);

@@ -25,29 +25,32 @@ impl Means {
     /// The shrunken means of these rows: `(sum + prior · (model's mean + task's common shift)) / (n + prior)`.
     pub fn fit(set: &Set, examples: &Examples, rows: &[usize]) -> Self {
         let (width, tasks) = (set.width(), examples.tasks.len().max(1));
-        let n = rows.len().max(1) as f64;
+        let weights = &examples.weights;
+        let n = weights.sums(rows);
         let mut all = vec![(0.0, 0.0); width];
-        let mut sums = vec![(0.0, 0.0); tasks * width];
-        let mut counts = vec![0.0; tasks];
+        // Of each task and model: quality, cost, and how much is known.
+        let mut sums = vec![(0.0, 0.0, 0.0); tasks * width];
         for &at in rows {
             let row = &set.rows[at];
-            for (sum, (q, c)) in all.iter_mut().zip(row.q.iter().zip(&row.c)) {
-                *sum = (sum.0 + f64::from(*q) / n, sum.1 + f64::from(*c) / n);
-            }
-            let Some(task) = examples.task_of[at] else { continue };
-            counts[task] += 1.0;
-            for (sum, (q, c)) in sums[task * width..].iter_mut().zip(row.q.iter().zip(&row.c)) {
-                *sum = (sum.0 + f64::from(*q), sum.1 + f64::from(*c));
+            for (model, all) in all.iter_mut().enumerate().filter(|(model, _)| row.knows(*model)) {
+                let weight = weights.of(at, model);
+                let (q, c) = (weight * f64::from(row.q[model]), weight * f64::from(row.c[model]));
+                *all = (all.0 + q / n[model], all.1 + c / n[model]);
+                if let Some(task) = examples.task_of[at] {
+                    let sum = &mut sums[task * width + model];
+                    *sum = (sum.0 + q, sum.1 + c, sum.2 + weight);
+                }
             }
         }
         let mut means = Self { width, ..Self::default() };
-        for (sums, n) in sums.chunks_exact(width).zip(counts) {
-            let surplus: f64 = sums.iter().zip(&all).map(|(sum, all)| sum.0 - n * all.0).sum();
-            let shift = surplus / width as f64 / (n + SHIFT_PRIOR);
-            for (sum, all) in sums.iter().zip(&all) {
+        for sums in sums.chunks_exact(width) {
+            let surplus =
+                |(sum, all): (&(f64, f64, f64), &(f64, f64))| (sum.0 - sum.2 * all.0) / (sum.2 + SHIFT_PRIOR);
+            let shift = sums.iter().zip(&all).map(surplus).sum::<f64>() / width as f64;
+            for (&(q, c, n), all) in sums.iter().zip(&all) {
                 let prior = (all.0 + shift).clamp(0.01, 0.99);
-                means.q.push(((sum.0 + QUALITY_PRIOR * prior) / (n + QUALITY_PRIOR)) as f32);
-                means.c.push(((sum.1 + COST_PRIOR * all.1) / (n + COST_PRIOR)) as f32);
+                means.q.push(((q + QUALITY_PRIOR * prior) / (n + QUALITY_PRIOR)) as f32);
+                means.c.push(((c + COST_PRIOR * all.1) / (n + COST_PRIOR)) as f32);
             }
         }
         means

@@ -7,6 +7,7 @@
 use super::examples::Examples;
 use super::heads::{Heads, Inputs};
 use super::stage::Stage;
+use super::weights::Weights;
 use crate::dice::Dice;
 use crate::metrics::bootstrap::spread;
 use crate::metrics::crossed::{self, MARGIN};
@@ -18,6 +19,8 @@ use crate::set::Set;
 pub const FOLDS: usize = 5;
 /// Rows below which nothing is learned.
 pub const MIN_ROWS: usize = 50;
+/// Rows by which each model must be judged.
+pub const MIN_JUDGING: usize = 20;
 /// Draws of the bootstrap behind the standard error.
 const DRAWS: usize = 60;
 /// How much heads may count.
@@ -52,22 +55,32 @@ pub fn train(set: &Set, seed: u64) -> Result<(Model, Proof), String> {
             set.rows.len()
         ));
     }
+    if let Some(model) = (0..set.width()).find(|&model| set.judging(model) < MIN_JUDGING) {
+        return Err(format!(
+            "{}: {} is known of {} rows whose model was drawn by chance (`p`), {MIN_JUDGING} are needed",
+            set.name,
+            set.models[model],
+            set.judging(model)
+        ));
+    }
     let examples = Examples::new(set);
-    let folds = folds(set.rows.len(), seed);
+    let folds = folds(set, seed);
     let nested = Nested::new(set, &examples, &folds);
-    let (blend, forecasts) = best_blend(set, &nested.own, &folds)?;
+    let weights = &examples.weights;
+    let (blend, forecasts) = best_blend(set, weights, &nested.own, &folds)?;
     let report = Report::new(set, &forecasts, DRAWS, seed)?;
-    let proof = prove(set, report, &nested.candidates(set, &folds), &folds)?;
+    let proof = prove(set, report, &nested.candidates(set, weights, &folds), &folds)?;
     let all: Vec<usize> = (0..set.rows.len()).collect();
     let stage = Stage::fit(set, &examples, &all);
-    let heads = Heads { blend, ..Heads::fit(set, &nested.own, &all) };
+    let heads = Heads { blend, ..Heads::fit(set, weights, &nested.own, &all) };
     Ok((Model::new(set, &examples, stage, heads), proof))
 }
 
-/// Which rows each fold holds out.
-fn folds(rows: usize, seed: u64) -> Vec<Vec<usize>> {
-    let mut order: Vec<usize> = (0..rows).collect();
+/// Which rows each fold holds out. What is known of few rows is known in every fold.
+fn folds(set: &Set, seed: u64) -> Vec<Vec<usize>> {
+    let mut order: Vec<usize> = (0..set.rows.len()).collect();
     Dice::new(seed).shuffle(&mut order);
+    order.sort_by_key(|&at| (set.rows[at].unknown, set.rows[at].chance.is_some()));
     (0..FOLDS).map(|fold| order.iter().copied().skip(fold).step_by(FOLDS).collect()).collect()
 }
 
@@ -112,10 +125,10 @@ impl Nested {
 
     /// For each fold, forecasts of all rows at each blend: by stages and heads that have seen neither that fold nor the
     /// row's own.
-    fn candidates(&self, set: &Set, folds: &[Vec<usize>]) -> Vec<Vec<Vec<Forecast>>> {
+    fn candidates(&self, set: &Set, weights: &Weights, folds: &[Vec<usize>]) -> Vec<Vec<Vec<Forecast>>> {
         let of = |judged: usize| {
             let seen = &self.without[judged];
-            let fit = |fold: usize| Heads::fit(set, seen, &others(folds, &[judged, fold]));
+            let fit = |fold: usize| Heads::fit(set, weights, seen, &others(folds, &[judged, fold]));
             let fitted: Vec<Heads> = (0..folds.len()).map(fit).collect();
             BLENDS.map(|blend| forecasts(&fitted, seen, folds, blend)).into()
         };
@@ -137,8 +150,13 @@ fn forecasts(fitted: &[Heads], seen: &[Inputs], folds: &[Vec<usize>], blend: f64
 
 /// How much the heads should count, and the forecasts at it: by heads that learned as those that are kept do, without
 /// the row. What it says of how good that is flatters, for it is chosen by it.
-fn best_blend(set: &Set, seen: &[Inputs], folds: &[Vec<usize>]) -> Result<(f64, Vec<Forecast>), String> {
-    let fit = |fold: usize| Heads::fit(set, seen, &others(folds, &[fold]));
+fn best_blend(
+    set: &Set,
+    weights: &Weights,
+    seen: &[Inputs],
+    folds: &[Vec<usize>],
+) -> Result<(f64, Vec<Forecast>), String> {
+    let fit = |fold: usize| Heads::fit(set, weights, seen, &others(folds, &[fold]));
     let fitted: Vec<Heads> = (0..folds.len()).map(fit).collect();
     let mut best: Option<(f64, f64, Vec<Forecast>)> = None;
     for blend in BLENDS {

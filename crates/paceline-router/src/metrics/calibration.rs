@@ -7,18 +7,20 @@ use crate::set::Row;
 const BINS: usize = 10;
 
 /// Expected calibration error: distance of predicted and real mean quality in ten bins of equal width, weighted by
-/// their rows, mean over the models (Naeini, Cooper, Hauskrecht 2015, with quality in place of accuracy).
+/// their rows and what these count, mean over the models (Naeini, Cooper, Hauskrecht 2015, with quality in place of accuracy).
 pub fn ece(rows: &[Row], forecasts: &[Forecast]) -> f64 {
     let width = rows.first().map_or(0, |row| row.q.len());
     let one = |model: usize| {
         let mut bins = [(0.0f64, 0.0f64); BINS];
+        let mut all = 0.0;
         for (row, forecast) in rows.iter().zip(forecasts) {
-            let predicted = f64::from(forecast.q[model]);
+            let (predicted, weight) = (f64::from(forecast.q[model]), f64::from(row.judges(model)));
             let bin = &mut bins[((predicted * BINS as f64) as usize).min(BINS - 1)];
-            bin.0 += predicted;
-            bin.1 += f64::from(row.q[model]);
+            bin.0 += weight * predicted;
+            bin.1 += weight * f64::from(row.q[model]);
+            all += weight;
         }
-        bins.iter().map(|(predicted, real)| (predicted - real).abs()).sum::<f64>() / rows.len().max(1) as f64
+        bins.iter().map(|(predicted, real)| (predicted - real).abs()).sum::<f64>() / f64::max(all, 1.0)
     };
     (0..width).map(one).sum::<f64>() / width.max(1) as f64
 }
@@ -29,7 +31,8 @@ pub fn auc(rows: &[Row], forecasts: &[Forecast]) -> Option<f64> {
     let width = rows.first().map_or(0, |row| row.q.len());
     let areas: Vec<f64> = (0..width)
         .filter_map(|model| {
-            let pairs = rows.iter().zip(forecasts).map(|(row, f)| (f.q[model], row.q[model] > 0.5));
+            let known = rows.iter().zip(forecasts).filter(|(row, _)| row.knows(model));
+            let pairs = known.map(|(row, f)| (f.q[model], row.q[model] > 0.5));
             area(pairs.collect())
         })
         .collect();

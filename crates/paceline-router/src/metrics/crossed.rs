@@ -20,7 +20,7 @@ pub type Judged = (f64, f64);
 /// the other folds is used, of near equals the first.
 pub fn judge(set: &Set, candidates: &[Vec<Vec<Forecast>>], folds: &[Vec<usize>]) -> Vec<Judged> {
     let singles = Sweep::singles(set);
-    let all = singles.points(&vec![1.0; set.rows.len()]);
+    let all: Vec<Point> = singles.points(&vec![1.0; set.rows.len()]).into_iter().flatten().collect();
     let span = Anchors::of(&all).map_or(0.0, |anchors| anchors.span());
     let sweep = |forecasts: &Vec<Forecast>| Sweep::new(set, span, |at| (&forecasts[at].q, &forecasts[at].c));
     let fold = |(rows, candidates): (&Vec<usize>, &Vec<Vec<Forecast>>)| {
@@ -37,26 +37,31 @@ pub fn judge(set: &Set, candidates: &[Vec<Vec<Forecast>>], folds: &[Vec<usize>])
 
 fn one(sweeps: &[Sweep], singles: &Sweep, choosing: &[f32], judging: &[f32]) -> Option<Judged> {
     let known = singles.points(choosing);
-    let anchors = Anchors::of(&known)?;
-    let found: Vec<Vec<Point>> = sweeps.iter().map(|sweep| sweep.points(choosing)).collect();
-    let height = |points: &Vec<Point>| aiq(&reachable(points, &anchors), &anchors);
+    let anchors = Anchors::of(&flat(&known))?;
+    let found: Vec<Vec<Option<Point>>> = sweeps.iter().map(|sweep| sweep.points(choosing)).collect();
+    let height = |points: &Vec<Option<Point>>| aiq(&reachable(&flat(points), &anchors), &anchors);
     let best = (0..found.len()).reduce(|a, b| {
         let better = height(&found[b]) > height(&found[a]) + MARGIN;
         if better { b } else { a }
     })?;
     let seen = singles.points(judging);
-    let at = |point: Point| known.iter().position(|one| *one == point);
-    let judged = Anchors { cheap: seen[at(anchors.cheap)?], strong: seen[at(anchors.strong)?] };
+    let at = |point: Point| known.iter().position(|one| *one == Some(point));
+    let judged = Anchors { cheap: seen[at(anchors.cheap)?]?, strong: seen[at(anchors.strong)?]? };
     let router = held(&found[best], &sweeps[best].points(judging), &judged);
     let no_look = held(&known, &seen, &judged);
     Some((aiq(&router, &judged), aiq(&no_look, &judged)))
 }
 
+/// Those that are known.
+fn flat(points: &[Option<Point>]) -> Vec<Point> {
+    points.iter().flatten().copied().collect()
+}
+
 /// The points that were the hull where they were chosen, as they are where they are judged, by their cost there.
-fn held(chosen: &[Point], judged: &[Point], anchors: &Anchors) -> Vec<Point> {
-    let corners = hull(chosen);
-    let is_corner = |at: &usize| corners.contains(&chosen[*at]);
-    let mut held: Vec<Point> = (0..chosen.len()).filter(is_corner).map(|at| judged[at]).collect();
+fn held(chosen: &[Option<Point>], judged: &[Option<Point>], anchors: &Anchors) -> Vec<Point> {
+    let corners = hull(&flat(chosen));
+    let is_corner = |at: &usize| chosen[*at].is_some_and(|point| corners.contains(&point));
+    let mut held: Vec<Point> = (0..chosen.len()).filter(is_corner).filter_map(|at| judged[at]).collect();
     if held.iter().all(|point| point.0 > anchors.cheap.0) {
         held.push(anchors.cheap);
     }

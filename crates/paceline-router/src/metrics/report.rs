@@ -3,7 +3,7 @@
 use super::curve::{Anchors, Point, aiq, apgr, cost_at, hull, reachable};
 use super::{Forecast, bootstrap, calibration, choose};
 use crate::dice::Dice;
-use crate::set::Set;
+use crate::set::{Row, Set};
 
 /// Steps between the prices of quality that the curve is samples with.
 const STEPS: usize = 160;
@@ -45,7 +45,7 @@ pub struct Report {
     pub anchors: Anchors,
     /// Each model's name, mean cost in USD and mean quality.
     pub singles: Vec<(String, Point)>,
-    /// The router, no-look, random mix, oracle.
+    /// The router, no-look, random mix, and the oracle where all outcomes are known.
     pub lines: Vec<Line>,
     /// Expected calibration error of the router's quality.
     pub ece: f64,
@@ -57,8 +57,8 @@ pub struct Report {
 
 /// Which outcomes each price of quality would have had, row by row.
 pub(super) struct Sweep {
-    /// Per price: the chosen (cost, quality) of each row.
-    chosen: Vec<Vec<(f32, f32)>>,
+    /// Per price: the chosen (cost, quality) of each row, and what it counts.
+    chosen: Vec<Vec<(f32, f32, f32)>>,
 }
 
 impl Sweep {
@@ -71,7 +71,7 @@ impl Sweep {
             let rows = set.rows.iter().enumerate().map(|(at, row)| {
                 let (q, c) = q(at);
                 let model = choose(q, c, price);
-                (row.c[model], row.q[model])
+                (row.c[model], row.q[model], row.judges(model))
             });
             rows.collect()
         };
@@ -80,18 +80,19 @@ impl Sweep {
 
     /// Each model alone.
     pub(super) fn singles(set: &Set) -> Self {
-        let one = |model: usize| set.rows.iter().map(|row| (row.c[model], row.q[model])).collect();
+        let known = |row: &Row, model: usize| (row.c[model], row.q[model], row.judges(model));
+        let one = |model: usize| set.rows.iter().map(|row| known(row, model)).collect();
         Self { chosen: (0..set.width()).map(one).collect() }
     }
 
-    pub(super) fn points(&self, weights: &[f32]) -> Vec<Point> {
-        let total = weights.iter().map(|&weight| f64::from(weight)).sum::<f64>().max(1.0);
-        let mean = |rows: &Vec<(f32, f32)>| {
-            let sum = rows.iter().zip(weights).fold((0.0, 0.0), |sum, (row, &weight)| {
-                let weight = f64::from(weight);
-                (sum.0 + weight * f64::from(row.0), sum.1 + weight * f64::from(row.1))
+    /// What each comes to, of the rows where it is known (self-normalised importance weighting); `None` where it is of no row.
+    pub(super) fn points(&self, weights: &[f32]) -> Vec<Option<Point>> {
+        let mean = |rows: &Vec<(f32, f32, f32)>| {
+            let sum = rows.iter().zip(weights).fold((0.0, 0.0, 0.0), |sum, (row, &weight)| {
+                let weight = f64::from(weight) * f64::from(row.2);
+                (sum.0 + weight * f64::from(row.0), sum.1 + weight * f64::from(row.1), sum.2 + weight)
             });
-            (sum.0 / total, sum.1 / total)
+            (sum.2 > 0.0).then(|| (sum.0 / sum.2, sum.1 / sum.2))
         };
         self.chosen.iter().map(mean).collect()
     }
@@ -110,11 +111,12 @@ const NAMES: [&str; 4] = ["router", "no_look", "random_mix", "oracle"];
 
 /// The four hulls for some weights of the rows.
 fn hulls(sweeps: &[Sweep; 3], weights: &[f32]) -> Option<(Anchors, [Vec<Point>; 4])> {
-    let singles = sweeps[1].points(weights);
+    let points = |sweep: &Sweep| -> Vec<Point> { sweep.points(weights).into_iter().flatten().collect() };
+    let singles = points(&sweeps[1]);
     let anchors = Anchors::of(&singles)?;
-    let router = reachable(&sweeps[0].points(weights), &anchors);
+    let router = reachable(&points(&sweeps[0]), &anchors);
     let mix = hull(&[anchors.cheap, anchors.strong]);
-    let oracle = reachable(&sweeps[2].points(weights), &anchors);
+    let oracle = reachable(&points(&sweeps[2]), &anchors);
     Some((anchors, [router, hull(&singles), mix, oracle]))
 }
 
@@ -129,7 +131,8 @@ impl Report {
         }
         let singles = Sweep::singles(set);
         let all = vec![1.0; set.rows.len()];
-        let points = singles.points(&all);
+        let points: Option<Vec<Point>> = singles.points(&all).into_iter().collect();
+        let points = points.ok_or("of a model nothing is known that it could be judged by")?;
         let span = Anchors::of(&points).map_or(0.0, |anchors| anchors.span());
         let router = Sweep::new(set, span, |at| (&forecasts[at].q, &forecasts[at].c));
         let oracle = Sweep::new(set, span, |at| (&set.rows[at].q, &set.rows[at].c));
@@ -137,7 +140,9 @@ impl Report {
         let (anchors, curves) = hulls(&sweeps, &all).ok_or("a set without models")?;
         let (samples, gains) = draw(&sweeps, set.rows.len(), draws, seed);
         let gain = aiq(&curves[0], &anchors) - aiq(&curves[1], &anchors);
-        let lines = curves.into_iter().enumerate().map(|(at, hull)| {
+        // Nobody can know what is not known: such a set has no oracle.
+        let shown = if set.is_whole() { NAMES.len() } else { NAMES.len() - 1 };
+        let lines = curves.into_iter().enumerate().take(shown).map(|(at, hull)| {
             let real = figures(&hull, &anchors);
             let interval = |figure: usize| {
                 let values: Vec<f64> = samples[at].iter().filter_map(|figures| figures[figure]).collect();

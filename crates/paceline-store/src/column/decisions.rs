@@ -3,7 +3,7 @@
 use super::attempts::{put_deployment, read_deployment};
 use super::fields::{Coded, code, optional, read_optional};
 use paceline_stats::pack::{self, Reader};
-use paceline_types::decision::{Decision, Refusal, Scored, Strategy, Weights};
+use paceline_types::decision::{Decision, Predicted, Refusal, Scored, Strategy, Weights};
 use paceline_types::record::CallRecord;
 use std::sync::Arc;
 
@@ -17,8 +17,9 @@ impl Coded for Refusal {
 
 const ESCALATED: u64 = 1;
 const HAS_CONFIDENCE: u64 = 1 << 1;
-/// The number of the strategy lies above the flags.
+/// The number of the strategy lies above these flags, and below the next.
 const STRATEGY: u32 = 2;
+const HAS_PREDICTED: u64 = 1 << 8;
 
 fn put_number(out: &mut Vec<u8>, number: f32) {
     out.extend_from_slice(&number.to_le_bytes());
@@ -33,7 +34,8 @@ fn number(reader: &mut Reader<'_>) -> Option<f32> {
 pub(crate) fn put(out: &mut Vec<u8>, record: &CallRecord) {
     let Some(decision) = &record.decision else { return };
     let flags = (u64::from(decision.escalated) * ESCALATED)
-        | (u64::from(decision.confidence.is_some()) * HAS_CONFIDENCE);
+        | (u64::from(decision.confidence.is_some()) * HAS_CONFIDENCE)
+        | (u64::from(decision.predicted.is_some()) * HAS_PREDICTED);
     pack::put(out, flags | (code(decision.strategy) << STRATEGY));
     let Weights { latency, quality, cost } = decision.weights;
     for weight in [latency, quality, cost, decision.propensity] {
@@ -41,6 +43,11 @@ pub(crate) fn put(out: &mut Vec<u8>, record: &CallRecord) {
     }
     if let Some(confidence) = decision.confidence {
         put_number(out, confidence);
+    }
+    if let Some(Predicted { router, task, quality }) = &decision.predicted {
+        out.extend_from_slice(&router.to_le_bytes());
+        pack::put_bytes(out, task.as_deref().unwrap_or_default().as_bytes());
+        put_number(out, *quality);
     }
     for count in [u64::from(decision.chosen), decision.input_tokens.into(), decision.output_tokens.into()] {
         pack::put(out, count);
@@ -69,6 +76,7 @@ pub(crate) fn read(reader: &mut Reader<'_>, route: &str) -> Option<Decision> {
     let weights = Weights { latency: number(reader)?, quality: number(reader)?, cost: number(reader)? };
     let propensity = number(reader)?;
     let confidence = if head & HAS_CONFIDENCE == 0 { None } else { Some(number(reader)?) };
+    let predicted = if head & HAS_PREDICTED == 0 { None } else { Some(predicted(reader)?) };
     let (chosen, input, output) = (reader.number()?, reader.number()?, reader.number()?);
     let candidates = (0..reader.count()?).map(|_| scored(reader)).collect::<Option<_>>()?;
     let rejected = (0..reader.count()?).map(|_| {
@@ -77,7 +85,7 @@ pub(crate) fn read(reader: &mut Reader<'_>, route: &str) -> Option<Decision> {
     });
     Some(Decision {
         route: route.into(),
-        strategy: Strategy::of(head >> STRATEGY).unwrap_or_default(),
+        strategy: Strategy::of((head & (HAS_PREDICTED - 1)) >> STRATEGY).unwrap_or_default(),
         weights,
         candidates,
         rejected: rejected.collect::<Option<_>>()?,
@@ -87,7 +95,14 @@ pub(crate) fn read(reader: &mut Reader<'_>, route: &str) -> Option<Decision> {
         input_tokens: input as u32,
         output_tokens: output as u32,
         escalated: head & ESCALATED != 0,
+        predicted,
     })
+}
+
+fn predicted(reader: &mut Reader<'_>) -> Option<Predicted> {
+    let router = u64::from_le_bytes(reader.take(8)?.try_into().ok()?);
+    let task = Some(reader.text()?).filter(|task| !task.is_empty()).map(Into::into);
+    Some(Predicted { router, task, quality: number(reader)? })
 }
 
 fn scored(reader: &mut Reader<'_>) -> Option<Scored> {

@@ -9,6 +9,7 @@ use paceline_types::id::CallId;
 use paceline_types::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 /// So many go into one transaction; between two of them records are written.
 const TOGETHER: usize = 8;
@@ -63,7 +64,7 @@ fn put(history: &Connection, bodies: &Bodies) -> Result<(), StoreError> {
 /// The bodies of a call. What is too old is not shown, deleted or not.
 pub(super) fn get(
     history: Option<&Connection>,
-    settings: &Settings,
+    keep: Duration,
     id: CallId,
 ) -> Result<Option<Bodies>, StoreError> {
     let Some(history) = history else { return Ok(None) };
@@ -74,7 +75,7 @@ pub(super) fn get(
     let sql = "SELECT at, request_type, request_length, request_cut, request,
                  answer_type, answer_length, answer_cut, answer
                FROM body WHERE call = ?1 AND at >= ?2";
-    let from = oldest(wall(), settings.keep_bodies).0;
+    let from = oldest(wall(), keep).0;
     let mut statement = history.prepare_cached(sql)?;
     let found = statement.query_row(params![id.to_bytes(), from], |row| {
         Ok(Bodies { id, started_at: Timestamp(row.get(0)?), request: body(row, 1)?, answer: body(row, 5)? })

@@ -216,7 +216,7 @@ impl Store for SqliteStore {
     }
 
     fn bodies(&self, id: CallId) -> Result<Option<Bodies>, StoreError> {
-        self.ask(|history| bodies::get(history, &self.settings, id))
+        self.ask(|history| bodies::get(history, self.settings.keep_bodies, id))
     }
 
     fn keep_accounts(&self, accounts: Accounts) {

@@ -1,10 +1,12 @@
-//! History read by another process than the one that writes it, or by none: export, and copies.
+//! History read by another process than the one that writes it, or by none: export, training, and copies.
 
 use super::folder::{self, CONTROL, HISTORY};
 use super::live::Live;
-use super::{read, schema};
+use super::{bodies, read, schema};
+use crate::bodies::Bodies;
 use crate::error::StoreError;
 use crate::filter::Filter;
+use paceline_types::id::CallId;
 use paceline_types::record::CallRecord;
 use rusqlite::Connection;
 use std::os::unix::fs::OpenOptionsExt;
@@ -42,6 +44,11 @@ impl History {
         take: &mut dyn FnMut(Vec<Arc<CallRecord>>) -> bool,
     ) -> Result<(), StoreError> {
         read::each(&self.live, &self.connection, filter, take)
+    }
+
+    /// The bodies of a call, where they were captured and are not older than `keep`.
+    pub fn bodies(&self, id: CallId, keep: Duration) -> Result<Option<Bodies>, StoreError> {
+        bodies::get(Some(&self.connection), keep, id)
     }
 
     /// Blocks that could not be read so far.

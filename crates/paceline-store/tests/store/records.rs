@@ -2,7 +2,7 @@
 
 use paceline_stats::rollup::Names;
 use paceline_store::store::Entry;
-use paceline_types::decision::{Decision, Refusal, Scored, Strategy, Weights};
+use paceline_types::decision::{Decision, Predicted, Refusal, Scored, Strategy, Weights};
 use paceline_types::deployment::Deployment;
 use paceline_types::error::ErrorKind;
 use paceline_types::id::{CallId, Name};
@@ -156,6 +156,11 @@ fn decision(dice: &mut Dice) -> Decision {
         input_tokens: dice.below(100_000) as u32,
         output_tokens: dice.below(9000) as u32,
         escalated: dice.below(2) == 0,
+        predicted: dice.maybe(|dice| Predicted {
+            router: dice.number(),
+            task: dice.maybe(|dice| (*text(dice, "kind", 3)).into()),
+            quality: share(dice),
+        }),
     }
 }
 

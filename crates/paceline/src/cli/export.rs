@@ -127,6 +127,15 @@ fn outside(path: &Path, data: &Path) -> Result<PathBuf, String> {
     }
 }
 
+/// A moment as it is written, or how long ago it was.
+pub(crate) fn moment(text: &str, now: Timestamp) -> Result<Timestamp, String> {
+    match crate::span::seconds(text) {
+        Some(seconds) => Ok(Timestamp(now.0.saturating_sub_unsigned(seconds.saturating_mul(1_000_000)))),
+        None => time(text)
+            .map_err(|_| format!("`{text}` is neither 24h or 7d nor a time like 2026-11-23T02:17:00Z")),
+    }
+}
+
 /// Writes a file; one that is not whole does not stay, and takes nothing away that was there before.
 fn file(history: &History, filter: &Filter, format: Format, path: &Path) -> Result<u64, String> {
     let wrong = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());

@@ -1,6 +1,8 @@
 //! `paceline router`: a router learned from made-up outcomes, from training to figures, and what is refused.
 
-use crate::program::{Ended, Folder};
+use crate::program::{Ended, Folder, Serving};
+use crate::support::http::exchange;
+use crate::support::{Ask, ask_with, chat};
 use serde_json::{Value, json};
 use std::fmt::Write;
 
@@ -158,6 +160,45 @@ fn what_does_not_pay_is_refused_with_its_figures() {
     assert!(folder.0.join("chance.router").exists());
 }
 
+/// The same rows as a log has them: of each one outcome, drawn by chance.
+fn logged(rows: &str) -> String {
+    let mut chance = Chance(11);
+    let one = |line: &str| {
+        let mut row: Value = serde_json::from_str(line).unwrap();
+        let other = chance.below(2) as usize;
+        (row["q"][other], row["c"][other], row["p"]) = (Value::Null, Value::Null, json!(0.5));
+        format!("{row}\n")
+    };
+    rows.lines().map(one).collect()
+}
+
+#[test]
+fn rows_of_which_one_outcome_is_known_teach_and_prove_where_it_was_drawn() {
+    let rows = logged(&set(500, true, 9));
+    let folder = with("log", &rows);
+    let trained = router(&folder, "train --data log.jsonl --out log.router");
+    assert_eq!(trained.code, 0, "{}{}", trained.out, trained.err);
+    assert!(trained.out.contains("log: 500 rows, 2 models"), "{}", trained.out);
+    let judged = told(&folder, "eval --data log.jsonl --model log.router --draws 20 --json");
+    let names: Vec<&str> =
+        judged["lines"].as_array().unwrap().iter().map(|line| line["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["router", "no_look", "random_mix"], "nobody knows what was not asked");
+    put(&folder, "fresh", &set(200, true, 10));
+    let fresh = told(&folder, "eval --data fresh.jsonl --model log.router --draws 20 --json");
+    assert!(fresh["gain"].as_f64().unwrap() > 0.05, "on whole rows it pays too: {fresh}");
+
+    put(&folder, "sure", &rows.replace("\"p\":0.5", "\"p\":1"));
+    let sure = router(&folder, "train --data sure.jsonl --out sure.router --force");
+    assert_eq!((sure.code, sure.out.as_str()), (1, ""));
+    assert!(
+        sure.err.contains("sure: cheap is known of 0 rows whose model was drawn by chance"),
+        "{}",
+        sure.err
+    );
+    let played = router(&folder, "simulate --data log.jsonl");
+    assert!(played.code == 1 && played.err.contains("some are null"), "{}", played.err);
+}
+
 #[test]
 fn a_folder_of_sets_becomes_a_folder_of_routers() {
     let folder = with("one", &set(200, true, 5));
@@ -189,7 +230,7 @@ fn wrong_files_are_named() {
         ("train --data missing.jsonl --out x", "cannot read missing.jsonl"),
         ("train --data bad.jsonl --out x", "bad:1: `q` must be between 0 and 1"),
         ("train --data few.jsonl --out x", "20 rows are too few"),
-        ("train --from-store --out x", "--from-store is not built yet"),
+        ("train --from-store --data-dir missing --out x", "there is no history at missing"),
         ("predict --model no.router --data work.jsonl --out x", "no.router: this is no trained router"),
         ("eval --data work.jsonl --pred few.jsonl", "few.jsonl has no prediction for `r20`"),
     ] {
@@ -202,4 +243,42 @@ fn wrong_files_are_named() {
     assert_eq!(near.code, 0, "{}", near.err);
     assert!(near.err.contains("near.jsonl: 1 of the qualities lay outside 0 to 1"), "{}", near.err);
     assert_eq!(router(&folder, "eval --data work.jsonl").code, 2, "nothing to judge");
+}
+
+const ASKED: &str = "Tom has 3 coins and buys 4 more coins. How many coins has he now?";
+
+/// What is expected of the strong model at sums.
+async fn expected(serving: &Serving) -> f64 {
+    let body = json!({"prompt": ASKED, "available_models": ["strong"]}).to_string();
+    let ask = Ask::post("/v1/models/recommendations", body).header("content-type", "application/json");
+    let told = exchange(serving.address, &ask).await.json();
+    told["expected_quality"].as_f64().unwrap_or_else(|| panic!("{told:#}"))
+}
+
+#[tokio::test]
+async fn a_reload_keeps_what_a_router_was_taught_and_a_new_file_begins_anew() {
+    let folder = with("work", &set(300, true, 1));
+    assert_eq!(router(&folder, "train --data work.jsonl --out work.router").code, 0);
+    let config = "[server]\nlisten = \"127.0.0.1:0\"\n[providers.sim]\n[models]\ncheap = \"sim/fast\"\n\
+                  strong = \"sim/instant\"\n[routes.auto]\nmodels = [\"cheap\", \"strong\"]\nrouter = \"work.router\"\n";
+    std::fs::write(folder.0.join("paceline.toml"), config).unwrap();
+    let serving = folder.serve(&[], &[]);
+    let trained = expected(&serving).await;
+    for _ in 0..30 {
+        let messages = json!([{"role": "user", "content": ASKED}]);
+        let body = ask_with(false, &json!({"model": "auto", "messages": messages, "max_tokens": 4}));
+        let ask = chat("", &body).header("x-paceline-features", "available_models=strong");
+        let id = exchange(serving.address, &ask).await.id();
+        let judge = Ask::post("/v1/feedback", json!({"call_id": id, "score": 0}).to_string());
+        // The record comes a moment after the answer.
+        while exchange(serving.address, &judge).await.status == 409 {}
+    }
+    let taught = expected(&serving).await;
+    assert!(trained > 0.85 && taught < 0.6, "{trained} {taught}");
+    let reload = Ask::post("/v1/config/reload", "");
+    assert_eq!(exchange(serving.address, &reload).await.status, 200);
+    assert!((expected(&serving).await - taught).abs() < 0.001);
+    assert_eq!(router(&folder, "train --data work.jsonl --out work.router --seed 2").code, 0);
+    assert_eq!(exchange(serving.address, &reload).await.status, 200);
+    assert!(expected(&serving).await > 0.85, "{}", expected(&serving).await);
 }

@@ -4,7 +4,7 @@ mod json;
 mod page;
 
 use crate::assemble;
-use crate::cli::export::{filter_of, folder, time};
+use crate::cli::export::{filter_of, folder, moment};
 use crate::cli::out::{self, fail, say, tell};
 use crate::cli::{FAILED, MISUSED};
 use crate::config::{self, Config, Flags};
@@ -97,15 +97,10 @@ fn with_simulated(mut config: Config) -> Config {
 }
 
 fn filter(args: &ReplayArgs, now: Timestamp) -> Result<Filter, String> {
-    let moment = |text: &str| match crate::span::seconds(text) {
-        Some(seconds) => Ok(Timestamp(now.0.saturating_sub_unsigned(seconds.saturating_mul(1_000_000)))),
-        None => time(text)
-            .map_err(|_| format!("`{text}` is neither 24h or 7d nor a time like 2026-11-23T02:17:00Z")),
-    };
     let mut filter = filter_of(&args.filters)?;
-    filter.since = Some(filter.since.unwrap_or(moment(&args.since)?));
+    filter.since = Some(filter.since.unwrap_or(moment(&args.since, now)?));
     if let Some(until) = &args.until {
-        filter.until = Some(moment(until)?);
+        filter.until = Some(moment(until, now)?);
     }
     Ok(filter)
 }

@@ -5,6 +5,7 @@ mod eval;
 mod files;
 mod predict;
 mod simulate;
+mod store;
 mod train;
 
 use clap::{Args, Subcommand};
