@@ -317,6 +317,8 @@ export interface Decision {
   weights?: { latency?: number; quality?: number; cost?: number } | null;
   /** How likely this choice was. */
   propensity?: number | null;
+  /** What the route's trained router said of the chosen one, before feedback moved it. */
+  predicted?: { router: string; task: string | null; quality: number } | null;
 }
 
 export interface Candidate {

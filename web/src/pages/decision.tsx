@@ -63,7 +63,10 @@ function Expected({ of, other }: { of: Told; other: string | null }): ReactNode 
   add("expected cost", of.expected_cost_usd, () => usd(of.expected_cost_usd));
   add("expected time", of.expected_latency_ms, () => ms(of.expected_latency_ms));
   add(<Define what="quality">expected quality</Define>, of.expected_quality, () => decimal(of.expected_quality, 2));
-  const { weights } = of;
+  const { predicted, weights } = of;
+  add("a trained router said", predicted, () =>
+    `${decimal(predicted?.quality, 2)}${predicted?.task ? ` (${predicted.task})` : ""}`,
+  );
   add(<Define what="weights">weights</Define>, weights, () =>
     [
       ["time", weights?.latency],

@@ -25,12 +25,17 @@ pub(crate) struct SimArgs {
     /// The data folder for --fill; no Paceline may be using it.
     #[arg(long, value_name = "DIR", requires = "fill")]
     data: Option<PathBuf>,
-    /// With --fill: over how many days the records lie.
-    #[arg(long, value_name = "DAYS", requires = "fill", default_value_t = 30.0)]
+    /// With --fill: over how many days the records lie, 30 at most.
+    #[arg(long, value_name = "DAYS", requires = "fill", default_value_t = 30.0, value_parser = days)]
     days: f64,
     /// With --fill: JSON for machines.
     #[arg(long, requires = "fill")]
     json: bool,
+}
+
+fn days(text: &str) -> Result<f64, String> {
+    let days = text.parse::<f64>().ok().filter(|days| *days > 0.0 && *days <= 30.0);
+    days.ok_or_else(|| "days are a number above 0, 30 at most".to_owned())
 }
 
 /// Fills a folder with history and says what it took.

@@ -6,6 +6,10 @@ use serde_json::Value;
 #[test]
 fn a_filled_folder_is_exported_and_copied_and_the_copy_exports_the_same() {
     let folder = Folder::new();
+    for days in ["0", "31", "x"] {
+        let refused = folder.run(&["sim", "--fill", "3000", "--data", "d", "--days", days], &[]);
+        assert!(refused.code == 2 && refused.err.contains("days are a number above 0"), "{}", refused.err);
+    }
     let filled = folder.run(&["sim", "--fill", "3000", "--data", "d", "--days", "2", "--json"], &[]);
     assert_eq!(filled.code, 0, "{}", filled.err);
     let filled: Value = serde_json::from_str(&filled.out).unwrap();
