@@ -48,26 +48,24 @@ impl fmt::Display for StoreError {
                 if let Some(pid) = pid {
                     write!(f, " (process {pid})")?;
                 }
-                f.write_str("; stop it, or give this one a folder of its own (--data DIR)")
+                f.write_str("; stop it, or give this one a folder of its own")
             }
             Self::NetworkFolder(folder, kind) => write!(
                 f,
-                "the data folder {} is on {kind}, where the store's locks do not work; choose a local folder (--data DIR)",
+                "the data folder {} is on {kind}, where the store's locks do not work; choose a local folder",
                 folder.display()
             ),
             Self::Newer { file, found, known } => write!(
                 f,
-                "{} was written by a later version of Paceline (format {found}, this one knows {known}); start that version, or give this one another folder (--data DIR)",
+                "{} was written by a later version of Paceline (format {found}, this one knows {known}); start that version, or give this one another folder",
                 file.display()
             ),
-            Self::Foreign(file) => write!(
-                f,
-                "{} is a database of another program; name another data folder (--data DIR)",
-                file.display()
-            ),
+            Self::Foreign(file) => {
+                write!(f, "{} is a database of another program; name another data folder", file.display())
+            }
             Self::NoHistory(folder) => write!(
                 f,
-                "there is no history in {}: name the folder that Paceline keeps its data in (--data DIR)",
+                "there is no history in {}: name the folder that Paceline keeps its data in",
                 folder.display()
             ),
             Self::Io(what, error) => write!(f, "{what}: {error}"),

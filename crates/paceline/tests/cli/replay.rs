@@ -125,5 +125,5 @@ fn what_cannot_be_replayed_is_said() {
     let ended = folder
         .run(&["route", "replay", "--policy", "next.toml", "--route", "best", "--data", "nowhere"], &KEYS);
     assert_eq!(ended.code, 1);
-    assert!(ended.err.contains("there is no history at nowhere"), "{}", ended.err);
+    assert!(ended.err.contains("there is no history in nowhere"), "{}", ended.err);
 }

@@ -230,7 +230,7 @@ fn wrong_files_are_named() {
         ("train --data missing.jsonl --out x", "cannot read missing.jsonl"),
         ("train --data bad.jsonl --out x", "bad:1: `q` must be between 0 and 1"),
         ("train --data few.jsonl --out x", "20 rows are too few"),
-        ("train --from-store --data-dir missing --out x", "there is no history at missing"),
+        ("train --from-store --data-dir missing --out x", "there is no history in missing"),
         ("predict --model no.router --data work.jsonl --out x", "no.router: this is no trained router"),
         ("eval --data work.jsonl --pred few.jsonl", "few.jsonl has no prediction for `r20`"),
     ] {
