@@ -97,4 +97,6 @@ def test_the_load_ends_with_its_gateway(start, sim):
         load.wait_for_more(10)
         gateway.process.process.kill()
         gateway.process.process.wait()
+        # Who has just had an answer notices at the next call, unless it is told to stop before.
+        wait_for("the end of each thread", lambda: len(load.broken) == 3)
     assert len(load.broken) == 3 and len(load.answers()) >= 10
