@@ -30,6 +30,9 @@ const PRIOR_TASK: f64 = 5.0;
 const PRIOR_PER_1K_MS: f64 = 15.0;
 /// Tokens of an answer until they are known.
 const PRIOR_OUTPUT: f64 = 300.0;
+/// What is fitted to the times serves so many further calls at most, and so long, in microseconds.
+const FITTED_CALLS: u32 = 12;
+const FITTED_US: i64 = 1_000_000;
 /// Tasks told apart for one deployment.
 pub const MAX_TASKS: usize = 32;
 
@@ -80,6 +83,16 @@ pub struct Belief {
     failed: f64,
     quality: Mean,
     tasks: BTreeMap<Box<str>, Mean>,
+    fitted: Fitted,
+}
+
+/// What was last fitted to the times, for calls that are compared with it: solving anew for each costs more than all else.
+#[derive(Clone, Copy, Debug, Default)]
+struct Fitted {
+    times: [f64; 3],
+    at: Timestamp,
+    /// So many calls more are compared with it.
+    left: u32,
 }
 
 /// One answered call as it concerns times.
@@ -121,18 +134,35 @@ impl Belief {
         self.output.fade(keep);
     }
 
-    /// Adds an equation, counted as so many of which `scale` is the size of an error of 100 %.
     fn row(&mut self, x: [f64; 3], y: f64, scale: f64, worth: f64) {
-        let weight = worth / (scale * scale).max(1.0);
-        let [one, prompt, answer] = x;
-        let products =
-            [one * one, one * prompt, one * answer, prompt * prompt, prompt * answer, answer * answer];
-        for (sum, product) in self.products.iter_mut().zip(products) {
-            *sum += weight * product;
+        add(&mut self.products, &mut self.times, (x, y), scale, worth);
+    }
+
+    /// Time to the first token, what a thousand prompt tokens add, and time per token of the answer, in milliseconds: what
+    /// fits the calls and the prior best.
+    fn fit(&self, prior: &Prior) -> [f64; 3] {
+        let (mut products, mut times) = (self.products, self.times);
+        for (x, y, scale) in [
+            ([1.0, 0.0, 0.0], prior.ttft_ms, prior.ttft_ms),
+            ([0.0, 1.0, 0.0], PRIOR_PER_1K_MS, prior.ttft_ms),
+            ([0.0, 0.0, 1.0], prior.tpot_ms, prior.tpot_ms),
+        ] {
+            add(&mut products, &mut times, (x, y), scale, PRIOR_TIMES);
         }
-        for (sum, x) in self.times.iter_mut().zip(x) {
-            *sum += weight * x * y;
+        solve(&products, &times)
+    }
+
+    /// The same as it was a few calls ago, a second at most: what a call is compared with.
+    fn usual(&mut self, prior: &Prior, at: Timestamp) -> [f64; 3] {
+        let is_fresh = self.fitted.left > 0 && (at.0 - self.fitted.at.0).abs() < FITTED_US;
+        if is_fresh {
+            self.fitted.left -= 1;
+        } else {
+            // Each of the first calls changes much, a later one little.
+            let left = (self.calls / 4.0) as u32;
+            self.fitted = Fitted { times: self.fit(prior), at, left: left.min(FITTED_CALLS) };
         }
+        self.fitted.times
     }
 
     /// An attempt ended at `at`.
@@ -147,9 +177,9 @@ impl Belief {
     pub fn took(&mut self, took: &Took, prior: &Prior, at: Timestamp) {
         self.age(at);
         let (prompt, answer) = (took.input_tokens / 1000.0, took.output_tokens.max(1.0));
-        let now = self.estimate(prior, at, &[]);
-        let first = now.first_token_ms(took.input_tokens);
-        let expected = first + now.tpot_ms * answer;
+        let [ttft_ms, per_1k_ms, tpot_ms] = self.usual(prior, at);
+        let first = ttft_ms + per_1k_ms * prompt;
+        let expected = first + tpot_ms * answer;
         // Errors count by the size of what was measured; far below what was expected (an answer that came all at once) by
         // half of that, as a single call of a millisecond would outweigh all others else.
         let scale = |measured: f64, expected: f64| measured.max(expected / 2.0);
@@ -157,7 +187,7 @@ impl Belief {
         match took.ttft_ms {
             Some(ttft) if took.total_ms > ttft && answer >= 2.0 => {
                 self.row([1.0, prompt, 0.0], ttft, scale(ttft, first), 1.0);
-                let (rest, usual) = (took.total_ms - ttft, now.tpot_ms * (answer - 1.0));
+                let (rest, usual) = (took.total_ms - ttft, tpot_ms * (answer - 1.0));
                 self.row([0.0, 0.0, answer - 1.0], rest, scale(rest, usual), 1.0);
             }
             Some(ttft) => self.row([1.0, prompt, 0.0], ttft, scale(ttft, first), 1.0),
@@ -197,11 +227,7 @@ impl Belief {
     pub fn estimate(&self, prior: &Prior, at: Timestamp, tasks: &[Box<str>]) -> Estimate {
         let mut seen = self.clone();
         seen.age(at);
-        let mut fitted = seen.clone();
-        fitted.row([1.0, 0.0, 0.0], prior.ttft_ms, prior.ttft_ms, PRIOR_TIMES);
-        fitted.row([0.0, 1.0, 0.0], PRIOR_PER_1K_MS, prior.ttft_ms, PRIOR_TIMES);
-        fitted.row([0.0, 0.0, 1.0], prior.tpot_ms, prior.tpot_ms, PRIOR_TIMES);
-        let [ttft_ms, ttft_ms_per_1k, tpot_ms] = solve(&fitted.products, &fitted.times);
+        let [ttft_ms, ttft_ms_per_1k, tpot_ms] = seen.fit(prior);
         let (_, noise) = seen.residual.with((0.0, 0.16), 3.0);
         let doubt = (noise + 0.09) / (1.0 + seen.calls);
         let (length, lengths) = seen.output.with((PRIOR_OUTPUT.ln(), 0.6), 2.0);
@@ -226,6 +252,19 @@ impl Belief {
             evidence: seen.calls,
             rates: None,
         }
+    }
+}
+
+/// Adds an equation, counted as so many of which `scale` is the size of an error of 100 %.
+fn add(products: &mut [f64; 6], times: &mut [f64; 3], (x, y): ([f64; 3], f64), scale: f64, worth: f64) {
+    let weight = worth / (scale * scale).max(1.0);
+    let [one, prompt, answer] = x;
+    let all = [one * one, one * prompt, one * answer, prompt * prompt, prompt * answer, answer * answer];
+    for (sum, product) in products.iter_mut().zip(all) {
+        *sum += weight * product;
+    }
+    for (sum, x) in times.iter_mut().zip(x) {
+        *sum += weight * x * y;
     }
 }
 
