@@ -3,6 +3,9 @@
 
 #![expect(clippy::expect_used, reason = "a helper of a test may fail like the test")]
 
+mod dice;
+
+use dice::Dice;
 use paceline_routing::board::Board;
 use paceline_routing::chain::{Link, Place};
 use paceline_routing::choose::{Choice, Spot, choose};
@@ -80,27 +83,6 @@ fn route(affinity: bool, began: Instant) -> Arc<Route> {
     let directory = Directory::new(providers, &[], Arc::new(Listed), fleet);
     let directory = directory.with_routes(&[entry], &Board::default(), Timestamp(START_US));
     Arc::clone(directory.routes()[0])
-}
-
-/// splitmix64.
-struct Dice(u64);
-
-impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
-
-    fn even(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
-    }
 }
 
 /// A call that is to be made.

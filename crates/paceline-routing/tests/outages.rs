@@ -2,6 +2,9 @@
 
 #![expect(clippy::expect_used, reason = "a helper of a test may fail like the test")]
 
+mod dice;
+
+use dice::Dice;
 use paceline_routing::choose::{Choice, Spot, choose};
 use paceline_routing::health::{Sign, Verdict, Why};
 use paceline_routing::place::{Fleet, PlaceName, Policy};
@@ -38,27 +41,6 @@ struct Outage {
     from: u64,
     to: u64,
     weather: Weather,
-}
-
-/// splitmix64.
-struct Dice(u64);
-
-impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
-
-    fn even(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1u64 << 53) as f64
-    }
 }
 
 /// A day's outages: an hour or so apart, of 2 to 30 seconds.
