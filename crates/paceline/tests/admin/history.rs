@@ -81,9 +81,14 @@ async fn a_price_that_becomes_known_is_added_to_calls_sums_and_accounts() {
     // A second time there is nothing left to do, and a new call has its cost at once.
     let told = second.send(&Ask::post("/v1/costs/recalculate", "")).await.json();
     assert_eq!(told["unknown"], 0);
-    let id = second.send(&chat("", &ask(false))).await.id();
-    assert!(second.record(&id).await["cost_usd"].is_string());
     drop(second);
+    // Also in the account, though no call came after it that would have taken it to the disk.
+    let third = house(&data, price);
+    let ever = third.admin("/v1/performance/summary").await.json()["overview"]["ever"].clone();
+    assert_eq!((&ever["calls"], &ever["cost_known_usd"]), (&1.into(), &cost.into()));
+    let id = third.send(&chat("", &ask(false))).await.id();
+    assert!(third.record(&id).await["cost_usd"].is_string());
+    drop(third);
     std::fs::remove_dir_all(&data).unwrap();
 }
 
